@@ -1,0 +1,1 @@
+"""Where a search runs: one ``ClusterConfig``, one ``connect()``, one backend a file."""

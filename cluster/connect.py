@@ -1,0 +1,63 @@
+"""Connects this process to Ray and lets go of it again."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cluster.config import ClusterConfig
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """What the whole cluster offers now."""
+
+    cpus: int
+    gpus: float
+    nodes: int
+
+
+#: Read by Ray when it is imported. The working directory of a trial stays the study's, nothing is
+#: reported to anybody, and every connection carries a token.
+ENVIRONMENT = {
+    "RAY_AUTH_MODE": "token",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+
+
+@contextmanager
+def connect(config: ClusterConfig, packages: list[Path], cpus: int) -> Iterator[Capacity]:
+    """A connected Ray for the length of the block.
+
+    ``packages`` are the code folders that trials import; they are sent to a running cluster's
+    nodes. ``cpus`` is how many a cluster of our own offers at least.
+
+    Raises:
+        ClusterError: no cluster at the address, or no token that it accepts.
+    """
+    os.environ.update({k: os.environ.get(k, v) for k, v in ENVIRONMENT.items()})
+    import ray
+
+    from cluster import address, local
+
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    try:
+        if config.kind == "local":
+            local.start(cpus)
+        else:
+            address.join(config.address, packages)
+        yield _capacity()
+    finally:
+        ray.shutdown()
+
+
+def _capacity() -> Capacity:
+    import ray
+
+    total = ray.cluster_resources()
+    nodes = sum(1 for node in ray.nodes() if node["Alive"])
+    return Capacity(int(total.get("CPU", 0)), float(total.get("GPU", 0.0)), nodes)

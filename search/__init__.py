@@ -1,0 +1,1 @@
+"""Decides what to train next and records what came of it. Imports no torch."""

@@ -1,0 +1,270 @@
+"""The command line: parses, calls, prints. Heavy imports happen inside the commands."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+FORMATS = click.Choice(["table", "json", "csv"])
+
+
+class _Group(click.Group):
+    """Turns every error meant for a person into one clear message and its exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        from cluster.errors import ClusterError
+        from trainables.errors import SeqtuneError
+
+        try:
+            return super().invoke(ctx)
+        except (SeqtuneError, ClusterError) as error:
+            click.echo(f"seqtune: {error}", err=True)
+            ctx.exit(error.exit_code)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="seqtune")
+def main() -> None:
+    """Finds the best recurrent network for your texts: many LSTM trials in parallel on Ray, chosen
+    by Optuna, losers stopped early, everything resumable."""
+
+
+def _results_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--results-dir",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=Path("results"),
+        show_default=True,
+        help="Folder that holds one folder a study.",
+    )(command)
+
+
+def _format_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--format", "form", type=FORMATS, default="table", show_default=True, help="Output form."
+    )(command)
+
+
+def _launch_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    options = [
+        click.option("--trials", type=int, help="Trials in TOTAL; failed ones count."),
+        click.option("--time-budget", metavar="TIME", help="Wall clock of this call, as in 30m."),
+        click.option("--max-concurrent", type=int, help="Trials at a time, at most."),
+        click.option("--cpus-per-trial", type=int, help="CPU cores (and threads) of one trial."),
+        click.option("--gpus-per-trial", type=float, help="GPUs, or a share of one, of one trial."),
+        click.option("--max-failures", type=int, help="Times a lost trial is tried again."),
+        click.option(
+            "--cluster", default="local", show_default=True, help="local, or HOST:PORT of Ray."
+        ),
+        click.option("--data", metavar="SOURCE", help="Built-in name, path or hub data set."),
+        click.option(
+            "--set", "settings", multiple=True, metavar="SECTION.KEY=VALUE", help="Any setting."
+        ),
+        click.option("--seed", type=int, help="Seed of the whole study."),
+        click.option("--dry-run", is_flag=True, help="Check and estimate; start nothing."),
+        _results_option,
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@main.command()
+@click.argument("study")
+@click.option("--name", help="Name of the study; the study file's own by default.")
+@_launch_options
+def run(study: str, results_dir: Path, dry_run: bool, **options: Any) -> None:
+    """Search: STUDY is a built-in name (see 'seqtune studies') or a TOML file."""
+    from search.interrupt import Interrupter
+    from search.launching import Options, launch, new_study
+    from search.session import start
+
+    given = Options(**options)
+    spec = new_study(study, given)
+    plan = launch(spec, given)
+    if dry_run:
+        from search.dry_run import describe
+
+        click.echo(describe(spec, plan))
+        return
+    interrupter = Interrupter(plan.time_budget, _how_to_resume(spec.name, results_dir))
+    _carry_out(lambda: start(spec, results_dir, plan, interrupter), interrupter, results_dir)
+
+
+@main.command()
+@click.argument("name")
+@_launch_options
+def resume(name: str, results_dir: Path, dry_run: bool, **options: Any) -> None:
+    """Go on with a study that was interrupted, or extend a finished one with --trials."""
+    from search.interrupt import Interrupter
+    from search.launching import Options, changed_study, launch
+    from search.session import resume as go_on
+    from search.store import open_study_dir
+    from search.views import load_state
+
+    given = Options(**options)
+    folder = open_study_dir(results_dir, name)
+    spec = changed_study(load_state(folder), given)
+    plan = launch(spec, given)
+    if dry_run:
+        from search.dry_run import describe
+
+        click.echo(describe(spec, plan))
+        return
+    interrupter = Interrupter(plan.time_budget, _how_to_resume(name, results_dir))
+    _carry_out(lambda: go_on(folder, plan, interrupter), interrupter, results_dir)
+
+
+def _how_to_resume(name: str, results: Path) -> str:
+    where = "" if results == Path("results") else f" --results-dir {click.format_filename(results)}"
+    return f"resume with: seqtune resume {name}{where}"
+
+
+def _carry_out(session: Callable[[], Any], interrupter: Any, results: Path) -> None:
+    """Runs a session and prints what came of it: results on stdout, the rest on stderr."""
+    from search.errors import NoFiniteResult, StudyFailed
+    from search.interrupt import Halt
+    from search.store import StudyDir
+
+    try:
+        with interrupter.listening():
+            outcome = session()
+    except Halt as halt:
+        click.echo(f"{halt.reason} before the search began", err=True)
+        sys.exit(halt.exit_code)
+    except StudyFailed as error:
+        raise StudyFailed(f"{error}\n{interrupter.farewell}") from error
+    state = outcome.state
+    folder = StudyDir(results / state.created.name)
+    best = state.best()
+    if best is not None:
+        epoch = best.best_epoch(state.spec.mode)
+        click.echo(f"best trial {best.number}: {state.spec.metric} {epoch.value:.4f}")
+        click.echo(f"report: {folder.report}")
+    if outcome.reason != "finished":
+        done = f"{state.ended} of {state.total} trials done"
+        click.echo(f"{outcome.reason}; {done}; {interrupter.farewell}", err=True)
+    elif best is None:
+        raise NoFiniteResult(f"all {state.total} trials ended without a finite result")
+    sys.exit(outcome.exit_code)
+
+
+@main.command()
+@click.argument("name")
+@_results_option
+def stop(name: str, results_dir: Path) -> None:
+    """Ask a running study on this machine to save and leave, as Ctrl-C does."""
+    from search.stopping import ask_to_stop
+    from search.store import open_study_dir
+
+    ask_to_stop(open_study_dir(results_dir, name))
+    click.echo(f"{name} has stopped; {_how_to_resume(name, results_dir)}", err=True)
+
+
+@main.command()
+@click.argument("name", required=False)
+@click.option("--watch", is_flag=True, help="Print again every two seconds until it is over.")
+@_format_option
+@_results_option
+def status(name: str | None, watch: bool, form: str, results_dir: Path) -> None:
+    """Where a study, or every study, stands."""
+    import time
+
+    from search.store import list_studies, open_study_dir
+    from search.views import load_state, status_row
+
+    while True:
+        chosen = [open_study_dir(results_dir, name)] if name else list_studies(results_dir)
+        rows = [status_row(folder, load_state(folder)) for folder in chosen]
+        _show("", rows[0] if name else rows, form, ["study", "state", "total", "counts", "best"])
+        if not watch or all(row["state"] != "running" for row in rows):
+            return
+        time.sleep(2)
+
+
+@main.command()
+@click.argument("name")
+@_format_option
+@_results_option
+def trials(name: str, form: str, results_dir: Path) -> None:
+    """All trials of a study, in number order."""
+    from search.store import open_study_dir
+    from search.views import load_state, trial_row
+
+    folder = open_study_dir(results_dir, name)
+    state, running = load_state(folder), folder.owner() is not None
+    rows = [trial_row(trial, state, running) for trial in state.trials]
+    columns = ["number", "state", "value", "best_epoch", "epoch", "params"]
+    _show(f"{name}: {state.spec.metric}", rows, form, columns)
+
+
+@main.command()
+@click.argument("name")
+@_format_option
+@_results_option
+def best(name: str, form: str, results_dir: Path) -> None:
+    """The best trial of a study."""
+    from search.store import open_study_dir
+    from search.views import best_row, load_state
+
+    folder = open_study_dir(results_dir, name)
+    row = best_row(load_state(folder), folder.owner() is not None)
+    columns = ["number", "state", "value", "best_epoch", "params", "checkpoint"]
+    _show(f"{name}: {row['metric']}", row, form, columns)
+
+
+def _show(title: str, rows: Any, form: str, columns: list[str]) -> None:
+    from search.views import as_table, render
+
+    if form != "table":
+        click.echo(render(rows, form))
+        return
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() else 200
+    Console(width=width).print(as_table(title, rows if isinstance(rows, list) else [rows], columns))
+
+
+@main.command()
+@click.argument("name")
+@_results_option
+def report(name: str, results_dir: Path) -> None:
+    """Write the study's report anew and print its path."""
+    from search.report.markdown import markdown_report
+    from search.store import open_study_dir, write_text
+    from search.views import load_state
+
+    folder = open_study_dir(results_dir, name)
+    write_text(folder.report, markdown_report(folder, load_state(folder)))
+    click.echo(results_dir / name / folder.report.name)
+
+
+@main.command()
+@click.argument("name", required=False)
+@click.option("--port", type=int, default=6006, show_default=True, help="Port on 127.0.0.1.")
+@_results_option
+def board(name: str | None, port: int, results_dir: Path) -> None:
+    """Open TensorBoard on a study, or on all of them, on this machine only."""
+    from search.store import open_study_dir
+
+    logdir = open_study_dir(results_dir, name).root if name else results_dir
+    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(logdir)]
+    os.execv(sys.executable, [*command, "--host", "127.0.0.1", "--port", str(port)])
+
+
+@main.command()
+@click.option("--hyperparameters", is_flag=True, help="List every hyperparameter instead.")
+@_format_option
+def studies(hyperparameters: bool, form: str) -> None:
+    """The built-in studies, or every hyperparameter a study may fix or search."""
+    from search.catalogue import builtin_studies, hyperparameter_rows
+
+    rows = hyperparameter_rows() if hyperparameters else builtin_studies()
+    _show("", rows, form, list(rows[0]))
+
+
+if __name__ == "__main__":
+    main()

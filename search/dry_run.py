@@ -1,0 +1,85 @@
+"""``--dry-run``: what a launch would do, its memory and its time; nothing is started or written."""
+
+import os
+from typing import Any
+
+from search.errors import SpecError
+from search.sampler import Sampler
+from search.session import Launch
+from search.space import largest
+from search.spec import StudySpec, to_toml
+from trainables.data.corpus import Corpus, prepare
+from trainables.hyperparameters import Hyperparameters
+from trainables.memory import estimate_bytes, parameter_count
+
+_SAMPLES = 3
+_GIB = 1 << 30
+
+
+def memory_needed(spec: StudySpec, corpus: Corpus) -> int:
+    """Bytes the largest configuration of the space takes in its process."""
+    config = spec.hyperparameters(largest(spec.dimensions(), {}))
+    return estimate_bytes(config, corpus.vocabulary, len(corpus.classes), spec.data.max_tokens)
+
+
+def machine_memory() -> int:
+    """Bytes of this machine's memory."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def describe(spec: StudySpec, launch: Launch) -> str:
+    """The resolved study, what the data is, a few configurations, memory and time.
+
+    Raises:
+        DataError: the data cannot be learnt from.
+        SpecError: the largest configuration does not fit in this machine.
+    """
+    corpus = prepare(spec.data, launch.cache_dir)
+    sampler = Sampler(spec)
+    samples = []
+    for number in range(min(_SAMPLES, spec.search.trials)):
+        created = sampler.suggest(number)
+        sampler.apply(created)
+        samples.append(created.params)
+    need = memory_needed(spec, corpus)
+    if need > machine_memory():
+        raise SpecError(
+            f"the largest configuration of the space takes about {need / _GIB:.1f} GiB; this "
+            f"machine has {machine_memory() / _GIB:.1f} GiB"
+        )
+    per_epoch = _epoch_seconds(spec, corpus, samples)
+    sizes = ", ".join(f"{count:,} {part}" for part, count in corpus.sizes.items())
+    lines = [
+        to_toml(spec).strip(),
+        "",
+        f"data: {sizes} texts, {len(corpus.classes)} classes, {corpus.vocabulary:,} words"
+        + (f", {corpus.left_out:,} rows left out" if corpus.left_out else ""),
+        *(f"sample {i}: {params}" for i, params in enumerate(samples)),
+        f"memory: at most {need / _GIB:.2f} GiB a trial",
+        f"time: about {per_epoch:.1f} s an epoch and core (measured on this machine); "
+        f"{spec.search.trials} trials of at most {spec.stopping.max_epochs} epochs: at most "
+        f"{per_epoch * spec.search.trials * spec.stopping.max_epochs / 3600:.2f} core-hours",
+        "nothing was started",
+    ]
+    return "\n".join(lines)
+
+
+def _epoch_seconds(spec: StudySpec, corpus: Corpus, samples: list[dict[str, Any]]) -> float:
+    """Seconds of an epoch of the sampled configurations, on average, from a measured step.
+
+    The step is a small model's; time grows with the multiplications of a token.
+    """
+    from trainables.core.probe import seconds_per_token
+
+    reference = Hyperparameters()
+    rate = seconds_per_token(reference) / _work(reference)
+    part = corpus.part("train")
+    tokens = float(part.lengths.clip(1, spec.data.max_tokens).sum())
+    works = [_work(spec.hyperparameters(params)) for params in samples]
+    return rate * tokens * sum(works) / len(works)
+
+
+def _work(h: Hyperparameters) -> float:
+    """Multiplications of one token, up to a constant: the recurrent weights' count."""
+    return float(parameter_count(h, 1, 2))
+

@@ -1,0 +1,79 @@
+"""Ends a search early: Ctrl-C, SIGTERM and the time budget.
+
+The journal is complete at every moment, so nothing need be waited for: the first signal asks the
+driver to leave at its next step, and a timer makes sure that it does. A second one is immediate.
+"""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import FrameType
+
+#: Seconds after the first signal at which the process ends whatever it is doing.
+PATIENCE_SECONDS = 4.0
+
+_REASONS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+
+
+class Halt(BaseException):
+    """Leaves the search now. Not an ``Exception``: Ray swallows those in its hooks."""
+
+    def __init__(self, reason: str, exit_code: int) -> None:
+        super().__init__(reason)
+        self.reason, self.exit_code = reason, exit_code
+
+
+@dataclass
+class Interrupter:
+    """Whether to go on; asked by the driver at every step."""
+
+    time_budget: float | None = None
+    farewell: str = ""
+    _started: float = field(default_factory=time.monotonic)
+    _signal: int | None = None
+    _asked: bool = False
+
+    def check(self) -> None:
+        """Raises ``Halt`` when a signal came or the time is up."""
+        self._asked = True
+        if self._signal is not None:
+            raise Halt(_REASONS[signal.Signals(self._signal)], 128 + self._signal)
+        if self.time_budget is not None and time.monotonic() - self._started >= self.time_budget:
+            raise Halt("time budget spent", 0)
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Takes the signals over for the length of the block."""
+        old = {number: signal.getsignal(number) for number in _REASONS}
+        self.listen()
+        try:
+            yield
+        finally:
+            for number, handler in old.items():
+                signal.signal(number, handler)
+
+    def listen(self) -> None:
+        """Takes the signals over, again after ``ray.init`` has installed its own handlers."""
+        for number in _REASONS:
+            signal.signal(number, self._receive)
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        if self._signal is not None:
+            self._leave(number)
+        self._signal = number
+        timer = threading.Timer(PATIENCE_SECONDS, self._leave, [number])
+        timer.daemon = True
+        timer.start()
+        if not self._asked:  # nobody looks yet: the search has not begun
+            self.check()
+
+    def _leave(self, number: int) -> None:
+        """Ends the process at once; the journal needs no goodbye."""
+        if self.farewell:
+            print(f"\n{self.farewell}", file=sys.stderr, flush=True)
+        os._exit(128 + number)

@@ -1,0 +1,147 @@
+"""From command-line options to a resolved study and a launch; nothing is started here."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cluster.config import parse_cluster
+from search.errors import SpecError
+from search.overrides import apply_settings, parse_setting
+from search.session import Launch
+from search.spec import StudySpec, find_study_file, read_toml, resolve
+from search.state import StudyState
+
+_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
+
+#: What a resume may change; the rest would make one study of two.
+_SAFE = ("search.trials", "resources.")
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of ``run`` and ``resume`` as given; None where not."""
+
+    name: str | None = None
+    trials: int | None = None
+    time_budget: str | None = None
+    max_concurrent: int | None = None
+    cpus_per_trial: int | None = None
+    gpus_per_trial: float | None = None
+    max_failures: int | None = None
+    cluster: str = "local"
+    data: str | None = None
+    settings: tuple[str, ...] = ()
+    seed: int | None = None
+
+    def as_settings(self) -> list[tuple[list[str], Any]]:
+        """``--set`` and the options that are short for one, the latter winning."""
+        short = {
+            "name": self.name,
+            "search.trials": self.trials,
+            "search.seed": self.seed,
+            "data.source": self.data,
+            "resources.max_concurrent": self.max_concurrent,
+            "resources.cpus_per_trial": self.cpus_per_trial,
+            "resources.gpus_per_trial": self.gpus_per_trial,
+            "resources.max_failures": self.max_failures,
+        }
+        given = [(key.split("."), value) for key, value in short.items() if value is not None]
+        return [parse_setting(setting) for setting in self.settings] + given
+
+
+def parse_duration(text: str) -> float:
+    """Seconds of ``90``, ``45s``, ``30m`` or ``1h30m``.
+
+    Raises:
+        SpecError: not a duration above zero.
+    """
+    found = _DURATION.fullmatch(text.strip())
+    hours, minutes, seconds = (float(part or 0) for part in found.groups()) if found else (0, 0, 0)
+    total = hours * 3600 + minutes * 60 + seconds
+    if total <= 0:
+        raise SpecError(f"--time-budget {text!r}: write 45s, 30m or 1h30m")
+    return total
+
+
+def cache_dir() -> Path:
+    """Where prepared corpora are kept, for all studies of this user (``SEQTUNE_CACHE``)."""
+    import os
+
+    from platformdirs import user_cache_path
+
+    return Path(os.environ.get("SEQTUNE_CACHE") or user_cache_path("seqtune"))
+
+
+def new_study(study: str, options: Options) -> StudySpec:
+    """Reads a study file and lays the options over it.
+
+    Raises:
+        SeqtuneError: what is wrong, where, and what to do.
+    """
+    path = find_study_file(study)
+    tables = read_toml(path)
+    if options.data is not None and isinstance(tables.get("data"), dict):
+        _forget_columns(tables["data"], options.data)
+    tables = apply_settings(tables, options.as_settings())
+    return resolve(tables, str(study))
+
+
+def _forget_columns(data: dict[str, Any], source: str) -> None:
+    """Other data has columns of its own: they are looked for, unless named with ``--set``."""
+    if source != data.get("source"):
+        data.pop("text", None)
+        data.pop("label", None)
+
+
+def changed_study(state: StudyState, options: Options) -> StudySpec:
+    """An existing study with the options laid over it.
+
+    Raises:
+        SpecError: an option would change what is searched.
+    """
+    old = state.spec.model_dump(mode="json", exclude_none=True)
+    old["search"]["trials"] = state.total
+    if state.session is not None:
+        old["resources"] = {k: v for k, v in state.session.resources.items() if v is not None}
+    spec = resolve(apply_settings(old, options.as_settings()), f"study {state.created.name!r}")
+    new = spec.model_dump(mode="json", exclude_none=True)
+    changes = [
+        f"{key}: {before!r} → {after!r}"
+        for key, before, after in _differences(old, new)
+        if not key.startswith(_SAFE)
+    ]
+    if changes:
+        raise SpecError(
+            f"study {state.created.name!r} cannot be resumed with another {'; '.join(changes)}. "
+            "Run a new study with --name"
+        )
+    return spec
+
+
+def _differences(old: Any, new: Any, path: str = "") -> list[tuple[str, Any, Any]]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        return [
+            difference
+            for key in sorted(old.keys() | new.keys())
+            for difference in _differences(
+                old.get(key), new.get(key), f"{path}.{key}" if path else key
+            )
+        ]
+    return [] if old == new else [(path, old, new)]
+
+
+def launch(spec: StudySpec, options: Options) -> Launch:
+    """What this invocation asks for.
+
+    Raises:
+        SeqtuneError, ClusterError: an option is wrong.
+    """
+    budget = options.time_budget
+    return Launch(
+        total=spec.search.trials,
+        resources=spec.resources,
+        cluster=parse_cluster(options.cluster),
+        cache_dir=cache_dir(),
+        time_budget=None if budget is None else parse_duration(budget),
+    )

@@ -1,0 +1,1 @@
+"""Live views of a study: each follows its events and decides nothing."""

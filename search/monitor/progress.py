@@ -1,0 +1,102 @@
+"""Live progress on stderr: a table in a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
+
+from search.events import EpochDone, Event, TrialEnded, TrialRestored
+from search.state import StudyState
+from search.views import as_table, short, trial_row
+
+#: Seconds between two drawings of the table.
+REDRAW_SECONDS = 0.5
+_SHOWN = 12
+
+
+class Progress:
+    """Follows a study and shows where it stands."""
+
+    def __init__(self, state: StudyState, console: Console | None = None) -> None:
+        self._state = state
+        self._console = console or Console(stderr=True)
+        self._started = time.monotonic()
+        self._ended_before = state.ended
+        self._drawn = 0.0
+        self._live: Live | None = None
+
+    def __enter__(self) -> "Progress":
+        if self._console.is_terminal:
+            self._live = Live(
+                self._picture(), console=self._console, auto_refresh=False, transient=True
+            )
+            self._live.start()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def redraw(self) -> None:
+        """Draws the table again when it is time; called at every step."""
+        now = time.monotonic()
+        if self._live is not None and now - self._drawn >= REDRAW_SECONDS:
+            self._drawn = now
+            self._live.update(self._picture(), refresh=True)
+
+    def __call__(self, event: Event, state: StudyState) -> None:
+        """Prints a line for what happened, where there is no table."""
+        if isinstance(event, TrialRestored):
+            self._say(
+                f"trial {event.trial}: {event.reason}; retraining from epoch {event.epoch}"
+            )
+        if self._live is not None:
+            return
+        match event:
+            case EpochDone():
+                self._say(
+                    f"trial {event.trial} epoch {event.epoch}/{state.spec.stopping.max_epochs} "
+                    f"{state.spec.metric} {short(event.value)} in {event.seconds:.1f} s"
+                )
+            case TrialEnded():
+                why = f" ({event.reason})" if event.reason else ""
+                self._say(f"trial {event.trial} {event.state}{why}; {self._headline()}")
+            case _:
+                pass
+
+    def _say(self, line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+    def _headline(self) -> str:
+        state = self._state
+        best = state.best()
+        epoch = best.best_epoch(state.spec.mode) if best else None
+        top = f"best {short(epoch.value)} (trial {best.number})" if best and epoch else "no best"
+        pruned = sum(trial.state == "pruned" for trial in state.trials)
+        return f"{state.ended}/{state.total} done, {pruned} stopped early, {top}, {self._eta()}"
+
+    def _eta(self) -> str:
+        done = self._state.ended - self._ended_before
+        if done == 0:
+            return "time left unknown"
+        left = (time.monotonic() - self._started) / done * (self._state.total - self._state.ended)
+        minutes, seconds = divmod(round(left), 60)
+        return f"about {minutes}:{seconds:02d} left"
+
+    def _picture(self) -> Group:
+        """The headline, then running trials first and the newest of the others."""
+        state = self._state
+        running = [t for t in state.trials if t.state == "running"]
+        others = sorted(
+            (t for t in state.trials if t.state != "running"), key=lambda t: -t.number
+        )
+        shown = (running + others)[:_SHOWN]
+        rows = [trial_row(trial, state, running=True) for trial in shown]
+        columns = ["number", "state", "epoch", "value", "params"]
+        return Group(
+            Text(f"{state.created.name}: {self._headline()}", style="bold"),
+            as_table("", rows, columns) if rows else Text("starting workers …"),
+        )

@@ -1,0 +1,85 @@
+"""The Markdown report; every figure in it is recomputed from the journal."""
+
+from search.spec import to_toml
+from search.state import StudyState, Trial
+from search.store import StudyDir
+from search.views import short, status_row
+
+_TOP = 10
+
+
+def markdown_report(folder: StudyDir, state: StudyState) -> str:
+    """The whole report as text."""
+    status = status_row(folder, state)
+    counts = ", ".join(f"{n} {label}" for label, n in sorted(status["counts"].items()))
+    parts = [
+        f"# Study `{folder.name}`",
+        f"{state.ended} of {state.total} trials ended ({counts or 'none begun'}); "
+        f"metric `{state.spec.metric}`, {state.spec.mode} is better.",
+        _best(state),
+        _ranking(state),
+        _failures(state),
+        _cost(state),
+        "## Study file\n\n```toml\n" + to_toml(state.spec).strip() + "\n```",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _best(state: StudyState) -> str:
+    best = state.best()
+    epoch = best.best_epoch(state.spec.mode) if best else None
+    if best is None or epoch is None:
+        return "## Best trial\n\nNo trial has a finite result."
+    metrics = ", ".join(f"{name} {short(value)}" for name, value in epoch.metrics.items())
+    rows = "\n".join(f"| {name} | {short(value)} |" for name, value in best.params.items())
+    return (
+        f"## Best trial\n\nTrial {best.number} at epoch {epoch.epoch}: {metrics}. "
+        f"Chosen by `{best.origin}`; weights in `{epoch.checkpoint.path}`.\n\n"
+        "The best of many validation scores is optimistic: it was chosen for being high.\n\n"
+        f"| hyperparameter | value |\n| --- | --- |\n{rows}"
+    )
+
+
+def _ranking(state: StudyState) -> str:
+    mode = state.spec.mode
+
+    def key(trial: Trial) -> tuple[float, int]:
+        epoch = trial.best_epoch(mode)
+        assert epoch is not None and epoch.value is not None
+        return (-epoch.value if mode == "max" else epoch.value, trial.number)
+
+    ranked = sorted((t for t in state.trials if t.best_epoch(mode)), key=key)[:_TOP]
+    if not ranked:
+        return ""
+    names = list(dict.fromkeys(name for trial in ranked for name in trial.params))
+    head = ["trial", "state", state.spec.metric, "best epoch", "epochs", *names]
+    lines = ["| " + " | ".join(head) + " |", "| " + " | ".join("---" for _ in head) + " |"]
+    for trial in ranked:
+        epoch = trial.best_epoch(mode)
+        assert epoch is not None
+        cells = [trial.number, trial.state, short(epoch.value), epoch.epoch, trial.epoch]
+        cells += [short(trial.params.get(name)) for name in names]
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    return f"## The best {len(ranked)}\n\n" + "\n".join(lines)
+
+
+def _failures(state: StudyState) -> str:
+    causes: dict[str, list[int]] = {}
+    for trial in state.trials:
+        if trial.state == "failed":
+            causes.setdefault(trial.reason or "unknown", []).append(trial.number)
+    if not causes:
+        return ""
+    lines = [f"- trials {', '.join(map(str, ns))}: {cause}" for cause, ns in causes.items()]
+    return "## Failed trials\n\n" + "\n".join(lines)
+
+
+def _cost(state: StudyState) -> str:
+    epochs = [epoch for trial in state.trials for epoch in trial.epochs]
+    hours = sum(epoch.seconds for epoch in epochs) / 3600
+    full = len(state.trials) * state.spec.stopping.max_epochs
+    machines = sorted({f"{e.host} ({e.device}, {e.processor})" for e in epochs})
+    return (
+        f"## Cost\n\n{len(epochs)} epochs in {hours:.2f} trial-hours; without early stopping the "
+        f"same trials have {full} epochs. Trained on: {'; '.join(machines) or 'nothing yet'}."
+    )

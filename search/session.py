@@ -1,0 +1,204 @@
+"""Starting, resuming and extending a study: one act over one journal."""
+
+import os
+import platform
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from cluster.config import ClusterConfig
+from cluster.connect import Capacity, connect
+from search.errors import SpecError, StudyFailed
+from search.events import FORMAT, Event, SessionStarted, StudyCreated
+from search.interrupt import Halt, Interrupter
+from search.journal import Journal, read_journal
+from search.monitor.checkpoints import CheckpointKeeper
+from search.monitor.progress import Progress
+from search.monitor.tensorboard import TensorBoardWriter
+from search.report.markdown import markdown_report
+from search.spec import ResourcesSpec, StudySpec, to_toml
+from search.state import StudyState, replay
+from search.store import StudyDir, create_study_dir, write_text
+from search.study import Study
+from trainables.data.corpus import prepare
+
+PACKAGES = [Path(__file__).parent.parent / name for name in ("trainables",)]
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What belongs to this invocation and not to the study."""
+
+    total: int
+    resources: ResourcesSpec
+    cluster: ClusterConfig
+    cache_dir: Path
+    time_budget: float | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a session ended: ``finished``, or why it left early, and the exit code of that."""
+
+    state: StudyState
+    reason: str
+    exit_code: int
+
+
+def start(spec: StudySpec, results: Path, launch: Launch, interrupter: Interrupter) -> Outcome:
+    """Begins a new study and runs it.
+
+    Raises:
+        SeqtuneError: something is wrong and nothing was started.
+    """
+    folder = create_study_dir(results, spec.name)
+    try:
+        return _session(folder, spec, launch, interrupter)
+    finally:
+        _remove_unbegun(folder)
+
+
+def resume(folder: StudyDir, launch: Launch, interrupter: Interrupter) -> Outcome:
+    """Goes on with a study until ``launch.total`` trials have ended.
+
+    Raises:
+        SeqtuneError: something is wrong and nothing was started.
+    """
+    return _session(folder, None, launch, interrupter)
+
+
+def _remove_unbegun(folder: StudyDir) -> None:
+    """Leaves nothing behind of a study that never began."""
+    if not folder.exists():
+        for path in (folder.spec, folder.lock, folder.journal):
+            path.unlink(missing_ok=True)
+        if folder.root.is_dir() and not any(folder.root.iterdir()):
+            folder.root.rmdir()
+
+
+def _session(
+    folder: StudyDir, new: StudySpec | None, launch: Launch, interrupter: Interrupter
+) -> Outcome:
+    with folder.owned():
+        spec = new
+        if spec is None:
+            state = replay(_events(folder))
+            if state.ended >= launch.total:
+                return Outcome(state, "finished", 0)
+            spec = state.spec
+        corpus = prepare(spec.data, launch.cache_dir)
+        wanted = launch.resources
+        cpus = wanted.cpus_per_trial * (wanted.max_concurrent or 1)
+        with connect(launch.cluster, PACKAGES, cpus) as capacity:
+            interrupter.listen()
+            concurrent = _concurrency(wanted, capacity)
+            with _opened(folder, new, corpus.key, str(corpus.path)) as study:
+                return _run(folder, study, launch, concurrent, interrupter)
+
+
+def _events(folder: StudyDir) -> list[Event]:
+    return [line.event for line in read_journal(folder.journal)]
+
+
+def _concurrency(wanted: ResourcesSpec, capacity: Capacity) -> int:
+    """How many trials run at a time: as many as asked for and as fit.
+
+    Raises:
+        SpecError: not even one fits.
+    """
+    if wanted.cpus_per_trial > capacity.cpus:
+        raise SpecError(
+            f"--cpus-per-trial {wanted.cpus_per_trial}: the cluster has {capacity.cpus} CPUs"
+        )
+    fits = capacity.cpus // wanted.cpus_per_trial
+    if wanted.gpus_per_trial > 0:
+        if wanted.gpus_per_trial > capacity.gpus:
+            raise SpecError(
+                f"--gpus-per-trial {wanted.gpus_per_trial:g}: the cluster has {capacity.gpus:g} GPUs"
+            )
+        fits = min(fits, int(capacity.gpus / wanted.gpus_per_trial + 1e-9))
+    return min(fits, wanted.max_concurrent or fits)
+
+
+@contextmanager
+def _opened(
+    folder: StudyDir, new: StudySpec | None, corpus_key: str, corpus_path: str
+) -> Iterator[Study]:
+    """The study's one writer, brought to where its journal is."""
+    journal = Journal(folder.journal)
+    try:
+        if new is not None:
+            write_text(folder.spec, to_toml(new))
+            journal.append(
+                StudyCreated(
+                    format=FORMAT,
+                    name=new.name,
+                    spec=new.model_dump(mode="json"),
+                    corpus=corpus_key,
+                    seqtune=version("seqtune"),
+                )
+            )
+        events = _events(folder)
+        state = replay(events)
+        if state.created.corpus != corpus_key:
+            raise SpecError(
+                f"the data of study {folder.name!r} has changed since it began "
+                f"(data.source = {state.spec.data.source!r}): put the old data back, or run a new "
+                "study"
+            )
+        study = Study(folder, journal, state, corpus_path)
+        study.replay_into_sampler(events)
+        board = TensorBoardWriter(folder, state)
+        for event in events:
+            board(event, state)
+        study.follow(board)
+        try:
+            yield study
+        finally:
+            board.close()
+    finally:
+        journal.close()
+
+
+def _run(
+    folder: StudyDir, study: Study, launch: Launch, concurrent: int, interrupter: Interrupter
+) -> Outcome:
+    from search.tuner import Allotment, run
+
+    resources = launch.resources
+    study.follow(CheckpointKeeper(folder))
+    device = "cuda" if resources.gpus_per_trial > 0 else "cpu"
+    allotment = Allotment(resources.cpus_per_trial, resources.gpus_per_trial, concurrent)
+    reason, code = "finished", 0
+    with Progress(study.state) as progress:
+        study.follow(progress)
+
+        def look_up() -> None:
+            interrupter.check()
+            progress.redraw()
+
+        try:
+            study.begin(_session_started(launch), resources.max_failures, device)
+            run(study, allotment, look_up)
+            study.end(reason)
+        except Halt as halt:
+            reason, code = halt.reason, halt.exit_code
+            if code == StudyFailed.exit_code:
+                raise StudyFailed(reason) from halt
+            study.end(reason)
+    write_text(folder.report, markdown_report(folder, study.state))
+    return Outcome(study.state, reason, code)
+
+
+def _session_started(launch: Launch) -> SessionStarted:
+    packages = ("seqtune", "ray", "optuna", "torch")
+    return SessionStarted(
+        pid=os.getpid(),
+        host=socket.gethostname(),
+        total=launch.total,
+        resources=launch.resources.model_dump(mode="json"),
+        versions={"python": platform.python_version()} | {name: version(name) for name in packages},
+    )

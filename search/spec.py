@@ -1,0 +1,200 @@
+"""The study file: TOML in, a validated frozen ``StudySpec`` out, and back to TOML."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from search.errors import SpecError, StudyNotFound
+from search.space import Dimension, Value, check_value, parse_space
+from search.store import check_name
+from trainables.data.spec import DataSpec
+from trainables.errors import did_you_mean
+from trainables.hyperparameters import Hyperparameters
+from trainables.tasks import TASKS
+
+STUDIES = Path(__file__).parent / "studies"
+
+#: A study file larger than this is refused unread.
+MAX_BYTES = 1 << 20
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SearchSpec(_Section):
+    """How many trials in all, and who chooses them."""
+
+    trials: int = Field(default=20, ge=1, le=1_000_000)
+    sampler: Literal["tpe", "random", "gp"] = "tpe"
+    seed: int = Field(default=0, ge=0, lt=2**63)
+
+
+class StoppingSpec(_Section):
+    """Successive halving: the longest training, the first comparison, the share that goes on."""
+
+    max_epochs: int = Field(default=10, ge=1, le=100_000)
+    grace_epochs: int = Field(default=1, ge=1)
+    reduction_factor: int = Field(default=3, ge=2)
+
+    @model_validator(mode="after")
+    def _grace_fits(self) -> "StoppingSpec":
+        if self.grace_epochs > self.max_epochs:
+            raise ValueError(
+                f"grace_epochs = {self.grace_epochs} exceeds max_epochs = {self.max_epochs}"
+            )
+        return self
+
+
+class ResourcesSpec(_Section):
+    """What one trial takes, how many run at a time, how often a lost one is tried again."""
+
+    cpus_per_trial: int = Field(default=1, ge=1)
+    gpus_per_trial: Annotated[float, Field(ge=0.0)] = 0.0
+    max_concurrent: int | None = Field(default=None, ge=1)
+    max_failures: int = Field(default=2, ge=0)
+
+
+class StudySpec(_Section):
+    """One study, resolved: every section present, every value of its kind."""
+
+    name: str
+    task: str = "text-classification"
+    metric: str = "val/accuracy"
+    mode: Literal["min", "max"] = "max"
+    data: DataSpec
+    fixed: dict[str, Any] = {}
+    space: dict[str, Any] = {}
+    first: tuple[dict[str, Any], ...] = ()
+    search: SearchSpec = SearchSpec()
+    stopping: StoppingSpec = StoppingSpec()
+    resources: ResourcesSpec = ResourcesSpec()
+
+    def dimensions(self) -> dict[str, Dimension]:
+        """The parsed space."""
+        return parse_space(self.space)
+
+    def hyperparameters(self, params: dict[str, Value]) -> Hyperparameters:
+        """The whole configuration of a trial with these searched values."""
+        return Hyperparameters.model_validate({**self.fixed, **params})
+
+
+def find_study_file(study: str) -> Path:
+    """A built-in study's file, or a path as given.
+
+    Raises:
+        StudyNotFound: neither.
+    """
+    builtin = STUDIES / f"{study}.toml"
+    if "/" not in study and builtin.is_file():
+        return builtin
+    path = Path(study).expanduser()
+    if path.is_file():
+        return path
+    known = sorted(file.stem for file in STUDIES.glob("*.toml"))
+    raise StudyNotFound(
+        f"no study file {study!r} and no built-in study of that name: {did_you_mean(study, known)}"
+    )
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The raw tables of a study file.
+
+    Raises:
+        SpecError: unreadable, too large, or not TOML.
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise SpecError(f"{path} is larger than {MAX_BYTES} bytes: not a study file")
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise SpecError(f"cannot read {path}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise SpecError(f"{path} is not valid TOML: {error}") from error
+
+
+def resolve(tables: dict[str, Any], origin: str) -> StudySpec:
+    """Validates raw tables as a whole; ``origin`` names them in errors.
+
+    Raises:
+        SpecError: the first thing that is wrong, where, and what would be right.
+    """
+    try:
+        spec = StudySpec.model_validate(tables)
+    except ValidationError as error:
+        raise SpecError(f"{origin}: {_explain(error)}") from None
+    try:
+        check_name(spec.name)
+        _check_task(spec)
+        _check_values(spec)
+    except SpecError as error:
+        raise SpecError(f"{origin}: {error}") from None
+    return spec
+
+
+def _check_task(spec: StudySpec) -> None:
+    if spec.task not in TASKS:
+        raise SpecError(f"no task {spec.task!r}: {did_you_mean(spec.task, list(TASKS))}")
+    metrics = TASKS[spec.task].metrics
+    if spec.metric not in metrics:
+        hint = did_you_mean(spec.metric, list(metrics))
+        raise SpecError(f"task {spec.task!r} has no metric {spec.metric!r}: {hint}")
+    if metrics[spec.metric] != spec.mode:
+        raise SpecError(
+            f"metric {spec.metric!r} is better when it is {metrics[spec.metric]}: "
+            f'write mode = "{metrics[spec.metric]}"'
+        )
+
+
+def _check_values(spec: StudySpec) -> None:
+    dimensions = spec.dimensions()
+    for name, value in spec.fixed.items():
+        check_value(name, value, "fixed")
+        if name in dimensions:
+            raise SpecError(f"{name!r} stands in [fixed] and in [space]: keep one")
+    for index, config in enumerate(spec.first, start=1):
+        for name, value in config.items():
+            if name not in dimensions:
+                hint = did_you_mean(name, list(dimensions)) if dimensions else "[space] is empty"
+                raise SpecError(f"[[first]] number {index}: {name!r} is not in [space]: {hint}")
+            check_value(name, value, f"[[first]] number {index}")
+            if not contains(dimensions[name], value):
+                raise SpecError(
+                    f"[[first]] number {index}: {name} = {value!r} lies outside "
+                    f"space.{name} = {spec.space[name]}"
+                )
+
+
+def contains(dimension: Dimension, value: Value) -> bool:
+    """Whether a value may be drawn from a dimension."""
+    from search.space import Choice
+
+    if isinstance(dimension, Choice):
+        return value in dimension.options
+    return isinstance(value, (int, float)) and dimension.low <= value <= dimension.high
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors()[0]
+    place = [str(part) for part in first["loc"] if part not in ("SplitNames",)]
+    place = [part for part in place if not part.startswith(("tuple[", "function-"))]
+    where = ".".join(place)
+    if first["type"] == "extra_forbidden":
+        section: Any = StudySpec
+        for part in place[:-1]:
+            section = section.model_fields[part].annotation if section else None
+        known = list(section.model_fields) if section else []
+        return f"unknown key {where!r}: {did_you_mean(place[-1], known)}"
+    if first["type"] == "missing":
+        return f"{where!r} is missing"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{where}: {message}" if where else message
+
+
+def to_toml(spec: StudySpec) -> str:
+    """The resolved study as a study file that resolves to the same spec."""
+    import tomli_w
+
+    return tomli_w.dumps(spec.model_dump(mode="json", exclude_none=True))

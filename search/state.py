@@ -1,0 +1,170 @@
+"""The state of a study: a fold over its journal's events, the same live and at replay."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from search.asha import Asha, new_asha
+from search.errors import JournalDamaged
+from search.events import (
+    AttemptFailed,
+    AttemptStarted,
+    EndState,
+    EpochDone,
+    Event,
+    SessionEnded,
+    SessionStarted,
+    StudyCreated,
+    TrialCreated,
+    TrialEnded,
+    TrialMoved,
+    TrialRestored,
+)
+from search.spec import StudySpec
+
+#: ``waiting``: to be handed out, for the first time or again.
+TrialState = Literal["waiting", "running", "completed", "pruned", "failed"]
+
+
+@dataclass
+class Trial:
+    """One configuration and all that is known of it."""
+
+    number: int
+    params: dict[str, Any]
+    origin: str
+    state: TrialState = "waiting"
+    epochs: list[EpochDone] = field(default_factory=list)
+    attempts: int = 0
+    failures: list[AttemptFailed] = field(default_factory=list)
+    reason: str | None = None
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ("completed", "pruned", "failed")
+
+    @property
+    def epoch(self) -> int:
+        """The last acknowledged epoch, 0 before the first."""
+        return self.epochs[-1].epoch if self.epochs else 0
+
+    def best_epoch(self, mode: str) -> EpochDone | None:
+        """The epoch with the best finite value, the earliest of equals."""
+        finite = [e for e in self.epochs if e.value is not None]
+        if not finite:
+            return None
+        return (max if mode == "max" else min)(finite, key=lambda e: e.value)
+
+    def owed_end(self) -> tuple[EndState, str | None] | None:
+        """How the trial must end by its last decision, if it must."""
+        if self.ended or not self.epochs:
+            return None
+        last = self.epochs[-1]
+        ends: dict[str, EndState] = {"stop": "pruned", "complete": "completed", "fail": "failed"}
+        return (ends[last.decision], last.reason) if last.decision in ends else None
+
+
+class StudyState:
+    """Trials in number order, ASHA's rungs, and what the sessions left."""
+
+    def __init__(self, created: StudyCreated) -> None:
+        self.created = created
+        self.spec = StudySpec.model_validate(created.spec)
+        stopping = self.spec.stopping
+        self.asha: Asha = new_asha(
+            stopping.grace_epochs, stopping.reduction_factor, stopping.max_epochs, self.spec.mode
+        )
+        self.trials: list[Trial] = []
+        self.total = self.spec.search.trials
+        self.session: SessionStarted | None = None
+        self.session_end: SessionEnded | None = None
+
+    def apply(self, event: Event) -> None:
+        """Takes one event in.
+
+        Raises:
+            JournalDamaged: the event cannot follow those before it.
+        """
+        match event:
+            case SessionStarted():
+                self._start_session(event)
+            case SessionEnded():
+                self.session_end = event
+            case TrialCreated():
+                if event.trial != len(self.trials):
+                    raise JournalDamaged(f"the journal has trial {event.trial} out of order")
+                self.trials.append(Trial(event.trial, event.params, event.origin))
+            case AttemptStarted():
+                trial = self._open(event.trial)
+                trial.attempts, trial.state = event.attempt, "running"
+            case EpochDone():
+                self._take_epoch(event)
+            case AttemptFailed():
+                trial = self._open(event.trial)
+                trial.failures.append(event)
+                trial.state = "waiting"
+            case TrialEnded():
+                trial = self._open(event.trial)
+                trial.state, trial.reason = event.state, event.reason
+            case TrialRestored() | TrialMoved():
+                self._open(event.trial)
+            case StudyCreated():
+                raise JournalDamaged("the journal begins twice")
+
+    def _start_session(self, event: SessionStarted) -> None:
+        self.session, self.session_end, self.total = event, None, event.total
+        for trial in self.trials:
+            if trial.state == "running":
+                trial.state = "waiting"
+
+    def _take_epoch(self, event: EpochDone) -> None:
+        trial = self._open(event.trial)
+        if event.epoch != trial.epoch + 1:
+            raise JournalDamaged(
+                f"the journal has epoch {event.epoch} of trial {event.trial} after {trial.epoch}"
+            )
+        trial.epochs.append(event)
+        if event.value is not None:
+            self.asha.record(event.trial, event.epoch, event.value)
+
+    def _open(self, number: int) -> Trial:
+        if not 0 <= number < len(self.trials) or self.trials[number].ended:
+            raise JournalDamaged(f"the journal has a line of trial {number}, which is not open")
+        return self.trials[number]
+
+    @property
+    def ended(self) -> int:
+        """How many trials have ended, failed ones too."""
+        return sum(trial.ended for trial in self.trials)
+
+    @property
+    def finished(self) -> bool:
+        """Whether all wanted trials have ended."""
+        return self.ended >= self.total
+
+    def best(self) -> Trial | None:
+        """The trial with the best finite epoch, however it ended; of equals the lowest number."""
+        mode = self.spec.mode
+        best: Trial | None = None
+        best_value = 0.0
+        for trial in self.trials:
+            epoch = trial.best_epoch(mode)
+            if epoch is None or epoch.value is None:
+                continue
+            better = epoch.value > best_value if mode == "max" else epoch.value < best_value
+            if best is None or better:
+                best, best_value = trial, epoch.value
+        return best
+
+
+def replay(events: list[Event]) -> StudyState:
+    """The state after these events.
+
+    Raises:
+        JournalDamaged: the first is not the study's, or one cannot follow the others.
+    """
+    if not events or not isinstance(events[0], StudyCreated):
+        raise JournalDamaged("the journal does not begin with its study")
+    state = StudyState(events[0])
+    for event in events[1:]:
+        state.apply(event)
+    return state

@@ -1,0 +1,201 @@
+"""Every file name of a study's folder, its creation and its lock."""
+
+import fcntl
+import json
+import os
+import re
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from search.errors import SpecError, StudyExists, StudyLocked, StudyNotFound
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+def check_name(name: str) -> str:
+    """A name that is safe as one folder's name.
+
+    Raises:
+        SpecError: empty, too long, or with anything but letters, digits, ``.``, ``_`` and ``-``.
+    """
+    if not _NAME.fullmatch(name) or ".." in name:
+        raise SpecError(
+            f"study name {name!r}: use up to 100 letters, digits, '.', '_' and '-', "
+            "beginning with a letter or digit, without '..'"
+        )
+    return name
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The driver that holds, or last held, a study."""
+
+    pid: int
+    host: str
+
+
+@dataclass(frozen=True)
+class StudyDir:
+    """``results/NAME``: where each thing of a study is."""
+
+    root: Path
+
+    @property
+    def name(self) -> str:
+        return self.root.name
+
+    @property
+    def spec(self) -> Path:
+        return self.root / "study.toml"
+
+    @property
+    def journal(self) -> Path:
+        return self.root / "journal.jsonl"
+
+    @property
+    def lock(self) -> Path:
+        return self.root / "lock"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.root / "checkpoints"
+
+    @property
+    def tensorboard(self) -> Path:
+        return self.root / "tensorboard"
+
+    @property
+    def report(self) -> Path:
+        return self.root / "report.md"
+
+    def checkpoint_prefix(self, number: int, attempt: int) -> str:
+        """Where an attempt's checkpoints begin, relative to the study's folder."""
+        return f"checkpoints/trial-{number:04d}/attempt-{attempt:02d}-"
+
+    def trial_events(self, number: int) -> Path:
+        """The folder of a trial's TensorBoard events."""
+        return self.tensorboard / f"trial-{number:04d}"
+
+    def exists(self) -> bool:
+        """Whether a study was begun here: its journal has a whole first line."""
+        try:
+            with self.journal.open("rb") as file:
+                return file.readline().endswith(b"\n")
+        except OSError:
+            return False
+
+    @contextmanager
+    def owned(self) -> Iterator[None]:
+        """Holds the study's lock; the kernel lets go of it whatever becomes of this process.
+
+        Raises:
+            StudyLocked: another driver holds it.
+        """
+        descriptor = os.open(self.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                owner = self._written_owner()
+                by = f" by process {owner.pid} on {owner.host}" if owner else ""
+                raise StudyLocked(
+                    f"study {self.name!r} is being run{by}; wait for it, or stop it first"
+                ) from None
+            os.ftruncate(descriptor, 0)
+            content = json.dumps({"pid": os.getpid(), "host": socket.gethostname()})
+            os.pwrite(descriptor, content.encode(), 0)
+            yield
+            os.ftruncate(descriptor, 0)
+        finally:
+            os.close(descriptor)
+
+    def owner(self) -> Owner | None:
+        """The driver at work now, or None."""
+        try:
+            descriptor = os.open(self.lock, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return self._written_owner()
+        finally:
+            os.close(descriptor)
+        return None
+
+    def _written_owner(self) -> Owner | None:
+        try:
+            content = json.loads(self.lock.read_text())
+            return Owner(int(content["pid"]), str(content["host"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+
+def create_study_dir(results: Path, name: str) -> StudyDir:
+    """Makes the folder of a new study.
+
+    Raises:
+        StudyExists: a study of that name was begun, or something else lies there.
+        SpecError: the name is unsafe, or the folder cannot be made.
+    """
+    study = StudyDir(results.absolute() / check_name(name))
+    if study.exists() or study.root.is_symlink():
+        raise StudyExists(
+            f"study {name!r} exists in {results}: go on with 'seqtune resume {name}', "
+            "or choose another --name"
+        )
+    try:
+        study.root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=study.root):
+            pass
+    except OSError as error:
+        raise SpecError(
+            f"cannot write to the results folder {results}: {error.strerror}; choose another "
+            "with --results-dir"
+        ) from error
+    return study
+
+
+def open_study_dir(results: Path, name: str) -> StudyDir:
+    """The folder of a study that was begun.
+
+    Raises:
+        StudyNotFound: there is none of that name.
+    """
+    study = StudyDir(results.absolute() / check_name(name))
+    if study.root.is_symlink() or not study.exists():
+        known = [found.name for found in list_studies(results)]
+        there = f"there are: {', '.join(known)}" if known else "there are none yet"
+        raise StudyNotFound(f"no study {name!r} in {results}; {there}")
+    return study
+
+
+def list_studies(results: Path) -> list[StudyDir]:
+    """All studies under a results folder, by name."""
+    if not results.is_dir():
+        return []
+    found = [StudyDir(path.absolute()) for path in sorted(results.iterdir()) if path.is_dir()]
+    return [study for study in found if study.exists()]
+
+
+def write_text(path: Path, content: str) -> None:
+    """Replaces a small file as a whole: a reader sees the old one or the new one."""
+    beside = path.with_name(f".{path.name}.writing")
+    try:
+        with beside.open("w") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def as_json(content: Any) -> str:
+    """JSON for people and programs alike."""
+    return json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False)

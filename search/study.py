@@ -1,0 +1,206 @@
+"""A study at work: the journal, the state and the sampler moved together, one event at a time.
+
+``Study`` is the only writer. Every view of it (TensorBoard, progress, checkpoint keeping) follows
+the events it records; nothing else in the house decides anything.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from search.events import (
+    AttemptFailed,
+    AttemptStarted,
+    Decision,
+    EpochDone,
+    Event,
+    FailureKind,
+    SessionEnded,
+    SessionStarted,
+    TrialEnded,
+    TrialMoved,
+    TrialRestored,
+)
+from search.journal import Journal
+from search.sampler import Sampler, derive_seed
+from search.state import StudyState, Trial
+from search.store import StudyDir
+from trainables.messages import Assignment, Checkpoint, Report
+
+View = Callable[[Event, StudyState], None]
+
+#: How often an attempt that ended for this reason is tried again; None: as often as
+#: ``max_failures`` allows. An exception would only repeat itself: trials are deterministic.
+_RETRIES: dict[FailureKind, int | None] = {"lost": None, "memory": 1, "exception": 0}
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why an attempt ended without a report."""
+
+    kind: FailureKind
+    cause: str
+    detail: str
+
+
+class Study:
+    """Hands out work and takes in results; whatever it says is in the journal first."""
+
+    def __init__(
+        self, folder: StudyDir, journal: Journal, state: StudyState, corpus: str
+    ) -> None:
+        self.state = state
+        self._folder, self._journal, self._corpus = folder, journal, corpus
+        self._sampler = Sampler(state.spec)
+        self._views: list[View] = []
+        self._max_failures = state.spec.resources.max_failures
+        self._device = "cpu"
+
+    def replay_into_sampler(self, events: list[Event]) -> None:
+        """Brings the sampler to where the journal is."""
+        for event in events:
+            self._sampler.apply(event)
+
+    def follow(self, view: View) -> None:
+        """Calls ``view`` after every event from now on."""
+        self._views.append(view)
+
+    def begin(self, session: SessionStarted, max_failures: int, device: str) -> None:
+        """Opens a session and carries out every decision an earlier one left undone."""
+        self._max_failures, self._device = max_failures, device
+        self._record(session)
+        for trial in self.state.trials:
+            owed = trial.owed_end()
+            if owed is not None:
+                self._record(TrialEnded(trial=trial.number, state=owed[0], reason=owed[1]))
+
+    def end(self, reason: str) -> None:
+        """Closes the session."""
+        self._record(SessionEnded(reason=reason))
+
+    def next(self) -> Assignment | Literal["wait", "finished"]:
+        """The next attempt to start: one that was in flight, else a new trial."""
+        state = self.state
+        waiting = next((t for t in state.trials if t.state == "waiting"), None)
+        if waiting is None and len(state.trials) < state.total:
+            self._record(self._sampler.suggest(len(state.trials)))
+            waiting = state.trials[-1]
+        if waiting is None:
+            return "finished" if state.finished else "wait"
+        attempt = AttemptStarted(
+            trial=waiting.number, attempt=waiting.attempts + 1, from_epoch=waiting.epoch
+        )
+        self._record(attempt)
+        return self._assignment(waiting, attempt.attempt)
+
+    def _assignment(self, trial: Trial, attempt: int) -> Assignment:
+        spec = self.state.spec
+        return Assignment(
+            number=trial.number,
+            attempt=attempt,
+            task=spec.task,
+            hyperparameters=spec.hyperparameters(trial.params),
+            seed=derive_seed(spec.search.seed, "trial", trial.number),
+            max_epochs=spec.stopping.max_epochs,
+            corpus=self._corpus,
+            max_tokens=spec.data.max_tokens,
+            keep=spec.data.keep,
+            folder=str(self._folder.root),
+            checkpoint_prefix=self._folder.checkpoint_prefix(trial.number, attempt),
+            restore=tuple(
+                Checkpoint.model_validate(e.checkpoint.model_dump())
+                for e in reversed(trial.epochs)
+                if (self._folder.root / e.checkpoint.path).exists()
+            ),
+            acknowledged=trial.epoch,
+            threads=trial.epochs[-1].threads if trial.epochs else spec.resources.cpus_per_trial,
+            device=self._device,
+        )
+
+    def report(self, report: Report) -> bool:
+        """Takes an epoch in; True when the trial goes on.
+
+        A report of an attempt that is no longer the trial's own is ignored.
+        """
+        trial = self.state.trials[report.number]
+        stale = trial.state != "running" or trial.attempts != report.attempt
+        if stale or report.epoch != trial.epoch + 1:
+            return False
+        decision, reason = self._decide(report)
+        events: list[Event] = self._circumstances(trial, report)
+        events.append(self._epoch(report, decision, reason))
+        ends = {"stop": "pruned", "complete": "completed", "fail": "failed"}
+        if decision != "continue":
+            end = {"trial": report.number, "state": ends[decision], "reason": reason}
+            events.append(TrialEnded.model_validate(end))
+        self._record(*events)
+        return decision == "continue"
+
+    def _decide(self, report: Report) -> tuple[Decision, str | None]:
+        spec = self.state.spec
+        strange = sorted(name for name, value in report.metrics.items() if value is None)
+        if strange:
+            return "fail", f"{strange[0]} is not finite at epoch {report.epoch}"
+        value = report.metrics[spec.metric]
+        if report.epoch >= spec.stopping.max_epochs:
+            return "complete", None
+        if value is not None and self.state.asha.is_loser(report.epoch, value):
+            return "stop", f"below the best 1/{spec.stopping.reduction_factor} at epoch " + str(
+                report.epoch
+            )
+        return "continue", None
+
+    def _circumstances(self, trial: Trial, report: Report) -> list[Event]:
+        """What happened on the way to this epoch that a reader must know."""
+        events: list[Event] = []
+        who = {"trial": report.number, "attempt": report.attempt}
+        if report.restored is not None:
+            events.append(
+                TrialRestored(
+                    **who, epoch=report.restored.epoch, reason=report.restored.reason
+                )
+            )
+        if trial.epochs:
+            before, after = (
+                f"{e.device}, {e.threads} threads, {e.processor}"
+                for e in (trial.epochs[-1], report)
+            )
+            if before != after:
+                events.append(TrialMoved(**who, before=before, after=after))
+        return events
+
+    def _epoch(self, report: Report, decision: Decision, reason: str | None) -> EpochDone:
+        fields = report.model_dump(exclude={"number", "restored"})
+        value = report.metrics.get(self.state.spec.metric)
+        fields |= {"trial": report.number, "value": value, "decision": decision, "reason": reason}
+        return EpochDone.model_validate(fields)
+
+    def fail(self, number: int, attempt: int, failure: Failure) -> None:
+        """Takes the end of an attempt in; the trial waits for another or has failed."""
+        trial = self.state.trials[number]
+        if trial.state != "running" or trial.attempts != attempt:
+            return
+        events: list[Event] = [
+            AttemptFailed(
+                trial=number,
+                attempt=attempt,
+                kind=failure.kind,
+                cause=failure.cause,
+                detail=failure.detail,
+            )
+        ]
+        alike = sum(f.kind == failure.kind for f in trial.failures)
+        allowed = _RETRIES[failure.kind]
+        limit = self._max_failures if allowed is None else min(allowed, self._max_failures)
+        if alike >= limit:
+            events.append(TrialEnded(trial=number, state="failed", reason=failure.cause))
+        self._record(*events)
+
+    def _record(self, *events: Event) -> None:
+        """Journal first, then state and sampler, then everyone who watches."""
+        self._journal.append(*events)
+        for event in events:
+            self.state.apply(event)
+            self._sampler.apply(event)
+            for view in self._views:
+                view(event, self.state)

@@ -1,0 +1,210 @@
+"""Joins a study to Ray Tune: thin adapters that ask and tell the study, and the run itself.
+
+A Ray trial is one attempt at one of ours, keyed by our trial's number; Ray's retries, snapshots,
+loggers and stoppers are off, and its experiment folder is scratch. Ray swallows ordinary
+exceptions in several hooks, so what must end the run is raised as ``Halt``.
+"""
+
+import logging
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from search.errors import StudyFailed
+from search.interrupt import Halt
+from search.study import Failure, Study
+from trainables.messages import Assignment, Report
+
+# Read by Ray Tune when it is imported or started.
+_ENVIRONMENT = {
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",  # or verbose=0 still prints a banner on stdout
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    "RAY_TRAIN_COUNT_PREEMPTION_AS_FAILURE": "1",
+}
+os.environ.update(_ENVIRONMENT)
+
+from ray import tune  # noqa: E402
+from ray.tune.schedulers import TrialScheduler  # noqa: E402
+from ray.tune.search import Searcher  # noqa: E402
+
+from trainables.trial import ASSIGNMENT, REPORT, RecurrentTrial  # noqa: E402
+
+_MEMORY_SIGNS = ("OutOfMemory", "MemoryError", "not enough memory", "can't allocate memory")
+
+
+@dataclass(frozen=True)
+class Allotment:
+    """What each trial gets, and how many run at a time."""
+
+    cpus: int
+    gpus: float
+    concurrent: int
+
+
+class StudySearcher(Searcher):  # type: ignore[misc]
+    """Hands Ray the study's next attempt."""
+
+    def __init__(self, study: Study | None) -> None:
+        super().__init__()
+        self._study = study
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Ray pickles its searcher beside the experiment; ours has nothing to say there."""
+        return (StudySearcher, (None,))
+
+    def suggest(self, trial_id: str) -> Any:
+        """An assignment, None while others run, FINISHED when all wanted trials have ended."""
+        assert self._study is not None
+        with _halting():
+            work = self._study.next()
+        if work == "finished":
+            return Searcher.FINISHED
+        if work == "wait":
+            return None
+        return {ASSIGNMENT: work.model_dump_json()}
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Nothing: the scheduler has told the study already."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: the journal is the study's memory."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing: see ``save``."""
+
+
+class StudyScheduler(TrialScheduler):  # type: ignore[misc]
+    """Passes reports and failures to the study and its decisions back."""
+
+    def __init__(self, study: Study | None) -> None:
+        super().__init__()
+        self._study = study
+        self._pending: list[Any] = []
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (StudyScheduler, (None,))
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        """The study's decision on an epoch."""
+        assert self._study is not None
+        with _halting():
+            goes_on = self._study.report(Report.model_validate_json(result[REPORT]))
+        return str(TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP)
+
+    def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
+        """An attempt ended without a report."""
+        assert self._study is not None
+        work = Assignment.model_validate_json(trial.config[ASSIGNMENT])
+        with _halting():
+            self._study.fail(work.number, work.attempt, _failure(_error_text(trial)))
+
+    def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
+        """Ray's trials are started in the order they come."""
+        self._pending.append(trial)
+
+    def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
+        """Nothing: the decision was the study's."""
+
+    def on_trial_remove(self, tune_controller: Any, trial: Any) -> None:
+        """Nothing: an attempt that never ran waits in the study."""
+
+    def choose_trial_to_run(self, tune_controller: Any) -> Any:
+        """The first that waits for an actor."""
+        self._pending = [t for t in self._pending if t.status in ("PENDING", "PAUSED")]
+        return self._pending[0] if self._pending else None
+
+    def debug_string(self) -> str:
+        """Shown nowhere: Ray's own output is off."""
+        return "seqtune"
+
+
+class StudyCallback(tune.Callback):  # type: ignore[misc]
+    """Looks up from the work at every step of Ray's loop, ten times a second or more."""
+
+    def __init__(self, look_up: Callable[[], None] | None) -> None:
+        self._look_up = look_up
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (StudyCallback, (None,))
+
+    def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        """Calls what was given; a ``Halt`` from there ends the run."""
+        assert self._look_up is not None
+        self._look_up()
+
+
+class _halting:  # noqa: N801
+    """Turns a study's failure into a ``Halt``, which Ray cannot swallow."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, StudyFailed):
+            raise Halt(str(error), error.exit_code) from error
+
+
+def run(study: Study, allotment: Allotment, look_up: Callable[[], None]) -> None:
+    """Runs until all wanted trials have ended.
+
+    Raises:
+        Halt: the search was told to leave, or cannot write its journal.
+    """
+    logging.getLogger("ray.tune").setLevel(logging.ERROR)
+    trainable = tune.with_resources(
+        RecurrentTrial, {"cpu": allotment.cpus, "gpu": allotment.gpus}
+    )
+    with tempfile.TemporaryDirectory(prefix="seqtune-ray-") as scratch:
+        tune.Tuner(
+            trainable,
+            tune_config=tune.TuneConfig(
+                search_alg=StudySearcher(study),
+                scheduler=StudyScheduler(study),
+                num_samples=-1,
+                max_concurrent_trials=allotment.concurrent,
+                reuse_actors=True,
+                trial_name_creator=_short_name,
+                trial_dirname_creator=_short_name,
+            ),
+            run_config=tune.RunConfig(
+                name="study",
+                storage_path=scratch,
+                callbacks=[StudyCallback(look_up)],
+                failure_config=tune.FailureConfig(max_failures=0),
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+                verbose=0,
+            ),
+        ).fit()
+
+
+def _short_name(trial: Any) -> str:
+    return str(trial.trial_id)
+
+
+def _error_text(trial: Any) -> str:
+    """What Ray wrote of the last error, less its own heading."""
+    path = trial.error_file
+    if path is None:
+        return "the attempt ended without a word"
+    with open(path) as file:
+        return file.read().partition("\n")[2].strip()
+
+
+def _failure(text: str) -> Failure:
+    """Sorts an attempt's end by what Ray says of it.
+
+    An exception's text holds the task's traceback, whose first line begins with ``ray::``.
+    """
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    raised = any("ray::" in line for line in lines[:2])
+    cause = (lines or ["unknown"])[-1 if raised else 0]
+    if any(sign in text for sign in _MEMORY_SIGNS):
+        return Failure("memory", cause, text)
+    return Failure("exception" if raised else "lost", cause, text)

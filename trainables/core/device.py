@@ -1,0 +1,52 @@
+"""Where and with how many threads a trial computes."""
+
+import os
+import platform
+from dataclasses import dataclass
+
+import torch
+
+from trainables.core.allocator import keep_freed_memory
+
+
+@dataclass(frozen=True)
+class Numerics:
+    """All that a repetition must share to be bit for bit the same."""
+
+    device: str
+    dtype: str
+    threads: int
+    processor: str
+    torch: str
+
+
+def prepare_device(name: str, threads: int) -> torch.device:
+    """Sets this process up to compute on ``cpu`` or ``cuda`` with ``threads`` CPU threads."""
+    device = torch.device(name)
+    torch.set_num_threads(max(1, threads))
+    if device.type == "cpu":
+        keep_freed_memory()
+    else:
+        torch.backends.cuda.matmul.allow_tf32 = True
+        torch.backends.cudnn.allow_tf32 = True
+    return device
+
+
+def describe_numerics(device: torch.device) -> Numerics:
+    """What a result computed here depends on."""
+    return Numerics(
+        device=str(device) if device.type == "cpu" else torch.cuda.get_device_name(device),
+        dtype="float32",
+        threads=torch.get_num_threads(),
+        processor=_processor(),
+        torch=torch.__version__,
+    )
+
+
+def _processor() -> str:
+    if os.path.exists("/proc/cpuinfo"):
+        with open("/proc/cpuinfo") as file:
+            for line in file:
+                if line.startswith("model name"):
+                    return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,54 @@
+"""Optimisers and learning-rate schedules by name."""
+
+import math
+from collections.abc import Callable
+
+from torch import nn, optim
+from torch.optim.lr_scheduler import LambdaLR
+
+from trainables.hyperparameters import Hyperparameters
+
+#: Share of a one-cycle schedule spent rising, and where it starts, as in Smith (2018).
+_RISE, _START = 0.3, 0.04
+
+
+def build_optimizer(model: nn.Module, hyperparameters: Hyperparameters) -> optim.Optimizer:
+    """The update rule over all trainable parameters, in its fused form where there is one."""
+    h = hyperparameters
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    if h.optimizer == "sgd":
+        return optim.SGD(
+            parameters,
+            lr=h.learning_rate,
+            momentum=0.9,
+            nesterov=True,
+            weight_decay=h.weight_decay,
+            fused=True,
+        )
+    rule = optim.AdamW if h.optimizer == "adamw" else optim.Adam
+    return rule(parameters, lr=h.learning_rate, weight_decay=h.weight_decay, fused=True)
+
+
+def build_schedule(optimizer: optim.Optimizer, kind: str, total_steps: int) -> LambdaLR:
+    """A schedule that is stepped after every optimiser step, ``total_steps`` times in all."""
+    return LambdaLR(optimizer, _factor(kind, total_steps))
+
+
+def _factor(kind: str, total_steps: int) -> Callable[[int], float]:
+    """Learning rate at a step, as a share of its peak."""
+
+    def cosine(share: float) -> float:
+        return 0.5 * (1.0 + math.cos(math.pi * min(1.0, share)))
+
+    def one_cycle(step: int) -> float:
+        share = step / total_steps
+        if share < _RISE:
+            return _START + (1.0 - _START) * (1.0 - cosine(share / _RISE))
+        return cosine((share - _RISE) / (1.0 - _RISE))
+
+    factors: dict[str, Callable[[int], float]] = {
+        "constant": lambda step: 1.0,
+        "cosine": lambda step: cosine(step / total_steps),
+        "one_cycle": one_cycle,
+    }
+    return factors[kind]

@@ -1,0 +1,199 @@
+"""The one training loop: epochs, evaluation, optimiser, schedule, clipping, checkpoints.
+
+Shapes: B texts in a micro-batch, N texts of a part, C outputs.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from trainables.core.batching import (
+    Rows,
+    TextReader,
+    micro_batches,
+    shuffled_batches,
+)
+from trainables.core.checkpoint import read_checkpoint, write_checkpoint
+from trainables.core.optimisation import build_optimizer, build_schedule
+from trainables.core.randomness import (
+    epoch_generator,
+    random_state,
+    restore_random_state,
+    seed_everything,
+)
+from trainables.errors import CheckpointError
+from trainables.hyperparameters import Hyperparameters
+from trainables.memory import micro_batch_tokens
+
+
+class Task(Protocol):
+    """What a task must say of itself; everything else is the trainer's."""
+
+    def build(self, hyperparameters: Hyperparameters, vocabulary: int, classes: int) -> nn.Module:
+        """A new model that maps (ids_BT, lengths_B) to outputs_BC."""
+
+    def losses(self, outputs_BC: Tensor, targets_B: Tensor, smoothing: float) -> Tensor:
+        """The loss of each example, losses_B."""
+
+    def metrics(self, outputs_NC: Tensor, targets_N: Tensor) -> dict[str, float]:
+        """Figures of a whole part, by plain name; ``val/`` is put before them."""
+
+
+@dataclass(frozen=True)
+class TrainerSettings:
+    """How one training run goes, apart from its hyperparameters."""
+
+    seed: int
+    max_epochs: int
+    device: torch.device = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class ModelSize:
+    """What a model's ends depend on: distinct token ids, and outputs."""
+
+    vocabulary: int
+    classes: int
+
+
+class Trainer:
+    """Trains one configuration, an epoch at a time, and can be stored after each.
+
+    The same seed, data and settings give the same weights bit for bit on one kind of processor
+    with one number of threads, whether or not the run was stored and restored in between.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        hyperparameters: Hyperparameters,
+        size: ModelSize,
+        train: TextReader,
+        settings: TrainerSettings,
+    ) -> None:
+        seed_everything(settings.seed)
+        self.task, self.hyperparameters, self.settings = task, hyperparameters, settings
+        self.train = train
+        self.model = task.build(hyperparameters, size.vocabulary, size.classes)
+        self.model.to(settings.device)
+        self.optimizer = build_optimizer(self.model, hyperparameters)
+        steps = -(-len(train.part) // hyperparameters.batch_size) * settings.max_epochs
+        self.schedule = build_schedule(self.optimizer, hyperparameters.schedule, steps)
+        self.micro_batch_tokens = micro_batch_tokens(hyperparameters)
+        self.epoch = 0
+
+    def train_epoch(self) -> float:
+        """One pass over the training part; returns the mean training loss."""
+        self.model.train()
+        lengths_N = self.train.lengths_N
+        order = epoch_generator(self.settings.seed, self.epoch)
+        total = torch.zeros((), dtype=torch.float64, device=self.settings.device)
+        for rows in shuffled_batches(lengths_N, self.hyperparameters.batch_size, order):
+            total += self._train_step(rows)
+        self.epoch += 1
+        return total.item() / len(lengths_N)
+
+    def _train_step(self, rows: Rows) -> Tensor:
+        """One optimiser step; the gradient is the whole batch's, however it is cut."""
+        smoothing = self.hyperparameters.label_smoothing
+        total = torch.zeros((), dtype=torch.float64, device=self.settings.device)
+        for outputs_BC, targets_B in self._outputs(self.train, rows):
+            losses_B = self.task.losses(outputs_BC, targets_B, smoothing)
+            (losses_B.sum() / len(rows)).backward()  # type: ignore[no-untyped-call]
+            total += losses_B.detach().sum()
+        if self.hyperparameters.clip_norm > 0:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.hyperparameters.clip_norm)
+        self.optimizer.step()
+        self.schedule.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        return total
+
+    def _outputs(self, reader: TextReader, rows: Rows) -> Iterator[tuple[Tensor, Tensor]]:
+        for some in micro_batches(rows, reader.lengths_N, self.micro_batch_tokens):
+            batch = reader.read(some).to(self.settings.device)
+            yield self.model(batch.ids_BT, batch.lengths_B), batch.targets_B
+
+    def evaluate(self, reader: TextReader) -> dict[str, float]:
+        """The task's metrics over a whole part, with dropout off."""
+        outputs_NC, targets_N = self.predict(reader)
+        return self.task.metrics(outputs_NC, targets_N)
+
+    def predict(self, reader: TextReader) -> tuple[Tensor, Tensor]:
+        """Outputs and targets of a whole part, texts by ascending length."""
+        import numpy as np
+
+        with _evaluating(self.model):
+            pairs = list(self._outputs(reader, np.arange(len(reader.part))))
+        return torch.cat([o for o, _ in pairs]).cpu(), torch.cat([t for _, t in pairs]).cpu()
+
+    def save(self, path: Path) -> str:
+        """Stores all that the next epoch depends on; returns the file's SHA-256.
+
+        Raises:
+            OSError: the file cannot be written; an older one under the name is untouched.
+        """
+        tensors, generators = random_state()
+        tensors |= {f"model.{k}": v for k, v in self.model.state_dict().items()}
+        optimizer = self.optimizer.state_dict()
+        for index, slots in optimizer["state"].items():
+            tensors |= {f"optimizer.{index}.{name}": slot for name, slot in slots.items()}
+        state = {
+            "epoch": self.epoch,
+            "hyperparameters": self.hyperparameters.model_dump(),
+            "param_groups": optimizer["param_groups"],
+            "schedule": _plain(self.schedule.state_dict()),
+            "rng": generators,
+        }
+        return write_checkpoint(path, tensors, state)
+
+    def load(self, path: Path, digest: str | None = None) -> None:
+        """Goes on from a stored epoch.
+
+        Raises:
+            CheckpointError: damaged, not a checkpoint, or another configuration's; the trainer
+                must not be used further.
+        """
+        tensors, state = read_checkpoint(path, digest)
+        try:
+            if state["hyperparameters"] != self.hyperparameters.model_dump():
+                raise CheckpointError(f"{path} belongs to another configuration")
+            self.model.load_state_dict(_under("model.", tensors))
+            self.optimizer.load_state_dict(_optimizer_state(tensors, state["param_groups"]))
+            self.schedule.load_state_dict(state["schedule"])
+            restore_random_state(tensors, state["rng"])
+            self.epoch = int(state["epoch"])
+        except (KeyError, ValueError, RuntimeError, TypeError) as error:
+            raise CheckpointError(f"{path} does not fit this model: {error}") from error
+
+
+def _plain(schedule: dict[str, Any]) -> dict[str, Any]:
+    """A schedule's state without its functions, which are rebuilt from its name."""
+    return {k: v for k, v in schedule.items() if k not in ("lr_lambdas", "base_lrs")} | {
+        "lr_lambdas": [None] * len(schedule["lr_lambdas"]),
+        "base_lrs": list(schedule["base_lrs"]),
+    }
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def _optimizer_state(tensors: dict[str, Tensor], groups: list[Any]) -> dict[str, Any]:
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in _under("optimizer.", tensors).items():
+        index, _, slot = name.partition(".")
+        state.setdefault(int(index), {})[slot] = tensor
+    return {"state": state, "param_groups": groups}
+
+
+@contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    model.eval()
+    with torch.inference_mode():
+        yield
+    model.train()

@@ -1,0 +1,1 @@
+"""From a named data set to one memory-mapped corpus of token ids. Imports no torch."""

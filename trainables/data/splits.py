@@ -1,0 +1,75 @@
+"""Cuts one table into train, validation and test: seeded, by class, equal texts together."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainables.errors import DataError
+
+PARTS = ("train", "validation", "test")
+
+
+def split_rows(
+    texts: list[str], classes_N: NDArray[np.int64], fractions: tuple[float, ...], seed: int
+) -> list[NDArray[np.int64]]:
+    """Row numbers of each part, ascending; their sizes follow ``fractions`` within every class.
+
+    Rows with equal texts fall in one part, so nothing seen in training is asked again later.
+
+    Raises:
+        DataError: a part would be empty.
+    """
+    rng = np.random.default_rng(seed)
+    groups: dict[str, list[int]] = {}
+    for row, text in enumerate(texts):
+        groups.setdefault(text, []).append(row)
+    by_class: dict[int, list[list[int]]] = {}
+    for rows in groups.values():
+        by_class.setdefault(int(classes_N[rows[0]]), []).append(rows)
+    parts: list[list[int]] = [[] for _ in fractions]
+    for klass in sorted(by_class):
+        _deal(by_class[klass], fractions, rng, parts)
+    for name, part in zip(PARTS, parts, strict=False):
+        if not part:
+            raise DataError(
+                f"{len(texts)} rows are too few: the {name} part is empty with "
+                f"split = {list(fractions)}"
+            )
+    return [np.array(sorted(part), dtype=np.int64) for part in parts]
+
+
+def _deal(
+    groups: list[list[int]],
+    fractions: tuple[float, ...],
+    rng: np.random.Generator,
+    parts: list[list[int]],
+) -> None:
+    """Deals one class's groups out, large ones first so that single rows fill the exact quota."""
+    total = sum(map(len, groups))
+    room = _quotas(total, fractions)
+    order = rng.permutation(len(groups))
+    for index in sorted(order, key=lambda i: -len(groups[i])):
+        group = groups[index]
+        emptiest = max(range(len(room)), key=lambda p: (room[p] >= len(group), room[p]))
+        if len(group) > 1:  # a seeded draw, in proportion to the room left
+            weights = np.maximum(np.array(room, dtype=float), 0.0)
+            fits = weights * (np.array(room) >= len(group))
+            if fits.sum() > 0:
+                emptiest = int(rng.choice(len(room), p=fits / fits.sum()))
+        else:
+            emptiest = next((p for p, left in enumerate(room) if left > 0), 0)
+        parts[emptiest].extend(group)
+        room[emptiest] -= len(group)
+
+
+def _quotas(total: int, fractions: tuple[float, ...]) -> list[int]:
+    """Whole numbers that sum to ``total``, by largest remainder; train gets at least one."""
+    exact = [total * fraction for fraction in fractions]
+    quotas = [int(x + 1e-9) for x in exact]
+    by_remainder = sorted(range(len(exact)), key=lambda i: quotas[i] - exact[i])
+    for index in by_remainder[: total - sum(quotas)]:
+        quotas[index] += 1
+    if quotas[0] == 0:
+        donor = max(range(len(quotas)), key=quotas.__getitem__)
+        quotas[donor] -= 1
+        quotas[0] += 1
+    return quotas

@@ -1,0 +1,109 @@
+"""Recurrent encoders: embedded tokens in, one vector a text out.
+
+Shapes: B texts in a batch, T tokens of the longest, E features in, H hidden units per direction,
+D features out of a layer (H, or 2H in both directions), P features after pooling.
+
+Texts are padded behind and never packed: a causal network's state at the last real token has seen
+no padding, and the backward direction reads each text reversed within its own length.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from trainables.hyperparameters import Hyperparameters
+
+CELLS: dict[str, type[nn.RNNBase]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
+POOLED_STATES = {"last": 1, "mean": 1, "max": 1, "attention": 1, "concat": 3}
+
+
+def padding_mask(lengths_B: Tensor, width: int) -> Tensor:
+    """True where a position holds a real token: mask_BT."""
+    return torch.arange(width, device=lengths_B.device) < lengths_B[:, None]
+
+
+class RecurrentLayer(nn.Module):
+    """One recurrent layer, in one direction or both."""
+
+    def __init__(self, cell: str, input_size: int, hidden_size: int, bidirectional: bool) -> None:
+        super().__init__()
+        make = CELLS[cell]
+        self.forwards = make(input_size, hidden_size, batch_first=True)
+        self.backwards = (
+            make(input_size, hidden_size, batch_first=True) if bidirectional else None
+        )
+
+    def forward(self, x_BTE: Tensor, lengths_B: Tensor) -> Tensor:
+        """Outputs of every step: y_BTD; what stands behind a text's end is meaningless."""
+        forwards_BTH: Tensor = self.forwards(x_BTE)[0]
+        if self.backwards is None:
+            return forwards_BTH
+        turned_BT = _reversal(lengths_B, x_BTE.shape[1])
+        rows_B1 = torch.arange(len(lengths_B), device=x_BTE.device)[:, None]
+        backwards_BTH = self.backwards(x_BTE[rows_B1, turned_BT])[0][rows_B1, turned_BT]
+        return torch.cat([forwards_BTH, backwards_BTH], dim=2)
+
+
+def _reversal(lengths_B: Tensor, width: int) -> Tensor:
+    """Positions that reverse each text within its length and leave the padding where it is."""
+    positions_T = torch.arange(width, device=lengths_B.device)
+    mirrored_BT = lengths_B[:, None] - 1 - positions_T
+    return torch.where(mirrored_BT >= 0, mirrored_BT, positions_T)
+
+
+class Pooling(nn.Module):
+    """Turns the outputs of all real steps into one vector a text."""
+
+    def __init__(self, kind: str, hidden_size: int, bidirectional: bool) -> None:
+        super().__init__()
+        self.kind, self.hidden_size, self.bidirectional = kind, hidden_size, bidirectional
+        width = hidden_size * (2 if bidirectional else 1)
+        self.output_size = width * POOLED_STATES[kind]
+        self.score = nn.Linear(width, 1) if kind == "attention" else None
+
+    def forward(self, y_BTD: Tensor, lengths_B: Tensor) -> Tensor:
+        """pooled_BP."""
+        mask_BT1 = padding_mask(lengths_B, y_BTD.shape[1])[:, :, None]
+        if self.score is not None:
+            scores_BT1 = self.score(y_BTD).masked_fill(~mask_BT1, -torch.inf)
+            return (torch.softmax(scores_BT1, dim=1) * y_BTD).sum(dim=1)
+        pooled = []
+        if self.kind in ("last", "concat"):
+            pooled.append(self._last(y_BTD, lengths_B))
+        if self.kind in ("mean", "concat"):
+            pooled.append(y_BTD.masked_fill(~mask_BT1, 0.0).sum(dim=1) / lengths_B[:, None])
+        if self.kind in ("max", "concat"):
+            pooled.append(y_BTD.masked_fill(~mask_BT1, -torch.inf).amax(dim=1))
+        return torch.cat(pooled, dim=1)
+
+    def _last(self, y_BTD: Tensor, lengths_B: Tensor) -> Tensor:
+        """State after the last token read: the text's end forwards, its start backwards."""
+        H = self.hidden_size
+        rows_B = torch.arange(len(lengths_B), device=y_BTD.device)
+        forwards_BH = y_BTD[rows_B, lengths_B - 1, :H]
+        return torch.cat([forwards_BH, y_BTD[:, 0, H:]], dim=1)
+
+
+class RecurrentEncoder(nn.Module):
+    """Stacked recurrent layers with dropout between them, then pooling."""
+
+    def __init__(self, hyperparameters: Hyperparameters, input_size: int) -> None:
+        super().__init__()
+        h = hyperparameters
+        width = h.hidden_size * (2 if h.bidirectional else 1)
+        self.layers = nn.ModuleList(
+            RecurrentLayer(
+                h.cell, width if depth else input_size, h.hidden_size, h.bidirectional
+            )
+            for depth in range(h.num_layers)
+        )
+        self.dropout = nn.Dropout(h.dropout)
+        self.pooling = Pooling(h.pooling, h.hidden_size, h.bidirectional)
+        self.output_size = self.pooling.output_size
+
+    def forward(self, x_BTE: Tensor, lengths_B: Tensor) -> Tensor:
+        """pooled_BP of texts with at least one token each."""
+        y_BTD = x_BTE
+        for depth, layer in enumerate(self.layers):
+            y_BTD = layer(self.dropout(y_BTD) if depth else y_BTD, lengths_B)
+        pooled: Tensor = self.pooling(y_BTD, lengths_B)
+        return pooled

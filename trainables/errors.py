@@ -1,0 +1,29 @@
+"""The one tree of errors that a person is meant to read.
+
+Every message says what is wrong, where, and what to do. The command line turns one of these into
+its text and its ``exit_code``; anything else is a defect and keeps its traceback.
+"""
+
+
+class SeqtuneError(Exception):
+    """A problem the user can act on; nothing was started unless a subclass says otherwise."""
+
+    exit_code = 2
+
+
+class DataError(SeqtuneError):
+    """The data set cannot be read, or cannot be learnt from."""
+
+
+class CheckpointError(SeqtuneError):
+    """A checkpoint is missing, damaged, or does not belong to the model it is loaded into."""
+
+    exit_code = 1
+
+
+def did_you_mean(word: str, known: list[str]) -> str:
+    """Ends an error about a misspelt ``word``: the nearest known one, or all of them."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, known, n=1, cutoff=0.6)
+    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(known))}"

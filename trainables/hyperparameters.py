@@ -1,0 +1,109 @@
+"""Every hyperparameter of the recurrent models: kind, range, default, meaning and source.
+
+This file imports no torch: the command line validates a search space against it instantly. A
+study's ``[fixed]`` and ``[space]`` tables may name exactly these fields.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+def _from(source: str) -> dict[str, Any]:
+    """Where a hyperparameter comes from, kept beside its description."""
+    return {"source": source}
+
+
+class Hyperparameters(BaseModel):
+    """One configuration; frozen, unknown names refused, values never coerced."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    cell: Annotated[
+        Literal["rnn", "gru", "lstm"],
+        Field(
+            description="recurrent cell: Elman's tanh network, gated unit, long short-term memory",
+            json_schema_extra=_from("Elman 1990; Cho 2014; Hochreiter & Schmidhuber 1997"),
+        ),
+    ] = "lstm"
+    embedding_dim: Annotated[
+        int, Field(ge=1, le=4096, description="length of a token's embedding vector")
+    ] = 64
+    hidden_size: Annotated[
+        int, Field(ge=1, le=4096, description="units of a recurrent layer, per direction")
+    ] = 64
+    num_layers: Annotated[int, Field(ge=1, le=8, description="stacked recurrent layers")] = 1
+    bidirectional: Annotated[
+        bool,
+        Field(
+            description="also read each text backwards, within its own length",
+            json_schema_extra=_from("Schuster & Paliwal 1997"),
+        ),
+    ] = False
+    pooling: Annotated[
+        Literal["last", "mean", "max", "attention", "concat"],
+        Field(
+            description="how the outputs of all steps become one vector; "
+            "concat is last, mean and max side by side",
+            json_schema_extra=_from("concat: Howard & Ruder 2018"),
+        ),
+    ] = "last"
+    dropout: Annotated[
+        float,
+        Field(
+            ge=0.0,
+            lt=1.0,
+            description="share of activations dropped between layers and before the head",
+            json_schema_extra=_from("Zaremba 2014"),
+        ),
+    ] = 0.0
+    word_dropout: Annotated[
+        float,
+        Field(
+            ge=0.0,
+            lt=1.0,
+            description="share of a training text's tokens replaced by the unknown token",
+            json_schema_extra=_from("Iyyer 2015"),
+        ),
+    ] = 0.0
+    learning_rate: Annotated[float, Field(gt=0.0, le=10.0, description="peak step size")] = 1e-3
+    weight_decay: Annotated[
+        float,
+        Field(
+            ge=0.0,
+            le=1.0,
+            description="decoupled decay in adamw, L2 penalty in adam and sgd",
+            json_schema_extra=_from("Loshchilov & Hutter 2019"),
+        ),
+    ] = 0.0
+    batch_size: Annotated[
+        int, Field(ge=1, le=65536, description="texts per optimiser step, whatever memory allows")
+    ] = 128
+    optimizer: Annotated[
+        Literal["adam", "adamw", "sgd"],
+        Field(description="update rule; sgd has Nesterov momentum 0.9"),
+    ] = "adamw"
+    schedule: Annotated[
+        Literal["constant", "cosine", "one_cycle"],
+        Field(
+            description="learning rate over the whole of max_epochs",
+            json_schema_extra=_from("cosine: Loshchilov & Hutter 2017; one_cycle: Smith 2018"),
+        ),
+    ] = "constant"
+    clip_norm: Annotated[
+        float,
+        Field(
+            ge=0.0,
+            description="largest norm of the whole gradient; 0 turns clipping off",
+            json_schema_extra=_from("Pascanu 2013"),
+        ),
+    ] = 1.0
+    label_smoothing: Annotated[
+        float,
+        Field(
+            ge=0.0,
+            lt=1.0,
+            description="share of the target spread over all classes, in training only",
+            json_schema_extra=_from("Szegedy 2016"),
+        ),
+    ] = 0.0

@@ -1,0 +1,62 @@
+"""How much memory a configuration takes, before it is trained; imports no torch.
+
+Invariant: no configuration of a space may take the machine down. Activations are bounded by the
+tokens of one micro-batch; what remains is the weights, their gradients and the optimiser.
+"""
+
+from trainables.hyperparameters import Hyperparameters
+
+_FLOAT_BYTES = 4
+_GATES = {"rnn": 1, "gru": 3, "lstm": 4}
+
+#: Bytes a forward pass may keep for the backward pass, by the count below. What is really taken
+#: is up to four times that: oneDNN's workspaces, gradients, and fragments the allocator keeps.
+ACTIVATION_BYTES = 128 << 20
+_TAKEN_PER_COUNTED = 4.0
+
+#: On one core 16,384 padded tokens run as fast as 65,536 (the lecture's model).
+MAX_MICRO_BATCH_TOKENS = 16_384
+
+#: A worker that has imported torch and Ray and done nothing.
+BARE_WORKER_BYTES = 420 << 20
+
+
+def activation_bytes_per_token(hyperparameters: Hyperparameters) -> int:
+    """What one token leaves behind for the backward pass: embedding, and gates, states and
+    outputs of every layer and direction."""
+    h = hyperparameters
+    per_unit = _GATES[h.cell] + 6
+    directions = 2 if h.bidirectional else 1
+    units = h.num_layers * directions * h.hidden_size
+    return _FLOAT_BYTES * (h.embedding_dim + units * per_unit)
+
+
+def micro_batch_tokens(hyperparameters: Hyperparameters) -> int:
+    """Padded tokens of one forward pass: at least one, at most 16,384."""
+    fitting = ACTIVATION_BYTES // activation_bytes_per_token(hyperparameters)
+    return max(1, min(MAX_MICRO_BATCH_TOKENS, fitting))
+
+
+def parameter_count(hyperparameters: Hyperparameters, vocabulary: int, classes: int) -> int:
+    """Trainable numbers of the whole model."""
+    h = hyperparameters
+    directions = 2 if h.bidirectional else 1
+    width, gates, count = h.embedding_dim, _GATES[h.cell], vocabulary * h.embedding_dim
+    for _ in range(h.num_layers):
+        count += directions * gates * h.hidden_size * (width + h.hidden_size + 2)
+        width = directions * h.hidden_size
+    count += width + 1 if h.pooling == "attention" else 0
+    return count + (width * (3 if h.pooling == "concat" else 1) + 1) * classes
+
+
+def estimate_bytes(
+    hyperparameters: Hyperparameters, vocabulary: int, classes: int, max_tokens: int
+) -> int:
+    """Resident memory of the process that trains this configuration, at its peak.
+
+    Weights count five times: themselves, gradients, two moments, and a checkpoint being written.
+    """
+    weights = 5 * _FLOAT_BYTES * parameter_count(hyperparameters, vocabulary, classes)
+    tokens = max(max_tokens, micro_batch_tokens(hyperparameters))
+    activations = _TAKEN_PER_COUNTED * tokens * activation_bytes_per_token(hyperparameters)
+    return BARE_WORKER_BYTES + weights + int(activations)

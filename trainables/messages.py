@@ -1,0 +1,67 @@
+"""What passes between the study and a process that trains: plain JSON, no torch, no pickle."""
+
+from pydantic import BaseModel, ConfigDict
+
+from trainables.hyperparameters import Hyperparameters
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Checkpoint(_Message):
+    """A stored epoch: its path relative to the study's folder and the SHA-256 of its bytes."""
+
+    epoch: int
+    path: str
+    digest: str
+
+
+class Assignment(_Message):
+    """One attempt at one trial.
+
+    Attributes:
+        folder: the study's folder, absolute; checkpoints are written under it.
+        checkpoint_prefix: relative to ``folder``; ``epoch-NNN.safetensors`` is appended.
+        restore: acknowledged checkpoints, newest first; an older one serves when a newer is bad.
+        acknowledged: last epoch the journal holds; epochs up to it are retrained unreported.
+    """
+
+    number: int
+    attempt: int
+    task: str
+    hyperparameters: Hyperparameters
+    seed: int
+    max_epochs: int
+    corpus: str
+    max_tokens: int
+    keep: str
+    folder: str
+    checkpoint_prefix: str
+    restore: tuple[Checkpoint, ...] = ()
+    acknowledged: int = 0
+    threads: int = 1
+    device: str = "cpu"
+
+
+class Restored(_Message):
+    """An attempt that could not use the newest checkpoint: the epoch it fell back to, and why."""
+
+    epoch: int
+    reason: str
+
+
+class Report(_Message):
+    """One finished epoch. A metric that is not finite is None."""
+
+    number: int
+    attempt: int
+    epoch: int
+    metrics: dict[str, float | None]
+    seconds: float
+    checkpoint: Checkpoint
+    host: str
+    device: str
+    threads: int
+    processor: str
+    restored: Restored | None = None

@@ -1,0 +1,55 @@
+"""Text classification: a recurrent encoder over learnt embeddings and a linear head.
+
+Shapes: B texts, T tokens, E embedding, C classes, N texts of a whole part.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from trainables.data.tokens import PAD, UNKNOWN
+from trainables.encoders import RecurrentEncoder
+from trainables.hyperparameters import Hyperparameters
+
+
+class TextClassifier(nn.Module):
+    """Token ids and lengths in, one logit a class out."""
+
+    def __init__(self, hyperparameters: Hyperparameters, vocabulary: int, classes: int) -> None:
+        super().__init__()
+        h = hyperparameters
+        self.word_dropout = h.word_dropout
+        self.embedding = nn.Embedding(vocabulary, h.embedding_dim, padding_idx=PAD)
+        self.encoder = RecurrentEncoder(h, h.embedding_dim)
+        self.dropout = nn.Dropout(h.dropout)
+        self.head = nn.Linear(self.encoder.output_size, classes)
+
+    def forward(self, ids_BT: Tensor, lengths_B: Tensor) -> Tensor:
+        """logits_BC; padding behind a text's length changes nothing."""
+        if self.training and self.word_dropout > 0:
+            dropped_BT = torch.rand(ids_BT.shape, device=ids_BT.device) < self.word_dropout
+            ids_BT = ids_BT.masked_fill(dropped_BT & (ids_BT != PAD), UNKNOWN)
+        pooled_BP = self.encoder(self.embedding(ids_BT), lengths_B)
+        logits_BC: Tensor = self.head(self.dropout(pooled_BP))
+        return logits_BC
+
+
+class TextClassification:
+    """One label a text, from a closed set."""
+
+    def build(self, hyperparameters: Hyperparameters, vocabulary: int, classes: int) -> nn.Module:
+        """A new model with random weights."""
+        return TextClassifier(hyperparameters, vocabulary, classes)
+
+    def losses(self, logits_BC: Tensor, targets_B: Tensor, smoothing: float) -> Tensor:
+        """Cross-entropy of each text, losses_B."""
+        return functional.cross_entropy(
+            logits_BC, targets_B, reduction="none", label_smoothing=smoothing
+        )
+
+    def metrics(self, logits_NC: Tensor, targets_N: Tensor) -> dict[str, float]:
+        """Accuracy and mean loss over a whole part."""
+        return {
+            "accuracy": (logits_NC.argmax(dim=1) == targets_N).double().mean().item(),
+            "loss": functional.cross_entropy(logits_NC.double(), targets_N).item(),
+        }
