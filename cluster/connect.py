@@ -12,11 +12,13 @@ from cluster.config import ClusterConfig
 
 @dataclass(frozen=True)
 class Capacity:
-    """What the whole cluster offers now."""
+    """What the whole cluster offers now; memory in bytes, of its smallest node."""
 
     cpus: int
     gpus: float
     nodes: int
+    cpus_per_node: int
+    memory_per_node: float
 
 
 #: Read by Ray when it is imported. The working directory of a trial stays the study's, nothing is
@@ -58,6 +60,12 @@ def connect(config: ClusterConfig, packages: list[Path], cpus: int) -> Iterator[
 def _capacity() -> Capacity:
     import ray
 
-    total = ray.cluster_resources()
-    nodes = sum(1 for node in ray.nodes() if node["Alive"])
-    return Capacity(int(total.get("CPU", 0)), float(total.get("GPU", 0.0)), nodes)
+    nodes = [n["Resources"] for n in ray.nodes() if n["Alive"]]  # type: ignore[no-untyped-call]
+    cpus = [int(node.get("CPU", 0)) for node in nodes]
+    return Capacity(
+        cpus=sum(cpus),
+        gpus=sum(node.get("GPU", 0.0) for node in nodes),
+        nodes=len(nodes),
+        cpus_per_node=max(cpus, default=0),
+        memory_per_node=min((node.get("memory", 0.0) for node in nodes), default=0.0),
+    )

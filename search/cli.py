@@ -49,7 +49,7 @@ def _format_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _launch_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    options = [
+    options: list[Callable[[Callable[..., Any]], Callable[..., Any]]] = [
         click.option("--trials", type=int, help="Trials in TOTAL; failed ones count."),
         click.option("--time-budget", metavar="TIME", help="Wall clock of this call, as in 30m."),
         click.option("--max-concurrent", type=int, help="Trials at a time, at most."),

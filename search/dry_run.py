@@ -1,30 +1,17 @@
 """``--dry-run``: what a launch would do, its memory and its time; nothing is started or written."""
 
-import os
 from typing import Any
 
-from search.errors import SpecError
+from search.capacity import memory_needed
 from search.sampler import Sampler
 from search.session import Launch
-from search.space import largest
 from search.spec import StudySpec, to_toml
 from trainables.data.corpus import Corpus, prepare
 from trainables.hyperparameters import Hyperparameters
-from trainables.memory import estimate_bytes, parameter_count
+from trainables.memory import parameter_count
 
 _SAMPLES = 3
 _GIB = 1 << 30
-
-
-def memory_needed(spec: StudySpec, corpus: Corpus) -> int:
-    """Bytes the largest configuration of the space takes in its process."""
-    config = spec.hyperparameters(largest(spec.dimensions(), {}))
-    return estimate_bytes(config, corpus.vocabulary, len(corpus.classes), spec.data.max_tokens)
-
-
-def machine_memory() -> int:
-    """Bytes of this machine's memory."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def describe(spec: StudySpec, launch: Launch) -> str:
@@ -32,7 +19,6 @@ def describe(spec: StudySpec, launch: Launch) -> str:
 
     Raises:
         DataError: the data cannot be learnt from.
-        SpecError: the largest configuration does not fit in this machine.
     """
     corpus = prepare(spec.data, launch.cache_dir)
     sampler = Sampler(spec)
@@ -42,11 +28,6 @@ def describe(spec: StudySpec, launch: Launch) -> str:
         sampler.apply(created)
         samples.append(created.params)
     need = memory_needed(spec, corpus)
-    if need > machine_memory():
-        raise SpecError(
-            f"the largest configuration of the space takes about {need / _GIB:.1f} GiB; this "
-            f"machine has {machine_memory() / _GIB:.1f} GiB"
-        )
     per_epoch = _epoch_seconds(spec, corpus, samples)
     sizes = ", ".join(f"{count:,} {part}" for part, count in corpus.sizes.items())
     lines = [
@@ -82,4 +63,3 @@ def _epoch_seconds(spec: StudySpec, corpus: Corpus, samples: list[dict[str, Any]
 def _work(h: Hyperparameters) -> float:
     """Multiplications of one token, up to a constant: the recurrent weights' count."""
     return float(parameter_count(h, 1, 2))
-

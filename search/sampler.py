@@ -11,6 +11,7 @@ from typing import Any
 import optuna
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.storages import InMemoryStorage
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from search.events import EpochDone, Event, TrialCreated, TrialEnded
@@ -49,7 +50,7 @@ class Sampler:
 
     def __init__(self, spec: StudySpec) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        direction = "maximize" if spec.mode == "max" else "minimize"
+        direction = StudyDirection.MAXIMIZE if spec.mode == "max" else StudyDirection.MINIMIZE
         self._spec = spec
         self._mode = spec.mode
         self._distributions = to_distributions(spec.dimensions())
@@ -101,9 +102,9 @@ class Sampler:
                 self._best[event.trial] = pick(best, event.value)
             case TrialEnded():
                 value = self._best.pop(event.trial, None)
-                told = event.state != "failed" and value is not None
+                values = None if value is None or event.state == "failed" else [value]
                 self._storage.set_trial_state_values(
-                    self._id(event.trial), _ENDS[event.state], [value] if told else None
+                    self._id(event.trial), _ENDS[event.state], values
                 )
             case _:
                 pass

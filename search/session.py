@@ -10,7 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from cluster.config import ClusterConfig
-from cluster.connect import Capacity, connect
+from cluster.connect import connect
+from search.capacity import concurrent_trials, memory_needed
 from search.errors import SpecError, StudyFailed
 from search.events import FORMAT, Event, SessionStarted, StudyCreated
 from search.interrupt import Halt, Interrupter
@@ -94,33 +95,13 @@ def _session(
         cpus = wanted.cpus_per_trial * (wanted.max_concurrent or 1)
         with connect(launch.cluster, PACKAGES, cpus) as capacity:
             interrupter.listen()
-            concurrent = _concurrency(wanted, capacity)
+            concurrent = concurrent_trials(wanted, capacity, memory_needed(spec, corpus))
             with _opened(folder, new, corpus.key, str(corpus.path)) as study:
                 return _run(folder, study, launch, concurrent, interrupter)
 
 
 def _events(folder: StudyDir) -> list[Event]:
     return [line.event for line in read_journal(folder.journal)]
-
-
-def _concurrency(wanted: ResourcesSpec, capacity: Capacity) -> int:
-    """How many trials run at a time: as many as asked for and as fit.
-
-    Raises:
-        SpecError: not even one fits.
-    """
-    if wanted.cpus_per_trial > capacity.cpus:
-        raise SpecError(
-            f"--cpus-per-trial {wanted.cpus_per_trial}: the cluster has {capacity.cpus} CPUs"
-        )
-    fits = capacity.cpus // wanted.cpus_per_trial
-    if wanted.gpus_per_trial > 0:
-        if wanted.gpus_per_trial > capacity.gpus:
-            raise SpecError(
-                f"--gpus-per-trial {wanted.gpus_per_trial:g}: the cluster has {capacity.gpus:g} GPUs"
-            )
-        fits = min(fits, int(capacity.gpus / wanted.gpus_per_trial + 1e-9))
-    return min(fits, wanted.max_concurrent or fits)
 
 
 @contextmanager

@@ -4,7 +4,6 @@ A dimension's kind is its hyperparameter's own type, never guessed from the lite
 file; a literal list is a choice.
 """
 
-import random
 import types
 from dataclasses import dataclass
 from typing import Any, Literal, Union, get_args, get_origin
@@ -146,22 +145,21 @@ def to_distributions(space: dict[str, Dimension]) -> dict[str, Any]:
     return {name: convert(dimension) for name, dimension in space.items()}
 
 
-def largest(space: dict[str, Dimension], fixed: dict[str, Value]) -> dict[str, Value]:
+def largest(space: dict[str, Dimension]) -> dict[str, Value]:
     """The configuration that needs the most memory: every size at its top."""
-    sizes = ("embedding_dim", "hidden_size", "num_layers", "batch_size", "bidirectional")
-    rng = random.Random(0)
-    chosen = dict(fixed)
+    chosen: dict[str, Value] = {}
     for name, dimension in space.items():
         if isinstance(dimension, Choice):
-            numeric = name in sizes or name == "pooling"
-            chosen[name] = (
-                max(dimension.options, key=_weight) if numeric else rng.choice(dimension.options)
-            )
+            chosen[name] = max(dimension.options, key=_weight)
         else:
-            top = int(dimension.high) if dimension.kind == "int" else dimension.high
-            chosen[name] = top if name in sizes else dimension.low
+            high = dimension.high
+            chosen[name] = int(high) if dimension.kind == "int" else high
     return chosen
 
 
+#: Options that take more memory than others, where a choice is not a number.
+_HEAVY = {"concat": 3.0, "lstm": 4.0, "gru": 3.0}
+
+
 def _weight(option: Value) -> float:
-    return {"concat": 3.0}.get(option, 1.0) if isinstance(option, str) else float(option)
+    return _HEAVY.get(option, 1.0) if isinstance(option, str) else float(option)

@@ -49,10 +49,9 @@ class Trial:
 
     def best_epoch(self, mode: str) -> EpochDone | None:
         """The epoch with the best finite value, the earliest of equals."""
-        finite = [e for e in self.epochs if e.value is not None]
-        if not finite:
-            return None
-        return (max if mode == "max" else min)(finite, key=lambda e: e.value)
+        sign = 1.0 if mode == "max" else -1.0
+        finite = [(sign * e.value, -e.epoch, e) for e in self.epochs if e.value is not None]
+        return max(finite)[2] if finite else None
 
     def owed_end(self) -> tuple[EndState, str | None] | None:
         """How the trial must end by its last decision, if it must."""

@@ -46,9 +46,7 @@ class Failure:
 class Study:
     """Hands out work and takes in results; whatever it says is in the journal first."""
 
-    def __init__(
-        self, folder: StudyDir, journal: Journal, state: StudyState, corpus: str
-    ) -> None:
+    def __init__(self, folder: StudyDir, journal: Journal, state: StudyState, corpus: str) -> None:
         self.state = state
         self._folder, self._journal, self._corpus = folder, journal, corpus
         self._sampler = Sampler(state.spec)
@@ -156,9 +154,7 @@ class Study:
         who = {"trial": report.number, "attempt": report.attempt}
         if report.restored is not None:
             events.append(
-                TrialRestored(
-                    **who, epoch=report.restored.epoch, reason=report.restored.reason
-                )
+                TrialRestored(**who, epoch=report.restored.epoch, reason=report.restored.reason)
             )
         if trial.epochs:
             before, after = (

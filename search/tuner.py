@@ -47,7 +47,7 @@ class Allotment:
     concurrent: int
 
 
-class StudySearcher(Searcher):  # type: ignore[misc]
+class StudySearcher(Searcher):
     """Hands Ray the study's next attempt."""
 
     def __init__(self, study: Study | None) -> None:
@@ -81,11 +81,11 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         """Nothing: see ``save``."""
 
 
-class StudyScheduler(TrialScheduler):  # type: ignore[misc]
+class StudyScheduler(TrialScheduler):
     """Passes reports and failures to the study and its decisions back."""
 
     def __init__(self, study: Study | None) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._study = study
         self._pending: list[Any] = []
 
@@ -126,7 +126,7 @@ class StudyScheduler(TrialScheduler):  # type: ignore[misc]
         return "seqtune"
 
 
-class StudyCallback(tune.Callback):  # type: ignore[misc]
+class StudyCallback(tune.Callback):
     """Looks up from the work at every step of Ray's loop, ten times a second or more."""
 
     def __init__(self, look_up: Callable[[], None] | None) -> None:
@@ -158,9 +158,7 @@ def run(study: Study, allotment: Allotment, look_up: Callable[[], None]) -> None
         Halt: the search was told to leave, or cannot write its journal.
     """
     logging.getLogger("ray.tune").setLevel(logging.ERROR)
-    trainable = tune.with_resources(
-        RecurrentTrial, {"cpu": allotment.cpus, "gpu": allotment.gpus}
-    )
+    trainable = tune.with_resources(RecurrentTrial, {"cpu": allotment.cpus, "gpu": allotment.gpus})
     with tempfile.TemporaryDirectory(prefix="seqtune-ray-") as scratch:
         tune.Tuner(
             trainable,

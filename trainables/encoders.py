@@ -7,12 +7,14 @@ Texts are padded behind and never packed: a causal network's state at the last r
 no padding, and the backward direction reads each text reversed within its own length.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
 from trainables.hyperparameters import Hyperparameters
 
-CELLS: dict[str, type[nn.RNNBase]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
+CELLS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 POOLED_STATES = {"last": 1, "mean": 1, "max": 1, "attention": 1, "concat": 3}
 
 
@@ -28,9 +30,7 @@ class RecurrentLayer(nn.Module):
         super().__init__()
         make = CELLS[cell]
         self.forwards = make(input_size, hidden_size, batch_first=True)
-        self.backwards = (
-            make(input_size, hidden_size, batch_first=True) if bidirectional else None
-        )
+        self.backwards = make(input_size, hidden_size, batch_first=True) if bidirectional else None
 
     def forward(self, x_BTE: Tensor, lengths_B: Tensor) -> Tensor:
         """Outputs of every step: y_BTD; what stands behind a text's end is meaningless."""
@@ -91,9 +91,7 @@ class RecurrentEncoder(nn.Module):
         h = hyperparameters
         width = h.hidden_size * (2 if h.bidirectional else 1)
         self.layers = nn.ModuleList(
-            RecurrentLayer(
-                h.cell, width if depth else input_size, h.hidden_size, h.bidirectional
-            )
+            RecurrentLayer(h.cell, width if depth else input_size, h.hidden_size, h.bidirectional)
             for depth in range(h.num_layers)
         )
         self.dropout = nn.Dropout(h.dropout)

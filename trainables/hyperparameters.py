@@ -17,7 +17,7 @@ def _from(source: str) -> dict[str, Any]:
 class Hyperparameters(BaseModel):
     """One configuration; frozen, unknown names refused, values never coerced."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     cell: Annotated[
         Literal["rnn", "gru", "lstm"],

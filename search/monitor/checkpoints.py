@@ -33,7 +33,7 @@ class CheckpointKeeper:
         if isinstance(event, (EpochDone, TrialEnded)):
             trial = state.trials[event.trial]
             kept = needed(trial, state.spec.mode)
-            recent = trial.epochs if trial.ended else trial.epochs[: -NEWEST_KEPT]
+            recent = trial.epochs if trial.ended else trial.epochs[:-NEWEST_KEPT]
             for epoch in recent:
                 if epoch.checkpoint.path not in kept:
                     (self._folder.root / epoch.checkpoint.path).unlink(missing_ok=True)

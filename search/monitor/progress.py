@@ -50,9 +50,7 @@ class Progress:
     def __call__(self, event: Event, state: StudyState) -> None:
         """Prints a line for what happened, where there is no table."""
         if isinstance(event, TrialRestored):
-            self._say(
-                f"trial {event.trial}: {event.reason}; retraining from epoch {event.epoch}"
-            )
+            self._say(f"trial {event.trial}: {event.reason}; retraining from epoch {event.epoch}")
         if self._live is not None:
             return
         match event:
@@ -90,9 +88,7 @@ class Progress:
         """The headline, then running trials first and the newest of the others."""
         state = self._state
         running = [t for t in state.trials if t.state == "running"]
-        others = sorted(
-            (t for t in state.trials if t.state != "running"), key=lambda t: -t.number
-        )
+        others = sorted((t for t in state.trials if t.state != "running"), key=lambda t: -t.number)
         shown = (running + others)[:_SHOWN]
         rows = [trial_row(trial, state, running=True) for trial in shown]
         columns = ["number", "state", "epoch", "value", "params"]

@@ -23,8 +23,8 @@ def epoch_generator(seed: int, epoch: int) -> np.random.Generator:
 def random_state() -> tuple[dict[str, Tensor], dict[str, Any]]:
     """State of all generators: tensors, and what is plain JSON."""
     name, keys, position, has_gauss, gauss = np.random.get_state(legacy=True)
-    tensors = {"rng.torch": torch.get_rng_state(), "rng.numpy": torch.from_numpy(keys.copy())}
-    if torch.cuda.is_initialized():
+    tensors = {"rng.torch": torch.get_rng_state(), "rng.numpy": torch.from_numpy(np.array(keys))}
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         for index, state in enumerate(torch.cuda.get_rng_state_all()):
             tensors[f"rng.cuda.{index}"] = state
     plain = {"python": random.getstate(), "numpy": [name, position, has_gauss, gauss]}

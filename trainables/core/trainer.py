@@ -30,6 +30,8 @@ from trainables.errors import CheckpointError
 from trainables.hyperparameters import Hyperparameters
 from trainables.memory import micro_batch_tokens
 
+CPU = torch.device("cpu")
+
 
 class Task(Protocol):
     """What a task must say of itself; everything else is the trainer's."""
@@ -50,7 +52,7 @@ class TrainerSettings:
 
     seed: int
     max_epochs: int
-    device: torch.device = torch.device("cpu")
+    device: torch.device = CPU
 
 
 @dataclass(frozen=True)

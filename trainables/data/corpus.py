@@ -12,6 +12,7 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,7 +78,7 @@ class Corpus:
                 for array in ARRAYS
             )
         except (OSError, ValueError) as error:
-            raise DataError(f"part {name!r} of the corpus {self.path} is damaged: {error}") from None
+            raise DataError(f"part {name!r} of corpus {self.path} is damaged: {error}") from None
         return Part(ids, offsets, labels)
 
 
@@ -195,8 +196,13 @@ def _write(
         offsets = np.zeros(len(ids) + 1, dtype=np.int64)
         np.cumsum([len(text) for text in ids], out=offsets[1:])
         (folder / part).mkdir()
-        for name, array in zip(ARRAYS, (np.concatenate(ids), offsets, labels_N), strict=True):
-            np.save(folder / part / f"{name}.npy", array, allow_pickle=False)
+        arrays: dict[str, NDArray[Any]] = {
+            "ids": np.concatenate(ids),
+            "offsets": offsets,
+            "labels": labels_N,
+        }
+        for name in ARRAYS:
+            np.save(folder / part / f"{name}.npy", arrays[name], allow_pickle=False)
     with_normaliser(tokenizer).save(str(folder / "tokenizer.json"))
     about = {
         "format": FORMAT,

@@ -37,7 +37,7 @@ PACKAGED = {
 class Table:
     """The usable rows of one part, in file order.
 
-    ``left_out`` counts the rows without a text or a label.
+    ``left_out`` counts the rows without a text (or a blank one) or without a label.
     """
 
     texts: list[str]
@@ -154,6 +154,8 @@ def _load(source: Source, spec: DataSpec, cache_dir: Path) -> dict[str, Any]:
         cause = error.__cause__ or error
         raise DataError(f"cannot read {spec.source!r}: {_first_line(cause)}") from error
     except (OSError, ValueError) as error:
+        if "corresponds to no data" in str(error):
+            raise DataError(f"{spec.source!r} has no usable row: it holds a header only") from error
         raise DataError(f"cannot read data source {spec.source!r}: {_first_line(error)}") from error
     assert isinstance(loaded, (Dataset, DatasetDict))
     return dict(loaded) if isinstance(loaded, DatasetDict) else {"train": loaded}
@@ -192,7 +194,8 @@ def _table(rows: Any, spec: DataSpec, only: str | None, part: str) -> Table:
     labels: list[str | int | float | bool] = []
     left_out = 0
     for raw_text, raw_label in _pairs(rows, text, label, only):
-        if not isinstance(raw_text, str) or raw_label is None or raw_label == "":
+        empty = not isinstance(raw_text, str) or not raw_text.strip()
+        if empty or raw_label is None or raw_label == "" or raw_label != raw_label:
             left_out += 1
         elif isinstance(raw_label, (str, int, float, bool)):
             texts.append(raw_text)

@@ -1,0 +1,44 @@
+"""How many trials fit on a cluster at a time, by cores, GPUs and memory."""
+
+from cluster.connect import Capacity
+from search.errors import SpecError
+from search.space import largest
+from search.spec import ResourcesSpec, StudySpec
+from trainables.data.corpus import Corpus
+from trainables.memory import estimate_bytes
+
+_GIB = 1 << 30
+
+
+def memory_needed(spec: StudySpec, corpus: Corpus) -> int:
+    """Bytes that the largest configuration of the space takes in its process."""
+    config = spec.hyperparameters(largest(spec.dimensions()))
+    return estimate_bytes(config, corpus.vocabulary, len(corpus.classes), spec.data.max_tokens)
+
+
+def concurrent_trials(wanted: ResourcesSpec, capacity: Capacity, memory: int) -> int:
+    """How many trials of ``memory`` bytes run at a time: as many as asked for and as fit.
+
+    Raises:
+        SpecError: not even one fits.
+    """
+    if wanted.cpus_per_trial > capacity.cpus_per_node:
+        raise SpecError(
+            f"resources.cpus_per_trial = {wanted.cpus_per_trial}: "
+            f"no node of the cluster has more than {capacity.cpus_per_node} CPUs"
+        )
+    fits = capacity.cpus // wanted.cpus_per_trial
+    if wanted.gpus_per_trial > 0:
+        if wanted.gpus_per_trial > capacity.gpus:
+            raise SpecError(
+                f"resources.gpus_per_trial = {wanted.gpus_per_trial:g}: "
+                f"the cluster has {capacity.gpus:g} GPUs"
+            )
+        fits = min(fits, int(capacity.gpus / wanted.gpus_per_trial + 1e-9))
+    if memory > capacity.memory_per_node:
+        raise SpecError(
+            f"the largest configuration of the space takes about {memory / _GIB:.1f} GiB; "
+            f"a node has {capacity.memory_per_node / _GIB:.1f} GiB to spare: narrow [space]"
+        )
+    fits = min(fits, capacity.nodes * int(capacity.memory_per_node // memory))
+    return min(fits, wanted.max_concurrent or fits)

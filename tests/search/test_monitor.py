@@ -1,0 +1,90 @@
+"""TensorBoard files as TensorBoard itself reads them, and the lines of progress."""
+
+import io
+
+from rich.console import Console
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams import plugin_data_pb2
+
+from search.monitor.checkpoints import CheckpointKeeper
+from search.monitor.progress import Progress
+from search.monitor.tensorboard import TensorBoardWriter
+from tests.search.test_study import Bench
+
+
+def watched(tmp_path, tables):
+    bench = Bench(tmp_path, tables)
+    board = TensorBoardWriter(bench.folder, bench.study.state)
+    bench.study.follow(board)
+    bench.study.follow(CheckpointKeeper(bench.folder))
+    return bench, board
+
+
+def read(folder):
+    accumulator = EventAccumulator(str(folder))
+    accumulator.Reload()
+    return accumulator
+
+
+def test_scalars_and_hyperparameters(tmp_path, tables):
+    bench, board = watched(tmp_path, tables)
+    work = bench.study.next()
+    for epoch, value in ((1, 0.5), (2, 0.625)):
+        bench.report(work, epoch, value)
+    board.close()
+    run = read(bench.folder.trial_events(0))
+    points = [(e.step, e.value) for e in run.Scalars("val/accuracy")]
+    assert points == [(1, 0.5), (2, 0.625)]
+    root = read(bench.folder.tensorboard)
+    metadata = root.summary_metadata["_hparams_/experiment"].plugin_data.content
+    experiment = plugin_data_pb2.HParamsPluginData.FromString(metadata).experiment
+    infos = {info.name: info for info in experiment.hparam_infos}
+    assert infos["dropout"].domain_interval.max_value == 0.5
+    assert [v.number_value for v in infos["hidden_size"].domain_discrete.values] == [4, 8]
+    assert experiment.metric_infos[0].name.tag == "val/accuracy"
+
+
+def test_a_resumed_session_writes_every_epoch_once(tmp_path, tables):
+    bench, board = watched(tmp_path, tables)
+    work = bench.study.next()
+    bench.report(work, 1, 0.5)
+    board.close()
+    bench.crash_and_reopen()
+    again = TensorBoardWriter(bench.folder, bench.study.state)
+    for event in bench.events():
+        again(event, bench.study.state)
+    again.close()
+    run = read(bench.folder.trial_events(0))
+    assert [e.step for e in run.Scalars("val/accuracy")] == [1]
+
+
+def test_kept_checkpoints_are_bounded(tmp_path, tables):
+    tables["stopping"]["max_epochs"] = 9
+    bench, _ = watched(tmp_path, tables)
+    work = bench.study.next()
+    values = [0.1, 0.9, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7]
+    for epoch, value in enumerate(values, start=1):
+        bench.report(work, epoch, value)
+    kept = sorted(p.name[-15:-12] for p in bench.folder.checkpoints.rglob("*.safetensors"))
+    assert kept == ["002", "007", "008"]
+    bench.report(work, 9, 0.8)
+    kept = sorted(p.name[-15:-12] for p in bench.folder.checkpoints.rglob("*.safetensors"))
+    assert kept == ["002"]
+
+
+def test_plain_lines_and_table(tmp_path, tables, capsys):
+    bench, _ = watched(tmp_path, tables)
+    with Progress(bench.study.state, Console(file=io.StringIO())) as progress:
+        bench.study.follow(progress)
+        work = bench.study.next()
+        for epoch in (1, 2, 3, 4):
+            bench.report(work, epoch, 0.5)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "trial 0 epoch 1/4 val/accuracy 0.5 in 1.0 s"
+    assert lines[-1].startswith("trial 0 completed; 1/6 done, 0 stopped early, best 0.5")
+    screen = io.StringIO()
+    with Progress(
+        bench.study.state, Console(file=screen, force_terminal=True, width=120)
+    ) as progress:
+        progress.redraw()
+    assert "completed" in screen.getvalue() and "hidden_size" in screen.getvalue()

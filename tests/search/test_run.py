@@ -1,0 +1,194 @@
+"""Whole searches through the command line, on real Ray: killed, stopped, resumed, extended."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tomli_w
+
+from search.events import EpochDone, TrialEnded
+from search.journal import read_journal
+from search.store import StudyDir
+from trainables.core.checkpoint import read_checkpoint
+from trainables.data.corpus import prepare
+from trainables.data.spec import DataSpec
+
+pytestmark = pytest.mark.slow
+
+
+class Place:
+    """A folder with a study file, its own cache and results, and the command."""
+
+    def __init__(self, root: Path, tables: dict[str, Any]) -> None:
+        self.root = root
+        self.study = StudyDir(root / "results" / "small")
+        (root / "small.toml").write_text(tomli_w.dumps(tables))
+        self.environment = os.environ | {"SEQTUNE_CACHE": str(root / "cache")}
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "search", *arguments],
+            cwd=self.root,
+            env=self.environment | {"PYTHONPATH": str(Path(__file__).parents[2])},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, *arguments: str, code: int = 0) -> tuple[str, str]:
+        process = self.start(*arguments)
+        out, err = process.communicate(timeout=240)
+        assert process.returncode == code, err
+        return out, err
+
+    def wait_for_epochs(self, count: int) -> None:
+        deadline = time.monotonic() + 120
+        while self.journal().count(b'"event":"epoch"') < count:
+            assert time.monotonic() < deadline, "no epochs came"
+            time.sleep(0.05)
+
+    def journal(self) -> bytes:
+        return self.study.journal.read_bytes() if self.study.journal.exists() else b""
+
+    def events(self) -> list[Any]:
+        return [line.event for line in read_journal(self.study.journal)]
+
+    def trials(self) -> list[dict[str, Any]]:
+        return json.loads(self.run("trials", "small", "--format", "json")[0])
+
+    def check(self, total: int) -> None:
+        """Every wanted trial ended once, and each of its epochs stands in the journal once."""
+        epochs = [(e.trial, e.epoch) for e in self.events() if isinstance(e, EpochDone)]
+        ends = [e.trial for e in self.events() if isinstance(e, TrialEnded)]
+        assert len(set(epochs)) == len(epochs)
+        assert sorted(ends) == list(range(total))
+
+
+@pytest.fixture
+def place(tmp_path, tables):
+    return Place(tmp_path, tables)
+
+
+def whole_lines(content: bytes) -> bytes:
+    return content[: content.rfind(b"\n") + 1]
+
+
+def test_search_with_the_test_part_gone(place, tables):
+    """A search runs to its end while the test part is not there to be read."""
+    corpus = prepare(DataSpec(**tables["data"]), place.root / "cache")
+    shutil.rmtree(corpus.path / "test")
+    out, err = place.run("run", "small.toml", "--max-concurrent", "2")
+    place.check(6)
+    assert "best trial" in out and "report: results/small/report.md" in out
+    assert len(out.splitlines()) == 2, "data only on stdout"
+    assert "trial 0 epoch 1/4" in err
+    assert (place.root / "results/small/report.md").exists()
+    assert {row["state"] for row in place.trials()} <= {"completed", "pruned"}
+    before = place.journal()
+    place.run("resume", "small", "--trials", "9")
+    place.check(9)
+    assert place.journal().startswith(before)
+
+
+def test_killed_and_resumed_equals_uninterrupted(place, tables):
+    """One trial at a time: parameters, values, decisions and weights are the same to the bit."""
+    other = dict(tables, name="whole")
+    (place.root / "whole.toml").write_text(tomli_w.dumps(other))
+    place.run("run", "whole.toml", "--max-concurrent", "1")
+    kills = 0
+    process = place.start("run", "small.toml", "--max-concurrent", "1")
+    for epochs in (1, 4):
+        place.wait_for_epochs(epochs)
+        before = place.journal()
+        process.kill()
+        process.communicate()
+        kills += 1
+        assert json.loads(place.run("status", "small", "--format", "json")[0])["state"] == (
+            "interrupted"
+        )
+        process = place.start("resume", "small", "--max-concurrent", "1")
+        time.sleep(0.5)
+        assert place.journal().startswith(whole_lines(before))
+    _, err = process.communicate(timeout=240)
+    assert process.returncode == 0, err
+    place.check(6)
+    rows = place.trials()
+    whole = json.loads(place.run("trials", "whole", "--format", "json")[0])
+    for one, two in zip(rows, whole, strict=True):
+        for key in ("number", "state", "value", "epoch", "best_epoch", "params", "reason"):
+            assert one[key] == two[key], key
+        weights = [
+            read_checkpoint(place.root / "results" / name / row["checkpoint"])[0]
+            for name, row in (("small", one), ("whole", two))
+        ]
+        assert weights[0].keys() == weights[1].keys()
+        for name, tensor in weights[0].items():
+            assert tensor.equal(weights[1][name]), name
+    assert kills == 2 and max(row["attempts"] for row in rows) > 1
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signal_saves_and_says_how_to_go_on(place, number, code):
+    process = place.start("run", "small.toml", "--set", "stopping.max_epochs=2000")
+    place.wait_for_epochs(3)
+    started = time.monotonic()
+    os.killpg(process.pid, number)  # as a terminal does: to the whole group
+    _, err = process.communicate(timeout=30)
+    assert time.monotonic() - started < 6
+    assert process.returncode == code
+    assert "resume with: seqtune resume small" in err
+    assert place.study.owner() is None
+    row = json.loads(place.run("status", "small", "--format", "json")[0])
+    assert row["state"] == "interrupted" and row["counts"].get("running") is None
+
+
+def test_time_budget_ends_well_and_stop_works(place):
+    arguments = ["--set", "stopping.max_epochs=2000", "--time-budget", "15s"]
+    _, err = place.run("run", "small.toml", *arguments)
+    assert "time budget spent" in err and "seqtune resume small" in err
+    epochs = sum(isinstance(event, EpochDone) for event in place.events())
+    process = place.start("resume", "small")
+    place.wait_for_epochs(epochs + 2)
+    place.run("resume", "small", code=2)  # a second driver is refused
+    place.run("stop", "small")
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 143
+
+
+def test_damaged_checkpoint_falls_back_and_says_so(place):
+    process = place.start("run", "small.toml", "--max-concurrent", "1")
+    place.wait_for_epochs(3)
+    process.kill()
+    process.communicate()
+    last = [e for e in place.events() if isinstance(e, EpochDone)][-1]
+    unfinished = last.decision == "continue"
+    path = place.study.root / last.checkpoint.path
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(bytes(content))
+    _, err = place.run("resume", "small")
+    place.check(6)
+    if unfinished:
+        restored = [e for e in place.events() if e.event == "restored"]
+        assert restored and restored[0].epoch == last.epoch - 1
+        assert "retraining from epoch" in err
+
+
+def test_lost_worker_is_replaced(place):
+    process = place.start("run", "small.toml", "--max-concurrent", "1")
+    place.wait_for_epochs(2)
+    subprocess.run(["pkill", "-9", "-f", "ray::Recurrent|ray::.*ResourceTrainable"], check=False)
+    _, err = process.communicate(timeout=240)
+    assert process.returncode == 0, err
+    place.check(6)
+    failures = [event for event in place.events() if event.event == "failure"]
+    assert failures and failures[0].kind == "lost"
+    assert sum(row["failures"] for row in place.trials()) == len(failures)

@@ -1,0 +1,310 @@
+"""The study without Ray: decisions, retries, replay, and what Optuna is told."""
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from optuna.trial import TrialState
+
+from search.events import FORMAT, SessionStarted, StudyCreated
+from search.journal import Journal, read_journal
+from search.monitor.checkpoints import needed
+from search.sampler import Sampler
+from search.spec import resolve
+from search.state import replay
+from search.store import StudyDir
+from search.study import Failure, Study
+from trainables.messages import Assignment, Checkpoint, Report, Restored
+
+LOST = Failure("lost", "The actor died", "The actor died\nlong story")
+
+
+def session(total: int = 6) -> SessionStarted:
+    return SessionStarted(pid=1, host="h", total=total, resources={}, versions={})
+
+
+class Bench:
+    """A study over a real journal, driven by hand."""
+
+    def __init__(self, folder, tables: dict[str, Any], max_failures: int = 2) -> None:
+        self.folder = StudyDir(folder)
+        self.max_failures = max_failures
+        if not self.folder.journal.exists():
+            journal = Journal(self.folder.journal)
+            spec = resolve(tables, "x").model_dump(mode="json")
+            journal.append(
+                StudyCreated(format=FORMAT, name="small", spec=spec, corpus="k", seqtune="0")
+            )
+            journal.close()
+        self.open()
+
+    def open(self, total: int = 6) -> None:
+        events = self.events()
+        self.journal = Journal(self.folder.journal)
+        self.study = Study(self.folder, self.journal, replay(events), "/corpus")
+        self.study.replay_into_sampler(events)
+        self.study.begin(session(total), self.max_failures, "cpu")
+
+    def crash_and_reopen(self, total: int = 6) -> None:
+        self.journal.close()
+        self.open(total)
+
+    def events(self):
+        if not self.folder.journal.exists():
+            return []
+        return [line.event for line in read_journal(self.folder.journal)]
+
+    def kinds(self) -> list[str]:
+        return [event.event for event in self.events()]
+
+    def report(self, work: Assignment, epoch: int, value: float | None, **more: Any) -> bool:
+        path = f"{work.checkpoint_prefix}epoch-{epoch:03d}.safetensors"
+        (self.folder.root / path).parent.mkdir(parents=True, exist_ok=True)
+        (self.folder.root / path).write_bytes(b"x")
+        return self.study.report(
+            Report(
+                number=work.number,
+                attempt=work.attempt,
+                epoch=epoch,
+                metrics={"val/accuracy": value, "val/loss": 0.5, "train/loss": 0.5},
+                seconds=1.0,
+                checkpoint=Checkpoint(epoch=epoch, path=path, digest="d"),
+                host="h",
+                device="cpu",
+                threads=1,
+                processor="p",
+                **more,
+            )
+        )
+
+
+@pytest.fixture
+def bench(tmp_path, tables):
+    return Bench(tmp_path, tables)
+
+
+def test_good_trial_completes_and_bad_one_is_pruned(bench):
+    good, bad = bench.study.next(), bench.study.next()
+    assert (good.number, bad.number) == (0, 1)
+    assert all(bench.report(good, epoch, 0.8) for epoch in (1, 2, 3))
+    assert not bench.report(good, 4, 0.7)
+    assert not bench.report(bad, 1, 0.5)
+    states = [trial.state for trial in bench.study.state.trials]
+    assert states == ["completed", "pruned"]
+    told = bench.study._sampler.study.trials
+    assert [t.state for t in told] == [TrialState.COMPLETE, TrialState.PRUNED]
+    assert [t.value for t in told] == [0.8, 0.5]
+    assert told[0].intermediate_values == {1: 0.8, 2: 0.8, 3: 0.8, 4: 0.7}
+    assert bench.study.state.best().number == 0
+
+
+def test_value_that_is_not_finite_fails_the_trial(bench):
+    work = bench.study.next()
+    assert bench.report(work, 1, 0.9)
+    assert not bench.report(work, 2, None)
+    trial = bench.study.state.trials[0]
+    assert trial.state == "failed" and "not finite at epoch 2" in trial.reason
+    told = bench.study._sampler.study.trials[0]
+    assert told.state == TrialState.FAIL
+    assert bench.study.state.best().number == 0  # its first epoch was good
+
+
+def test_lost_attempts_are_retried_from_their_checkpoint_and_bounded(bench):
+    first = bench.study.next()
+    bench.report(first, 1, 0.6)
+    bench.study.fail(first.number, first.attempt, LOST)
+    second = bench.study.next()
+    assert (second.number, second.attempt, second.acknowledged) == (0, 2, 1)
+    assert [c.epoch for c in second.restore] == [1]
+    bench.study.fail(0, 2, LOST)
+    third = bench.study.next()
+    bench.study.fail(0, 3, LOST)
+    assert third.attempt == 3
+    trial = bench.study.state.trials[0]
+    assert trial.state == "failed" and trial.reason == "The actor died"
+    assert bench.study.next().number == 1
+
+
+@pytest.mark.parametrize(("kind", "attempts"), [("exception", 1), ("memory", 2), ("lost", 3)])
+def test_how_often_a_failure_is_retried(bench, kind, attempts):
+    for attempt in range(1, attempts + 1):
+        work = bench.study.next()
+        assert (work.number, work.attempt) == (0, attempt)
+        bench.study.fail(0, attempt, Failure(kind, "cause", "detail"))
+    assert bench.study.state.trials[0].state == "failed"
+
+
+def test_no_retry_at_all(tmp_path, tables):
+    bench = Bench(tmp_path, tables, max_failures=0)
+    bench.study.next()
+    bench.study.fail(0, 1, LOST)
+    assert bench.study.state.trials[0].state == "failed"
+
+
+def test_reports_of_an_old_attempt_are_ignored(bench):
+    old = bench.study.next()
+    bench.study.fail(0, 1, LOST)
+    new = bench.study.next()
+    before = bench.folder.journal.read_bytes()
+    assert not bench.report(old, 1, 0.9)
+    bench.study.fail(0, 1, LOST)
+    assert bench.folder.journal.read_bytes() == before
+    assert bench.report(new, 1, 0.9)
+    assert not bench.report(new, 1, 0.9)  # the same epoch twice
+    assert not bench.report(new, 3, 0.9)  # an epoch left out
+
+
+def test_a_decision_not_carried_out_is_carried_out_at_resume(bench):
+    work = bench.study.next()
+    for epoch in (1, 2, 3, 4):
+        bench.report(work, epoch, 0.8)
+    bench.journal.close()
+    lines = bench.folder.journal.read_bytes().splitlines(keepends=True)
+    bench.folder.journal.write_bytes(b"".join(lines[:-1]))  # killed before the end's line
+    bench.open()
+    assert bench.kinds()[-2:] == ["session", "end"]
+    assert bench.study.state.trials[0].state == "completed"
+
+
+def test_running_trials_wait_again_and_go_first(bench):
+    bench.study.next()
+    work = bench.study.next()
+    bench.report(work, 1, 0.9)
+    bench.crash_and_reopen()
+    again = [bench.study.next() for _ in range(3)]
+    handed_out = [(w.number, w.attempt, w.acknowledged) for w in again]
+    assert handed_out == [(0, 2, 0), (1, 2, 1), (2, 1, 0)]
+    assert "attempt-02" in again[1].checkpoint_prefix
+
+
+def test_finished_only_when_the_total_has_ended(bench):
+    bench.crash_and_reopen(total=1)
+    work = bench.study.next()
+    assert bench.study.next() == "wait"
+    bench.study.fail(work.number, work.attempt, Failure("exception", "bad", "bad"))
+    assert bench.study.next() == "finished"
+    bench.crash_and_reopen(total=2)
+    assert bench.study.next().number == 1
+
+
+def test_what_happened_on_the_way_is_journaled(bench):
+    work = bench.study.next()
+    bench.report(work, 1, 0.9)
+    bench.study.fail(0, 1, LOST)
+    again = bench.study.next()
+    bench.report(again, 2, 0.9, restored=Restored(epoch=0, reason="digest differs"))
+    assert bench.kinds()[-2:] == ["restored", "epoch"]
+
+
+def test_missing_checkpoints_are_not_offered(bench):
+    work = bench.study.next()
+    for epoch in (1, 2, 3):
+        bench.report(work, epoch, 0.9)
+    trial = bench.study.state.trials[0]
+    assert needed(trial, "max") == {e.checkpoint.path for e in trial.epochs}
+    for epoch in trial.epochs[:2]:
+        (bench.folder.root / epoch.checkpoint.path).unlink()
+    bench.crash_and_reopen()
+    assert [c.epoch for c in bench.study.next().restore] == [3]
+
+
+def drive(bench: Bench, script: list[tuple[int, float | None]]) -> None:
+    """Plays a random but possible history: start, report, or lose an attempt."""
+    running: dict[int, Assignment] = {}
+    for action, value in script:
+        if action == 0 and len(running) < 3:
+            work = bench.study.next()
+            if isinstance(work, Assignment):
+                running[work.number] = work
+        elif running:
+            number = sorted(running)[action % len(running)]
+            work = running[number]
+            if action == 5:
+                bench.study.fail(number, work.attempt, LOST)
+                del running[number]
+            else:
+                epoch = bench.study.state.trials[number].epoch + 1
+                if not bench.report(work, epoch, value):
+                    del running[number]
+
+
+SCRIPT = st.lists(
+    st.tuples(st.integers(0, 5), st.one_of(st.none(), st.floats(0, 1))), min_size=1, max_size=40
+)
+
+
+def picture(state) -> Any:
+    return (
+        state.trials,
+        state.asha.rungs,
+        state.total,
+        state.session,
+        state.finished,
+    )
+
+
+def told(sampler: Sampler) -> Any:
+    return [
+        (t.number, t.state, t.params, t.values, t.intermediate_values, t.system_attrs)
+        for t in sampler.study.trials
+    ]
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(script=SCRIPT)
+def test_replay_of_every_prefix_is_the_live_state(script, tmp_path_factory, tables):
+    """Invariant 2, cut anywhere: state, rungs, what Optuna knows and what it says next."""
+    bench = Bench(tmp_path_factory.mktemp("study"), tables)
+    live: list[Any] = []
+    sampler = bench.study._sampler
+    bench.study.follow(
+        lambda event, state: live.append((repr(picture(state)), repr(told(sampler))))
+    )
+    already = len(bench.events())
+    drive(bench, script)
+    events = bench.events()
+    for index, seen in enumerate(live):
+        prefix = events[: already + index + 1]
+        state = replay(prefix)
+        replayed = Sampler(state.spec)
+        for event in prefix:
+            replayed.apply(event)
+        assert (repr(picture(state)), repr(told(replayed))) == seen
+    number = len(bench.study.state.trials)
+    assert replayed_suggestion(events, number) == bench.study._sampler.suggest(number)
+    bench.journal.close()
+
+
+def replayed_suggestion(events, number):
+    sampler = Sampler(replay(events).spec)
+    for event in events:
+        sampler.apply(event)
+    return sampler.suggest(number)
+
+
+@pytest.mark.parametrize("kind", ["tpe", "random", "gp"])
+def test_every_sampler_stays_in_the_space_and_repeats(tmp_path, tables, kind):
+    tables["search"]["sampler"] = kind
+    tables["first"] = [{"hidden_size": 8, "dropout": 0.25}]
+    suggestions = []
+    for run in ("a", "b"):
+        (tmp_path / run).mkdir()
+        bench = Bench(tmp_path / run, tables)
+        bench.crash_and_reopen(total=14)
+        for _ in range(14):
+            work = bench.study.next()
+            value = 1 - abs(work.hyperparameters.dropout - 0.3)
+            for epoch in (1, 2, 3, 4):
+                if not bench.report(work, epoch, value):
+                    break
+        trials = bench.study.state.trials
+        suggestions.append([trial.params for trial in trials])
+        assert trials[0].origin == "first" and trials[0].params["dropout"] == 0.25
+        assert {trial.origin for trial in trials[1:]} == {kind}
+        for trial in trials:
+            assert trial.params["hidden_size"] in (4, 8)
+            assert 1e-3 <= trial.params["learning_rate"] <= 1e-1
+    assert suggestions[0] == suggestions[1]

@@ -1,0 +1,63 @@
+"""The import rules of the house, and what stays out of the light commands."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FORBIDDEN = {
+    "trainables": {"search", "cluster"},
+    "cluster": {"search", "trainables"},
+    "search": {"torch"},
+}
+
+
+def imported(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add(node.module or "")
+    return names
+
+
+@pytest.mark.parametrize("package", sorted(FORBIDDEN))
+def test_import_rules(package):
+    for path in (ROOT / package).rglob("*.py"):
+        roots = {name.split(".")[0] for name in imported(path)}
+        assert not roots & FORBIDDEN[package], path
+        assert not roots & {"pickle", "cloudpickle", "dill", "joblib"}, path
+        if package == "trainables" and path.name != "trial.py":
+            assert "ray" not in roots, path
+        assert "search.cli" not in imported(path) or path.name == "__main__.py", path
+
+
+def loaded_after(statement: str) -> set[str]:
+    code = f"import sys; {statement}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("statement", "absent"),
+    [
+        ("import search.cli", {"ray", "torch", "optuna", "pydantic", "rich", "numpy"}),
+        ("import search.views, search.report.markdown", {"ray", "torch", "optuna"}),
+        ("import search.tuner, search.session", {"torch"}),
+    ],
+)
+def test_heavy_imports_stay_out(statement, absent):
+    assert not absent & loaded_after(statement)
+
+
+def test_packages_are_this_checkouts():
+    import cluster
+    import search
+    import trainables
+
+    for package in (search, trainables, cluster):
+        assert Path(package.__file__).parent.parent == ROOT

@@ -1,0 +1,85 @@
+"""One attempt at a trial: from an assignment to a report an epoch. Knows nothing of Ray."""
+
+import math
+import socket
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from trainables.core.batching import TextReader
+from trainables.core.device import Numerics, describe_numerics, prepare_device
+from trainables.core.trainer import ModelSize, Trainer, TrainerSettings
+from trainables.data.corpus import open_corpus
+from trainables.errors import CheckpointError
+from trainables.messages import Assignment, Checkpoint, Report, Restored
+from trainables.tasks import TASKS
+
+
+@dataclass
+class Attempt:
+    """An attempt under way."""
+
+    assignment: Assignment
+    trainer: Trainer
+    validation: TextReader
+    numerics: Numerics
+    restored: Restored | None
+
+
+def begin(assignment: Assignment) -> Attempt:
+    """Builds the trainer and restores the newest checkpoint that is whole."""
+    device = prepare_device(assignment.device, assignment.threads)
+    corpus = open_corpus(Path(assignment.corpus))
+    train, validation = (
+        TextReader(corpus.part(part), assignment.max_tokens, assignment.keep)
+        for part in ("train", "validation")
+    )
+
+    def new_trainer() -> Trainer:
+        return Trainer(
+            TASKS[assignment.task].load(),
+            assignment.hyperparameters,
+            ModelSize(corpus.vocabulary, len(corpus.classes)),
+            train,
+            TrainerSettings(assignment.seed, assignment.max_epochs, device),
+        )
+
+    trainer = new_trainer()
+    damage: list[str] = []
+    for checkpoint in assignment.restore:
+        try:
+            trainer.load(Path(assignment.folder) / checkpoint.path, checkpoint.digest)
+            break
+        except CheckpointError as error:
+            damage.append(str(error))
+            trainer = new_trainer()
+    if not assignment.restore and assignment.acknowledged:
+        damage.append("no checkpoint is left")
+    restored = Restored(epoch=trainer.epoch, reason="; ".join(damage)) if damage else None
+    return Attempt(assignment, trainer, validation, describe_numerics(device), restored)
+
+
+def next_epoch(attempt: Attempt) -> Report:
+    """Trains one reported epoch, after any unreported ones, and stores it."""
+    assignment, trainer = attempt.assignment, attempt.trainer
+    while trainer.epoch < assignment.acknowledged:
+        trainer.train_epoch()
+    started = time.monotonic()
+    metrics = {"train/loss": trainer.train_epoch()}
+    metrics |= {f"val/{k}": v for k, v in trainer.evaluate(attempt.validation).items()}
+    path = f"{assignment.checkpoint_prefix}epoch-{trainer.epoch:03d}.safetensors"
+    digest = trainer.save(Path(assignment.folder) / path)
+    restored, attempt.restored = attempt.restored, None
+    return Report(
+        number=assignment.number,
+        attempt=assignment.attempt,
+        epoch=trainer.epoch,
+        metrics={k: v if math.isfinite(v) else None for k, v in metrics.items()},
+        seconds=time.monotonic() - started,
+        checkpoint=Checkpoint(epoch=trainer.epoch, path=path, digest=digest),
+        host=socket.gethostname(),
+        device=attempt.numerics.device,
+        threads=attempt.numerics.threads,
+        processor=attempt.numerics.processor,
+        restored=restored,
+    )
