@@ -1,0 +1,45 @@
+# Every target makes what it needs; nothing outside this folder but the pip cache and ~/.cache.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
+BUDGET ?= 8m
+
+.PHONY: demo test test-fast test-faults test-cluster lint clean
+
+demo: $(VENV)/.demo
+	$(BIN)/seqtune run imdb-demo --name demo-$$(date +%Y%m%d-%H%M%S) --time-budget $(BUDGET)
+
+test: $(VENV)/.dev
+	$(BIN)/pytest
+
+test-fast: $(VENV)/.dev
+	$(BIN)/pytest -m "not slow"
+
+test-faults: $(VENV)/.dev
+	$(BIN)/pytest tests/search/test_run.py tests/search/test_journal.py
+
+test-cluster: $(VENV)/.dev
+	$(BIN)/pytest tests/cluster
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# CPU torch first and by itself: where a build of exactly this version is at hand, pip takes it.
+$(VENV)/.torch: constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) torch==2.13.0
+	touch $@
+
+$(VENV)/.demo: $(VENV)/.torch pyproject.toml
+	$(PIP) -e '.[imdb]'
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.torch pyproject.toml
+	$(PIP) -e '.[dev]'
+	touch $@
