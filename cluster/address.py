@@ -6,7 +6,6 @@ from pathlib import Path
 
 from cluster.errors import ClusterError
 
-
 #: Ray itself waits for minutes where nobody listens.
 KNOCK_SECONDS = 5.0
 

@@ -1,13 +1,26 @@
 """How many trials fit on a cluster at a time, by cores, GPUs and memory."""
 
+from dataclasses import dataclass
+
 from cluster.connect import Capacity
 from search.errors import SpecError
 from search.space import largest
 from search.spec import ResourcesSpec, StudySpec
 from trainables.data.corpus import Corpus
+from trainables.data.shipping import Parcel
 from trainables.memory import estimate_bytes
 
 _GIB = 1 << 30
+
+
+@dataclass(frozen=True)
+class Allotment:
+    """What each trial gets, how many run at a time, and the corpus for machines without it."""
+
+    cpus: int
+    gpus: float
+    concurrent: int
+    parcel: Parcel | None = None
 
 
 def memory_needed(spec: StudySpec, corpus: Corpus) -> int:

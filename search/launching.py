@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from cluster.config import parse_cluster
@@ -11,6 +10,7 @@ from search.overrides import apply_settings, parse_setting
 from search.session import Launch
 from search.spec import StudySpec, find_study_file, read_toml, resolve
 from search.state import StudyState
+from trainables.data.corpus import default_cache
 
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
 
@@ -62,15 +62,6 @@ def parse_duration(text: str) -> float:
     if total <= 0:
         raise SpecError(f"--time-budget {text!r}: write 45s, 30m or 1h30m")
     return total
-
-
-def cache_dir() -> Path:
-    """Where prepared corpora are kept, for all studies of this user (``SEQTUNE_CACHE``)."""
-    import os
-
-    from platformdirs import user_cache_path
-
-    return Path(os.environ.get("SEQTUNE_CACHE") or user_cache_path("seqtune"))
 
 
 def new_study(study: str, options: Options) -> StudySpec:
@@ -142,6 +133,6 @@ def launch(spec: StudySpec, options: Options) -> Launch:
         total=spec.search.trials,
         resources=spec.resources,
         cluster=parse_cluster(options.cluster),
-        cache_dir=cache_dir(),
+        cache_dir=default_cache(),
         time_budget=None if budget is None else parse_duration(budget),
     )

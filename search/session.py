@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cluster.config import ClusterConfig
 from cluster.connect import connect
-from search.capacity import concurrent_trials, memory_needed
+from search.capacity import Allotment, concurrent_trials, memory_needed
 from search.errors import SpecError, StudyFailed
 from search.events import FORMAT, Event, SessionStarted, StudyCreated
 from search.interrupt import Halt, Interrupter
@@ -24,7 +24,8 @@ from search.spec import ResourcesSpec, StudySpec, to_toml
 from search.state import StudyState, replay
 from search.store import StudyDir, create_study_dir, write_text
 from search.study import Study
-from trainables.data.corpus import prepare
+from trainables.data.corpus import Corpus, prepare
+from trainables.data.shipping import pack
 
 PACKAGES = [Path(__file__).parent.parent / name for name in ("trainables",)]
 
@@ -84,20 +85,29 @@ def _session(
     folder: StudyDir, new: StudySpec | None, launch: Launch, interrupter: Interrupter
 ) -> Outcome:
     with folder.owned():
-        spec = new
-        if spec is None:
-            state = replay(_events(folder))
-            if state.ended >= launch.total:
-                return Outcome(state, "finished", 0)
-            spec = state.spec
+        state = None if new else replay(_events(folder))
+        if state is not None and state.ended >= launch.total:
+            return Outcome(state, "finished", 0)
+        spec = state.spec if state else new
+        assert spec is not None
         corpus = prepare(spec.data, launch.cache_dir)
+        if state is not None and state.created.corpus != corpus.key:
+            raise SpecError(
+                f"the data of study {folder.name!r} has changed since it began (data.source = "
+                f"{spec.data.source!r}): put the old data back, or run a new study"
+            )
         wanted = launch.resources
         cpus = wanted.cpus_per_trial * (wanted.max_concurrent or 1)
         with connect(launch.cluster, PACKAGES, cpus) as capacity:
             interrupter.listen()
-            concurrent = concurrent_trials(wanted, capacity, memory_needed(spec, corpus))
-            with _opened(folder, new, corpus.key, str(corpus.path)) as study:
-                return _run(folder, study, launch, concurrent, interrupter)
+            allotment = Allotment(
+                cpus=wanted.cpus_per_trial,
+                gpus=wanted.gpus_per_trial,
+                concurrent=concurrent_trials(wanted, capacity, memory_needed(spec, corpus)),
+                parcel=pack(corpus) if capacity.nodes > 1 else None,
+            )
+            with _opened(folder, new, corpus) as study:
+                return _run(folder, study, launch, allotment, interrupter)
 
 
 def _events(folder: StudyDir) -> list[Event]:
@@ -105,9 +115,7 @@ def _events(folder: StudyDir) -> list[Event]:
 
 
 @contextmanager
-def _opened(
-    folder: StudyDir, new: StudySpec | None, corpus_key: str, corpus_path: str
-) -> Iterator[Study]:
+def _opened(folder: StudyDir, new: StudySpec | None, corpus: Corpus) -> Iterator[Study]:
     """The study's one writer, brought to where its journal is."""
     journal = Journal(folder.journal)
     try:
@@ -118,19 +126,13 @@ def _opened(
                     format=FORMAT,
                     name=new.name,
                     spec=new.model_dump(mode="json"),
-                    corpus=corpus_key,
+                    corpus=corpus.key,
                     seqtune=version("seqtune"),
                 )
             )
         events = _events(folder)
         state = replay(events)
-        if state.created.corpus != corpus_key:
-            raise SpecError(
-                f"the data of study {folder.name!r} has changed since it began "
-                f"(data.source = {state.spec.data.source!r}): put the old data back, or run a new "
-                "study"
-            )
-        study = Study(folder, journal, state, corpus_path)
+        study = Study(folder, journal, state, str(corpus.path))
         study.replay_into_sampler(events)
         board = TensorBoardWriter(folder, state)
         for event in events:
@@ -145,14 +147,12 @@ def _opened(
 
 
 def _run(
-    folder: StudyDir, study: Study, launch: Launch, concurrent: int, interrupter: Interrupter
+    folder: StudyDir, study: Study, launch: Launch, allotment: Allotment, interrupter: Interrupter
 ) -> Outcome:
-    from search.tuner import Allotment, run
+    from search.tuner import run  # imports ray, whose environment connect() has set
 
-    resources = launch.resources
     study.follow(CheckpointKeeper(folder))
-    device = "cuda" if resources.gpus_per_trial > 0 else "cpu"
-    allotment = Allotment(resources.cpus_per_trial, resources.gpus_per_trial, concurrent)
+    device = "cuda" if allotment.gpus > 0 else "cpu"
     reason, code = "finished", 0
     with Progress(study.state) as progress:
         study.follow(progress)
@@ -162,7 +162,7 @@ def _run(
             progress.redraw()
 
         try:
-            study.begin(_session_started(launch), resources.max_failures, device)
+            study.begin(_session_started(launch), launch.resources.max_failures, device)
             run(study, allotment, look_up)
             study.end(reason)
         except Halt as halt:

@@ -9,9 +9,9 @@ import logging
 import os
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
+from search.capacity import Allotment
 from search.errors import StudyFailed
 from search.interrupt import Halt
 from search.study import Failure, Study
@@ -29,6 +29,7 @@ _ENVIRONMENT = {
 }
 os.environ.update(_ENVIRONMENT)
 
+import ray  # noqa: E402
 from ray import tune  # noqa: E402
 from ray.tune.schedulers import TrialScheduler  # noqa: E402
 from ray.tune.search import Searcher  # noqa: E402
@@ -36,15 +37,6 @@ from ray.tune.search import Searcher  # noqa: E402
 from trainables.trial import ASSIGNMENT, REPORT, RecurrentTrial  # noqa: E402
 
 _MEMORY_SIGNS = ("OutOfMemory", "MemoryError", "not enough memory", "can't allocate memory")
-
-
-@dataclass(frozen=True)
-class Allotment:
-    """What each trial gets, and how many run at a time."""
-
-    cpus: int
-    gpus: float
-    concurrent: int
 
 
 class StudySearcher(Searcher):
@@ -158,7 +150,11 @@ def run(study: Study, allotment: Allotment, look_up: Callable[[], None]) -> None
         Halt: the search was told to leave, or cannot write its journal.
     """
     logging.getLogger("ray.tune").setLevel(logging.ERROR)
-    trainable = tune.with_resources(RecurrentTrial, {"cpu": allotment.cpus, "gpu": allotment.gpus})
+    sent = [ray.put(allotment.parcel)] if allotment.parcel else []
+    trainable = tune.with_resources(
+        tune.with_parameters(RecurrentTrial, parcel=sent),
+        {"cpu": allotment.cpus, "gpu": allotment.gpus},
+    )
     with tempfile.TemporaryDirectory(prefix="seqtune-ray-") as scratch:
         tune.Tuner(
             trainable,

@@ -26,10 +26,10 @@ class Attempt:
     restored: Restored | None
 
 
-def begin(assignment: Assignment) -> Attempt:
+def begin(assignment: Assignment, corpus_path: Path) -> Attempt:
     """Builds the trainer and restores the newest checkpoint that is whole."""
     device = prepare_device(assignment.device, assignment.threads)
-    corpus = open_corpus(Path(assignment.corpus))
+    corpus = open_corpus(corpus_path)
     train, validation = (
         TextReader(corpus.part(part), assignment.max_tokens, assignment.keep)
         for part in ("train", "validation")

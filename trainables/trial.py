@@ -5,8 +5,11 @@ It decides nothing and keeps nothing. Errors leave it as they are, so that Ray e
 the study hears of it.
 """
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import ray
 from ray import tune
 
 from trainables.messages import Assignment
@@ -21,14 +24,21 @@ ASSIGNMENT, REPORT = "assignment", "report"
 class RecurrentTrial(tune.Trainable):
     """One step is one reported epoch; reused for the next trial without a new process."""
 
-    def setup(self, config: dict[str, Any]) -> None:
-        """Takes an assignment; the work starts with the first step."""
+    def setup(self, config: dict[str, Any], parcel: Sequence[Any] = ()) -> None:
+        """Takes an assignment; the work starts with the first step.
+
+        ``parcel`` holds a reference to the packed corpus, or nothing where the folder is shared.
+        """
+        self._parcel = parcel
+        self._take(config)
+
+    def _take(self, config: dict[str, Any]) -> None:
         self._assignment = Assignment.model_validate_json(config[ASSIGNMENT])
         self._attempt: Attempt | None = None
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Drops the old trial and takes the next one."""
-        self.setup(new_config)
+        self._take(new_config)
         return True
 
     def step(self) -> dict[str, Any]:
@@ -36,5 +46,19 @@ class RecurrentTrial(tune.Trainable):
         from trainables.attempt import begin, next_epoch
 
         if self._attempt is None:
-            self._attempt = begin(self._assignment)
+            self._attempt = begin(self._assignment, self._corpus())
         return {REPORT: next_epoch(self._attempt).model_dump_json()}
+
+    def _corpus(self) -> Path:
+        """The corpus's folder on this machine, where the first trial that misses it unpacks it."""
+        from trainables.data.corpus import corpus_folder, default_cache
+        from trainables.data.shipping import unpack
+
+        shared = Path(self._assignment.corpus)
+        own = corpus_folder(default_cache(), shared.name)
+        for folder in (shared, own):
+            if folder.is_dir():
+                return folder
+        if not self._parcel:
+            raise FileNotFoundError(f"no corpus in {shared}, and none was sent")
+        return unpack(ray.get(self._parcel[0]), shared.name, default_cache())

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from trainables.core.allocator import bound_hoard
 from trainables.core.batching import (
     Rows,
     TextReader,
@@ -119,6 +120,7 @@ class Trainer:
         for some in micro_batches(rows, reader.lengths_N, self.micro_batch_tokens):
             batch = reader.read(some).to(self.settings.device)
             yield self.model(batch.ids_BT, batch.lengths_B), batch.targets_B
+            bound_hoard()
 
     def evaluate(self, reader: TextReader) -> dict[str, float]:
         """The task's metrics over a whole part, with dropout off."""

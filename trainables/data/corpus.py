@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from platformdirs import user_cache_path
 
 from trainables.data.sources import Table, find_source, read_tables
 from trainables.data.spec import DataSpec, SplitNames
@@ -82,6 +83,16 @@ class Corpus:
         return Part(ids, offsets, labels)
 
 
+def default_cache() -> Path:
+    """Where prepared corpora are kept, for all studies of this user (``SEQTUNE_CACHE``)."""
+    return Path(os.environ.get("SEQTUNE_CACHE") or user_cache_path("seqtune"))
+
+
+def corpus_folder(cache_dir: Path, key: str) -> Path:
+    """Where a corpus lies in a cache."""
+    return cache_dir / "corpora" / key
+
+
 def open_corpus(path: Path) -> Corpus:
     """Opens a prepared corpus by its folder.
 
@@ -113,7 +124,7 @@ def prepare(spec: DataSpec, cache_dir: Path) -> Corpus:
     Raises:
         DataError: the source is unreadable or cannot be learnt from (one class, too few rows).
     """
-    path = cache_dir / "corpora" / corpus_key(spec)
+    path = corpus_folder(cache_dir, corpus_key(spec))
     if (path / "corpus.json").exists():
         return open_corpus(path)
     tables = read_tables(spec, cache_dir / "datasets")
