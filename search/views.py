@@ -120,6 +120,8 @@ def short(value: Any) -> str:
     """A value for a table's cell."""
     if value is None:
         return "–"
+    if isinstance(value, dict):
+        return ", ".join(f"{count} {label}" for label, count in sorted(value.items()))
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 

@@ -107,7 +107,7 @@ class TensorBoardWriter:
         """The space with its domains, and the metric the study looks at."""
         experiment = api_pb2.Experiment(name=self._folder.name)
         for name, dimension in self._spec.dimensions().items():
-            hparam = experiment.hparam_infos.add(name=name)
+            hparam = experiment.hparam_infos.add(name=name, differs=True)
             if isinstance(dimension, Range):
                 hparam.type = api_pb2.DATA_TYPE_FLOAT64
                 hparam.domain_interval.min_value = dimension.low

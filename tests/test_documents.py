@@ -1,0 +1,33 @@
+"""What the documents promise exists: links, commands, options."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from search.cli import main
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = sorted([*ROOT.glob("*.md"), ROOT / "results" / "README.md"])
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(document):
+    for target in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
+        assert target.startswith("http") or (document.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_commands_and_options_exist(document):
+    for line in re.findall(r"seqtune ([a-z][^`\n#;]*)", document.read_text()):
+        command, *words = line.split()
+        assert command in main.commands, line
+        known = {name for p in main.commands[command].params for name in p.opts}
+        assert {word for word in words if word.startswith("--")} <= known, line
+
+
+def test_make_targets_of_the_documents_exist():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+    for document in DOCUMENTS:
+        named = re.findall(r"(?:`|^)make ([a-z-]+)", document.read_text(), re.M)
+        assert set(named) <= targets, document
