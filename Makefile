@@ -4,6 +4,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 BUDGET ?= 8m
+KILLS  ?= 60
+KILLS  ?= 60
 
 .PHONY: demo test test-fast test-faults test-cluster lint clean
 
@@ -17,7 +19,7 @@ test-fast: $(VENV)/.dev
 	$(BIN)/pytest -m "not slow"
 
 test-faults: $(VENV)/.dev
-	$(BIN)/pytest tests/search/test_run.py tests/search/test_journal.py
+	SEQTUNE_KILLS=$(KILLS) $(BIN)/pytest tests/faults tests/search/test_run.py tests/search/test_journal.py
 
 test-cluster: $(VENV)/.dev
 	$(BIN)/pytest tests/cluster

@@ -174,12 +174,16 @@ def status(name: str | None, watch: bool, form: str, results_dir: Path) -> None:
     import time
 
     from search.store import list_studies, open_study_dir
-    from search.views import load_state, status_row
+    from search.views import failure_causes, load_state, status_row
 
     while True:
         chosen = [open_study_dir(results_dir, name)] if name else list_studies(results_dir)
-        rows = [status_row(folder, load_state(folder)) for folder in chosen]
+        states = [load_state(folder) for folder in chosen]
+        rows = [status_row(*pair) for pair in zip(chosen, states, strict=True)]
         _show("", rows[0] if name else rows, form, ["study", "state", "total", "counts", "best"])
+        for state in states if form == "table" else []:
+            for cause, numbers in failure_causes(state).items():
+                click.echo(f"{state.created.name}: {len(numbers)} failed: {cause}")
         if not watch or all(row["state"] != "running" for row in rows):
             return
         time.sleep(2)
@@ -196,7 +200,7 @@ def trials(name: str, form: str, results_dir: Path) -> None:
 
     folder = open_study_dir(results_dir, name)
     state, running = load_state(folder), folder.owner() is not None
-    rows = [trial_row(trial, state, running) for trial in state.trials]
+    rows = [trial_row(trial, state, running, folder) for trial in state.trials]
     columns = ["number", "state", "value", "best_epoch", "epoch", "params"]
     _show(f"{name}: {state.spec.metric}", rows, form, columns)
 
@@ -211,7 +215,7 @@ def best(name: str, form: str, results_dir: Path) -> None:
     from search.views import best_row, load_state
 
     folder = open_study_dir(results_dir, name)
-    row = best_row(load_state(folder), folder.owner() is not None)
+    row = best_row(load_state(folder), folder.owner() is not None, folder)
     columns = ["number", "state", "value", "best_epoch", "params", "checkpoint"]
     _show(f"{name}: {row['metric']}", row, form, columns)
 

@@ -10,7 +10,7 @@ FORMAT = 1
 
 Decision = Literal["continue", "stop", "complete", "fail"]
 EndState = Literal["completed", "pruned", "failed"]
-FailureKind = Literal["lost", "memory", "exception"]
+FailureKind = Literal["lost", "hung", "memory", "exception"]
 
 
 class _Event(BaseModel):

@@ -72,8 +72,15 @@ class Interrupter:
         if not self._asked:  # nobody looks yet: the search has not begun
             self.check()
 
+    def ray_died(self, what: str) -> None:
+        """Ends the process: without Ray its main thread may hang for ever."""
+        self._exit(f"seqtune: {what}; {self.farewell}", 1)
+
     def _leave(self, number: int) -> None:
+        self._exit(self.farewell, 128 + number)
+
+    def _exit(self, message: str, code: int) -> None:
         """Ends the process at once; the journal needs no goodbye."""
-        if self.farewell:
-            print(f"\n{self.farewell}", file=sys.stderr, flush=True)
-        os._exit(128 + number)
+        if message:
+            print(f"\n{message}", file=sys.stderr, flush=True)
+        os._exit(code)

@@ -11,9 +11,11 @@ from pathlib import Path
 
 from cluster.config import ClusterConfig
 from cluster.connect import connect
+from cluster.watchdog import Watchdog
 from search.capacity import Allotment, concurrent_trials, memory_needed
-from search.errors import SpecError, StudyFailed
+from search.errors import NoFiniteResult, SpecError, StudyFailed
 from search.events import FORMAT, Event, SessionStarted, StudyCreated
+from search.hangs import HangWatch
 from search.interrupt import Halt, Interrupter
 from search.journal import Journal, read_journal
 from search.monitor.checkpoints import CheckpointKeeper
@@ -135,9 +137,11 @@ def _opened(folder: StudyDir, new: StudySpec | None, corpus: Corpus) -> Iterator
         study = Study(folder, journal, state, str(corpus.path))
         study.replay_into_sampler(events)
         board = TensorBoardWriter(folder, state)
+        keeper = CheckpointKeeper(folder, state)
         for event in events:
             board(event, state)
         study.follow(board)
+        study.follow(keeper)
         try:
             yield study
         finally:
@@ -151,19 +155,24 @@ def _run(
 ) -> Outcome:
     from search.tuner import run  # imports ray, whose environment connect() has set
 
-    study.follow(CheckpointKeeper(folder))
+    watch = HangWatch(launch.resources)
     device = "cuda" if allotment.gpus > 0 else "cpu"
     reason, code = "finished", 0
     with Progress(study.state) as progress:
         study.follow(progress)
+        study.follow(watch)
 
         def look_up() -> None:
             interrupter.check()
+            cause = study.hopeless()
+            if cause is not None:
+                raise Halt(f"the first trials have all failed: {cause}", NoFiniteResult.exit_code)
             progress.redraw()
 
         try:
             study.begin(_session_started(launch), launch.resources.max_failures, device)
-            run(study, allotment, look_up)
+            with Watchdog(interrupter.ray_died):
+                run(study, allotment, watch, look_up)
             study.end(reason)
         except Halt as halt:
             reason, code = halt.reason, halt.exit_code

@@ -49,12 +49,20 @@ class StoppingSpec(_Section):
 
 
 class ResourcesSpec(_Section):
-    """What one trial takes, how many run at a time, how often a lost one is tried again."""
+    """What one trial takes, how many run at a time, and what becomes of those in trouble.
+
+    A lost trial is tried again ``max_failures`` times. One that reports nothing for
+    ``hang_factor`` times its longest epoch, and for ``hang_seconds`` at least, counts as hung.
+    The best checkpoints of the best ``keep_best`` ended trials stay on the disk.
+    """
 
     cpus_per_trial: int = Field(default=1, ge=1)
     gpus_per_trial: Annotated[float, Field(ge=0.0)] = 0.0
     max_concurrent: int | None = Field(default=None, ge=1)
     max_failures: int = Field(default=2, ge=0)
+    hang_factor: float = Field(default=10.0, ge=2.0)
+    hang_seconds: float = Field(default=120.0, gt=0.0)
+    keep_best: int = Field(default=10, ge=1)
 
 
 class StudySpec(_Section):

@@ -73,9 +73,14 @@ class StudyDir:
     def report(self) -> Path:
         return self.root / "report.md"
 
+    def checkpoints_of(self, number: int) -> Path:
+        """The folder of a trial's checkpoints."""
+        return self.checkpoints / f"trial-{number:04d}"
+
     def checkpoint_prefix(self, number: int, attempt: int) -> str:
         """Where an attempt's checkpoints begin, relative to the study's folder."""
-        return f"checkpoints/trial-{number:04d}/attempt-{attempt:02d}-"
+        folder = self.checkpoints_of(number).relative_to(self.root)
+        return f"{folder}/attempt-{attempt:02d}-"
 
     def trial_events(self, number: int) -> Path:
         """The folder of a trial's TensorBoard events."""

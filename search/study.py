@@ -4,6 +4,7 @@
 the events it records; nothing else in the house decides anything.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -31,7 +32,15 @@ View = Callable[[Event, StudyState], None]
 
 #: How often an attempt that ended for this reason is tried again; None: as often as
 #: ``max_failures`` allows. An exception would only repeat itself: trials are deterministic.
-_RETRIES: dict[FailureKind, int | None] = {"lost": None, "memory": 1, "exception": 0}
+_RETRIES: dict[FailureKind, int | None] = {
+    "lost": None,
+    "hung": None,
+    "memory": 1,
+    "exception": 0,
+}
+
+#: When the first so many trials have all failed for one cause, more would too.
+ALIKE = 5
 
 
 @dataclass(frozen=True)
@@ -191,6 +200,16 @@ class Study:
         if alike >= limit:
             events.append(TrialEnded(trial=number, state="failed", reason=failure.cause))
         self._record(*events)
+
+    def hopeless(self) -> str | None:
+        """The cause for which the first trials have all failed, if they have, for that alone."""
+        first = self.state.trials[:ALIKE]
+        if len(first) < ALIKE or any(trial.state != "failed" for trial in first):
+            return None
+        if any(epoch.decision == "continue" for trial in first for epoch in trial.epochs):
+            return None
+        causes = {re.sub(r"\d+", "N", trial.reason or "") for trial in first}
+        return first[0].reason if len(causes) == 1 else None
 
     def _record(self, *events: Event) -> None:
         """Journal first, then state and sampler, then everyone who watches."""

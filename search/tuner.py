@@ -13,8 +13,10 @@ from typing import Any
 
 from search.capacity import Allotment
 from search.errors import StudyFailed
+from search.failures import read_failure
+from search.hangs import HangWatch
 from search.interrupt import Halt
-from search.study import Failure, Study
+from search.study import Study
 from trainables.messages import Assignment, Report
 
 # Read by Ray Tune when it is imported or started.
@@ -35,8 +37,6 @@ from ray.tune.schedulers import TrialScheduler  # noqa: E402
 from ray.tune.search import Searcher  # noqa: E402
 
 from trainables.trial import ASSIGNMENT, REPORT, RecurrentTrial  # noqa: E402
-
-_MEMORY_SIGNS = ("OutOfMemory", "MemoryError", "not enough memory", "can't allocate memory")
 
 
 class StudySearcher(Searcher):
@@ -80,6 +80,8 @@ class StudyScheduler(TrialScheduler):
         super().__init__()  # type: ignore[no-untyped-call]
         self._study = study
         self._pending: list[Any] = []
+        self._attempts: dict[tuple[int, int], Any] = {}
+        self._killed: set[tuple[int, int]] = set()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (StudyScheduler, (None,))
@@ -94,19 +96,36 @@ class StudyScheduler(TrialScheduler):
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
         """An attempt ended without a report."""
         assert self._study is not None
-        work = Assignment.model_validate_json(trial.config[ASSIGNMENT])
+        number, attempt = _which(trial)
+        failure = read_failure(_error_text(trial), hung=(number, attempt) in self._killed)
+        self._attempts.pop((number, attempt), None)
         with _halting():
-            self._study.fail(work.number, work.attempt, _failure(_error_text(trial)))
+            if isinstance(failure, str):
+                raise StudyFailed(failure)
+            self._study.fail(number, attempt, failure)
+
+    def kill_hung(self, watch: HangWatch) -> None:
+        """Ends the processes of attempts past their deadline; Ray then calls ``on_trial_error``."""
+        for key in watch.overdue():
+            trial = self._attempts.get(key)
+            actor = trial.temporary_state.ray_actor if trial is not None else None
+            watch.restart(key)
+            if actor is not None and key not in self._killed:
+                self._killed.add(key)
+                ray.kill(actor)
 
     def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
         """Ray's trials are started in the order they come."""
         self._pending.append(trial)
+        self._attempts[_which(trial)] = trial
 
     def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
-        """Nothing: the decision was the study's."""
+        """The decision was the study's; the attempt is over."""
+        self._attempts.pop(_which(trial), None)
 
     def on_trial_remove(self, tune_controller: Any, trial: Any) -> None:
-        """Nothing: an attempt that never ran waits in the study."""
+        """An attempt that never ran waits in the study."""
+        self._attempts.pop(_which(trial), None)
 
     def choose_trial_to_run(self, tune_controller: Any) -> Any:
         """The first that waits for an actor."""
@@ -134,17 +153,17 @@ class StudyCallback(tune.Callback):
 
 
 class _halting:  # noqa: N801
-    """Turns a study's failure into a ``Halt``, which Ray cannot swallow."""
+    """Turns a study's failure, or a full disk, into a ``Halt``, which Ray cannot swallow."""
 
     def __enter__(self) -> None: ...
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, StudyFailed):
-            raise Halt(str(error), error.exit_code) from error
+        if isinstance(error, (StudyFailed, OSError)):
+            raise Halt(str(error), StudyFailed.exit_code) from error
 
 
-def run(study: Study, allotment: Allotment, look_up: Callable[[], None]) -> None:
-    """Runs until all wanted trials have ended.
+def run(study: Study, allotment: Allotment, watch: HangWatch, look_up: Callable[[], None]) -> None:
+    """Runs until all wanted trials have ended; calls ``look_up`` at every step.
 
     Raises:
         Halt: the search was told to leave, or cannot write its journal.
@@ -155,12 +174,18 @@ def run(study: Study, allotment: Allotment, look_up: Callable[[], None]) -> None
         tune.with_parameters(RecurrentTrial, parcel=sent),
         {"cpu": allotment.cpus, "gpu": allotment.gpus},
     )
+    scheduler = StudyScheduler(study)
+
+    def every_step() -> None:
+        look_up()
+        scheduler.kill_hung(watch)
+
     with tempfile.TemporaryDirectory(prefix="seqtune-ray-") as scratch:
         tune.Tuner(
             trainable,
             tune_config=tune.TuneConfig(
                 search_alg=StudySearcher(study),
-                scheduler=StudyScheduler(study),
+                scheduler=scheduler,
                 num_samples=-1,
                 max_concurrent_trials=allotment.concurrent,
                 reuse_actors=True,
@@ -170,7 +195,7 @@ def run(study: Study, allotment: Allotment, look_up: Callable[[], None]) -> None
             run_config=tune.RunConfig(
                 name="study",
                 storage_path=scratch,
-                callbacks=[StudyCallback(look_up)],
+                callbacks=[StudyCallback(every_step)],
                 failure_config=tune.FailureConfig(max_failures=0),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                 verbose=0,
@@ -191,14 +216,7 @@ def _error_text(trial: Any) -> str:
         return file.read().partition("\n")[2].strip()
 
 
-def _failure(text: str) -> Failure:
-    """Sorts an attempt's end by what Ray says of it.
-
-    An exception's text holds the task's traceback, whose first line begins with ``ray::``.
-    """
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    raised = any("ray::" in line for line in lines[:2])
-    cause = (lines or ["unknown"])[-1 if raised else 0]
-    if any(sign in text for sign in _MEMORY_SIGNS):
-        return Failure("memory", cause, text)
-    return Failure("exception" if raised else "lost", cause, text)
+def _which(trial: Any) -> tuple[int, int]:
+    """Trial and attempt numbers behind one of Ray's trials."""
+    work = Assignment.model_validate_json(trial.config[ASSIGNMENT])
+    return work.number, work.attempt

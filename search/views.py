@@ -31,10 +31,16 @@ def trial_state(trial: Trial, running: bool) -> str:
     return trial.state if running else "waiting"
 
 
-def trial_row(trial: Trial, state: StudyState, running: bool) -> dict[str, Any]:
-    """One trial as the contract's JSON object."""
+def trial_row(
+    trial: Trial, state: StudyState, running: bool, folder: StudyDir | None = None
+) -> dict[str, Any]:
+    """One trial as the contract's JSON object.
+
+    Its checkpoint is named when it is there, in ``folder`` (which a live table does without).
+    """
     best = trial.best_epoch(state.spec.mode)
     last = trial.epochs[-1] if trial.epochs else None
+    path = best.checkpoint.path if best else None
     return {
         "number": trial.number,
         "state": trial_state(trial, running),
@@ -51,11 +57,11 @@ def trial_row(trial: Trial, state: StudyState, running: bool) -> dict[str, Any]:
         "reason": trial.reason,
         "host": last.host if last else None,
         "device": last.device if last else None,
-        "checkpoint": best.checkpoint.path if best else None,
+        "checkpoint": path if path and folder and (folder.root / path).exists() else None,
     }
 
 
-def best_row(state: StudyState, running: bool) -> dict[str, Any]:
+def best_row(state: StudyState, running: bool, folder: StudyDir) -> dict[str, Any]:
     """The best trial's object, with study, metric and mode.
 
     Raises:
@@ -66,7 +72,7 @@ def best_row(state: StudyState, running: bool) -> dict[str, Any]:
         raise NoFiniteResult(
             f"no trial of {state.created.name!r} has a finite {state.spec.metric} yet"
         )
-    row = trial_row(best, state, running)
+    row = trial_row(best, state, running, folder)
     return row | {
         "study": state.created.name,
         "metric": state.spec.metric,
@@ -90,6 +96,15 @@ def status_row(folder: StudyDir, state: StudyState) -> dict[str, Any]:
         "best": best.number if best else None,
         "driver": {"pid": owner.pid, "host": owner.host} if owner else None,
     }
+
+
+def failure_causes(state: StudyState) -> dict[str, list[int]]:
+    """Numbers of the failed trials by cause."""
+    causes: dict[str, list[int]] = {}
+    for trial in state.trials:
+        if trial.state == "failed":
+            causes.setdefault(trial.reason or "unknown", []).append(trial.number)
+    return causes
 
 
 def as_csv(rows: list[dict[str, Any]]) -> str:

@@ -1,9 +1,12 @@
 """Keeps the checkpoints a study can still need and removes the others.
 
-A trial that may go on keeps its last two, so that a damaged one has a predecessor; every trial
-keeps its best epoch's. Only files the journal no longer needs are removed, after the line that
-makes them superfluous is on the disk.
+A trial that may go on keeps its last two, so that a damaged one has a predecessor, and its best;
+of the trials that have ended, the best ``resources.keep_best`` keep their best. So the disk holds
+at most ``keep_best`` files and three a running trial. A file is removed only after the line that
+makes it superfluous is on the disk.
 """
+
+import bisect
 
 from search.events import EpochDone, Event, TrialEnded
 from search.state import StudyState, Trial
@@ -13,27 +16,56 @@ from search.store import StudyDir
 NEWEST_KEPT = 2
 
 
-def needed(trial: Trial, mode: str) -> set[str]:
-    """Paths, relative to the study's folder, of a trial's checkpoints that must stay."""
-    best = trial.best_epoch(mode)
-    kept = {best.checkpoint.path} if best else set()
-    if not trial.ended:
-        kept |= {e.checkpoint.path for e in trial.epochs[-NEWEST_KEPT:]}
-    return kept
-
-
 class CheckpointKeeper:
     """Follows a study and tidies up after each epoch."""
 
-    def __init__(self, folder: StudyDir) -> None:
-        self._folder = folder
+    def __init__(self, folder: StudyDir, state: StudyState) -> None:
+        """Takes up where the journal is, and removes what a crash left standing."""
+        self._root = folder.root
+        self._mode = state.spec.mode
+        self._keep_best = state.spec.resources.keep_best
+        self._ranking: list[tuple[float, int]] = []
+        self._present: dict[int, set[str]] = {}
+        for trial in state.trials:
+            stored = folder.checkpoints_of(trial.number).glob("*")
+            self._present[trial.number] = {str(p.relative_to(self._root)) for p in stored}
+            if trial.ended:
+                self._retire(trial, state)
+            else:
+                self._keep(trial, self._needed(trial))
 
     def __call__(self, event: Event, state: StudyState) -> None:
         """Removes what an epoch or an end has made superfluous."""
-        if isinstance(event, (EpochDone, TrialEnded)):
+        if isinstance(event, EpochDone):
+            self._present.setdefault(event.trial, set()).add(event.checkpoint.path)
             trial = state.trials[event.trial]
-            kept = needed(trial, state.spec.mode)
-            recent = trial.epochs if trial.ended else trial.epochs[:-NEWEST_KEPT]
-            for epoch in recent:
-                if epoch.checkpoint.path not in kept:
-                    (self._folder.root / epoch.checkpoint.path).unlink(missing_ok=True)
+            self._keep(trial, self._needed(trial))
+        elif isinstance(event, TrialEnded):
+            self._retire(state.trials[event.trial], state)
+
+    def _needed(self, trial: Trial) -> set[str]:
+        """Of a trial that may go on: its newest, and its best."""
+        newest = {epoch.checkpoint.path for epoch in trial.epochs[-NEWEST_KEPT:]}
+        return newest | self._best(trial)
+
+    def _best(self, trial: Trial) -> set[str]:
+        best = trial.best_epoch(self._mode)
+        return {best.checkpoint.path} if best else set()
+
+    def _retire(self, trial: Trial, state: StudyState) -> None:
+        """Ranks an ended trial, and lets go of the one that drops out."""
+        self._keep(trial, self._best(trial))
+        best = trial.best_epoch(self._mode)
+        if best is None or best.value is None:
+            return
+        sign = -1.0 if self._mode == "max" else 1.0
+        bisect.insort(self._ranking, (sign * best.value, trial.number))
+        if len(self._ranking) > self._keep_best:
+            _, number = self._ranking.pop()
+            self._keep(state.trials[number], set())
+
+    def _keep(self, trial: Trial, needed: set[str]) -> None:
+        present = self._present.get(trial.number, set())
+        for path in present - needed:
+            (self._root / path).unlink(missing_ok=True)
+        self._present[trial.number] = present & needed

@@ -3,7 +3,7 @@
 from search.spec import to_toml
 from search.state import StudyState, Trial
 from search.store import StudyDir
-from search.views import short, status_row
+from search.views import failure_causes, short, status_row
 
 _TOP = 10
 
@@ -64,10 +64,7 @@ def _ranking(state: StudyState) -> str:
 
 
 def _failures(state: StudyState) -> str:
-    causes: dict[str, list[int]] = {}
-    for trial in state.trials:
-        if trial.state == "failed":
-            causes.setdefault(trial.reason or "unknown", []).append(trial.number)
+    causes = failure_causes(state)
     if not causes:
         return ""
     lines = [f"- trials {', '.join(map(str, ns))}: {cause}" for cause, ns in causes.items()]

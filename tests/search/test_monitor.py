@@ -16,7 +16,7 @@ def watched(tmp_path, tables):
     bench = Bench(tmp_path, tables)
     board = TensorBoardWriter(bench.folder, bench.study.state)
     bench.study.follow(board)
-    bench.study.follow(CheckpointKeeper(bench.folder))
+    bench.study.follow(CheckpointKeeper(bench.folder, bench.study.state))
     return bench, board
 
 
@@ -70,6 +70,19 @@ def test_kept_checkpoints_are_bounded(tmp_path, tables):
     bench.report(work, 9, 0.8)
     kept = sorted(p.name[-15:-12] for p in bench.folder.checkpoints.rglob("*.safetensors"))
     assert kept == ["002"]
+
+
+def test_only_the_best_ended_trials_keep_theirs(tmp_path, tables):
+    tables["resources"] = {"keep_best": 2}
+    tables["stopping"]["max_epochs"] = 1
+    bench, _ = watched(tmp_path, tables)
+    for value in (0.5, 0.9, 0.7, 0.8, 0.1):
+        bench.report(bench.study.next(), 1, value)
+    stray = bench.folder.checkpoints_of(0) / "attempt-01-epoch-009.safetensors"
+    stray.write_bytes(b"written, and killed before its line")
+    CheckpointKeeper(bench.folder, bench.study.state)
+    kept = {p.parent.name for p in bench.folder.checkpoints.rglob("*.safetensors")}
+    assert kept == {"trial-0001", "trial-0003"}
 
 
 def test_plain_lines_and_table(tmp_path, tables, capsys):

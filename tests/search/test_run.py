@@ -5,17 +5,13 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
-from pathlib import Path
-from typing import Any
 
 import pytest
 import tomli_w
 
-from search.events import EpochDone, TrialEnded
-from search.journal import read_journal
-from search.store import StudyDir
+from search.events import EpochDone
+from tests.place import Place, whole_lines
 from trainables.core.checkpoint import read_checkpoint
 from trainables.data.corpus import prepare
 from trainables.data.spec import DataSpec
@@ -23,62 +19,9 @@ from trainables.data.spec import DataSpec
 pytestmark = pytest.mark.slow
 
 
-class Place:
-    """A folder with a study file, its own cache and results, and the command."""
-
-    def __init__(self, root: Path, tables: dict[str, Any]) -> None:
-        self.root = root
-        self.study = StudyDir(root / "results" / "small")
-        (root / "small.toml").write_text(tomli_w.dumps(tables))
-        self.environment = os.environ | {"SEQTUNE_CACHE": str(root / "cache")}
-
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "search", *arguments],
-            cwd=self.root,
-            env=self.environment | {"PYTHONPATH": str(Path(__file__).parents[2])},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-
-    def run(self, *arguments: str, code: int = 0) -> tuple[str, str]:
-        process = self.start(*arguments)
-        out, err = process.communicate(timeout=240)
-        assert process.returncode == code, err
-        return out, err
-
-    def wait_for_epochs(self, count: int) -> None:
-        deadline = time.monotonic() + 120
-        while self.journal().count(b'"event":"epoch"') < count:
-            assert time.monotonic() < deadline, "no epochs came"
-            time.sleep(0.05)
-
-    def journal(self) -> bytes:
-        return self.study.journal.read_bytes() if self.study.journal.exists() else b""
-
-    def events(self) -> list[Any]:
-        return [line.event for line in read_journal(self.study.journal)]
-
-    def trials(self) -> list[dict[str, Any]]:
-        return json.loads(self.run("trials", "small", "--format", "json")[0])
-
-    def check(self, total: int) -> None:
-        """Every wanted trial ended once, and each of its epochs stands in the journal once."""
-        epochs = [(e.trial, e.epoch) for e in self.events() if isinstance(e, EpochDone)]
-        ends = [e.trial for e in self.events() if isinstance(e, TrialEnded)]
-        assert len(set(epochs)) == len(epochs)
-        assert sorted(ends) == list(range(total))
-
-
 @pytest.fixture
 def place(tmp_path, tables):
     return Place(tmp_path, tables)
-
-
-def whole_lines(content: bytes) -> bytes:
-    return content[: content.rfind(b"\n") + 1]
 
 
 def test_search_with_the_test_part_gone(place, tables):

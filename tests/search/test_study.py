@@ -9,7 +9,6 @@ from optuna.trial import TrialState
 
 from search.events import FORMAT, SessionStarted, StudyCreated
 from search.journal import Journal, read_journal
-from search.monitor.checkpoints import needed
 from search.sampler import Sampler
 from search.spec import resolve
 from search.state import replay
@@ -126,7 +125,9 @@ def test_lost_attempts_are_retried_from_their_checkpoint_and_bounded(bench):
     assert bench.study.next().number == 1
 
 
-@pytest.mark.parametrize(("kind", "attempts"), [("exception", 1), ("memory", 2), ("lost", 3)])
+@pytest.mark.parametrize(
+    ("kind", "attempts"), [("exception", 1), ("memory", 2), ("hung", 3), ("lost", 3)]
+)
 def test_how_often_a_failure_is_retried(bench, kind, attempts):
     for attempt in range(1, attempts + 1):
         work = bench.study.next()
@@ -202,11 +203,29 @@ def test_missing_checkpoints_are_not_offered(bench):
     for epoch in (1, 2, 3):
         bench.report(work, epoch, 0.9)
     trial = bench.study.state.trials[0]
-    assert needed(trial, "max") == {e.checkpoint.path for e in trial.epochs}
     for epoch in trial.epochs[:2]:
         (bench.folder.root / epoch.checkpoint.path).unlink()
     bench.crash_and_reopen()
     assert [c.epoch for c in bench.study.next().restore] == [3]
+
+
+def test_first_trials_that_all_fail_alike_are_hopeless(bench):
+    bench.crash_and_reopen(total=9)
+    for number in range(5):
+        assert bench.study.hopeless() is None
+        bench.study.next()
+        bench.study.fail(number, 1, Failure("exception", f"IndexError: at {number}", "…"))
+    assert "IndexError" in bench.study.hopeless()
+
+
+def test_one_good_epoch_or_another_cause_is_hope(bench):
+    bench.crash_and_reopen(total=9)
+    for number in range(5):
+        work = bench.study.next()
+        if number == 2:
+            bench.report(work, 1, 0.9)
+        bench.study.fail(number, 1, Failure("exception", "IndexError", "…"))
+    assert bench.study.hopeless() is None
 
 
 def drive(bench: Bench, script: list[tuple[int, float | None]]) -> None:

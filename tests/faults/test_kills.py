@@ -1,0 +1,77 @@
+"""Kill -9 of the driver at random moments, resumed each time until all trials have ended.
+
+``SEQTUNE_KILLS`` sets how many kills over all searches: a few by default, 60 in make test-faults.
+"""
+
+import os
+import random
+import signal
+import subprocess
+import time
+
+import pytest
+
+from search.events import AttemptStarted, EpochDone
+from search.sampler import Sampler
+from search.state import replay
+from tests.place import Place, whole_lines
+
+pytestmark = pytest.mark.slow
+KILLS = int(os.environ.get("SEQTUNE_KILLS", "3"))
+KILLS_PER_SEARCH = 10
+
+
+def killed(process: subprocess.Popen[str], rng: random.Random) -> bool:
+    """Kills the driver somewhere between its start and its end; False if it ended before."""
+    try:
+        process.communicate(timeout=rng.uniform(0.2, 14.0))
+        return False
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        return True
+
+
+def judge(place: Place, before: bytes) -> None:
+    """Invariants 1 and 2 after a kill: the journal grew, replays, and nothing is told twice."""
+    assert place.journal().startswith(whole_lines(before))
+    if not place.study.exists():
+        return
+    events = place.events()
+    state = replay(events)
+    sampler = Sampler(state.spec)
+    for event in events:
+        sampler.apply(event)
+    assert len(sampler.study.trials) == len(state.trials)
+    for rung, values in state.asha.rungs.items():
+        done = [e for e in events if isinstance(e, EpochDone) and e.epoch == rung]
+        assert values == {e.trial: e.value for e in done if e.value is not None}
+    for index, event in enumerate(events):  # an attempt goes on where the journal stood
+        if isinstance(event, AttemptStarted):
+            done = [e for e in events[:index] if isinstance(e, EpochDone)]
+            assert event.from_epoch == sum(e.trial == event.trial for e in done)
+
+
+@pytest.mark.timeout(60 * 60)
+@pytest.mark.parametrize("search", range(-(-KILLS // KILLS_PER_SEARCH)))
+def test_killed_at_random_moments(tmp_path, tables, search):
+    tables["stopping"]["max_epochs"] = 30
+    place, rng = Place(tmp_path, tables), random.Random(search)
+    wanted = min(KILLS_PER_SEARCH, KILLS - search * KILLS_PER_SEARCH)
+    kills, total = 0, 6
+    while kills < wanted:
+        before = place.journal()
+        name = ("resume", "small") if place.study.exists() else ("run", "small.toml")
+        process = place.start(*name, "--max-concurrent", "2", "--trials", str(total))
+        if killed(process, rng):
+            kills += 1
+        else:
+            assert process.returncode == 0
+            total += 6  # it ended before the kill: extend it and go on
+        judge(place, before)
+    place.run("resume", "small", "--max-concurrent", "2", "--trials", str(total))
+    place.check(total)
+    deadline = time.monotonic() + 120
+    while place.processes("raylet|gcs_server|ray::") and time.monotonic() < deadline:
+        time.sleep(1)
+    assert not place.processes("raylet|gcs_server|ray::"), "a process outlived its driver"

@@ -1,0 +1,82 @@
+"""Ray's own parts die: a trial's process stops, the head, this machine's raylet."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from tests.place import Place
+from trainables.data.corpus import prepare
+from trainables.data.spec import DataSpec
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def place(tmp_path, tables):
+    tables["stopping"] |= {"max_epochs": 2000, "grace_epochs": 2000}
+    tables["search"]["trials"] = 2
+    return Place(tmp_path, tables)
+
+
+def test_hung_trial_is_killed_and_tried_again(place):
+    settings = ["resources.hang_seconds=5", "stopping.max_epochs=300", "stopping.grace_epochs=300"]
+    process = place.start(
+        "run", "small.toml", "--max-concurrent", "1", *(f"--set={s}" for s in settings)
+    )
+    place.wait_for_epochs(3)
+    pids = place.processes("^ray::ResourceTrainable")
+    assert pids
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    _, err = process.communicate(timeout=200)
+    assert process.returncode == 0, err
+    place.check(2)
+    failures = [event for event in place.events() if event.event == "failure"]
+    assert [failure.kind for failure in failures] == ["hung"]
+
+
+@pytest.mark.parametrize(
+    ("victim", "name"), [("gcs/gcs_server", "GCS"), ("raylet/raylet", "raylet")]
+)
+def test_ray_dies_and_the_driver_says_so(place, victim, name):
+    process = place.start("run", "small.toml")
+    place.wait_for_epochs(3)
+    started = time.monotonic()
+    for pid in place.processes(victim):
+        os.kill(pid, signal.SIGKILL)
+    _, err = process.communicate(timeout=90)
+    assert time.monotonic() - started < 30
+    assert process.returncode == 1, err
+    assert name in err and "resume with: seqtune resume small" in err
+    before = place.journal()
+    place.run("resume", "small", "--time-budget", "20s")
+    assert place.journal().startswith(before)
+
+
+def test_second_signal_is_immediate(place):
+    process = place.start("run", "small.toml")
+    place.wait_for_epochs(1)
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGINT)
+    started = time.monotonic()
+    process.communicate(timeout=30)
+    assert time.monotonic() - started < 3
+    assert process.returncode == 130
+
+
+def test_trials_that_all_fail_alike_end_the_study(tmp_path, tables):
+    tables["search"]["trials"] = 50
+    place = Place(tmp_path, tables)
+    corpus = prepare(DataSpec(**tables["data"]), tmp_path / "cache")
+    (corpus.path / "train" / "ids.npy").write_bytes(b"junk")
+    _, err = place.run("run", "small.toml", code=3)
+    assert "first trials have all failed" in err and "damaged" in err
+    rows = place.trials()
+    assert 5 <= len(rows) <= 8
+    assert "damaged" in rows[0]["reason"]
+    failure = next(event for event in place.events() if event.event == "failure")
+    assert failure.kind == "exception" and "corpus.py" in failure.detail
+    out, _ = place.run("status", "small")
+    assert "failed: " in out and "damaged" in out
