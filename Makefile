@@ -5,7 +5,6 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 BUDGET ?= 8m
 KILLS  ?= 60
-KILLS  ?= 60
 
 .PHONY: demo test test-fast test-faults test-cluster lint clean
 

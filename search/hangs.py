@@ -14,6 +14,10 @@ from search.state import StudyState
 FIRST_EPOCH_SECONDS = 3600.0
 
 
+#: Seconds more until an attempt's first report: its process starts and imports torch.
+START_SECONDS = 60.0
+
+
 class HangWatch:
     """Follows a study; says which attempts are overdue."""
 
@@ -24,16 +28,19 @@ class HangWatch:
         self._clock = clock
         self._since: dict[tuple[int, int], float] = {}
         self._longest: dict[int, float] = {}
+        self._silent: set[tuple[int, int]] = set()
 
     def __call__(self, event: Event, state: StudyState) -> None:
         """Starts, moves and stops the clocks of attempts."""
         match event:
             case AttemptStarted():
                 self._since[event.trial, event.attempt] = self._clock()
+                self._silent.add((event.trial, event.attempt))
                 for epoch in state.trials[event.trial].epochs:
                     self._note(event.trial, epoch.seconds)
             case EpochDone():
                 self._since[event.trial, event.attempt] = self._clock()
+                self._silent.discard((event.trial, event.attempt))
                 self._note(event.trial, event.seconds)
             case AttemptFailed():
                 self._since.pop((event.trial, event.attempt), None)
@@ -54,13 +61,14 @@ class HangWatch:
         """Trial and attempt numbers past their deadline.
 
         It is ``hang_factor`` times the trial's longest epoch; before its first, times the longest
-        of any trial; never less than ``hang_seconds``.
+        of any trial; never less than ``hang_seconds``; a minute more while a process starts.
         """
         now = self._clock()
-        return [key for key, since in self._since.items() if now - since > self._allowed(key[0])]
+        return [key for key, since in self._since.items() if now - since > self._allowed(key)]
 
-    def _allowed(self, trial: int) -> float:
+    def _allowed(self, attempt: tuple[int, int]) -> float:
         if not self._longest:
             return max(self._floor, FIRST_EPOCH_SECONDS)
-        longest = self._longest.get(trial) or max(self._longest.values())
-        return max(self._floor, self._factor * longest)
+        longest = self._longest.get(attempt[0]) or max(self._longest.values())
+        start = START_SECONDS if attempt in self._silent else 0.0
+        return start + max(self._floor, self._factor * longest)

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import tomli_w
 
 from search.events import EpochDone, TrialEnded
@@ -66,10 +67,17 @@ class Place:
         assert sorted(ends) == list(range(total))
         replay(events)
 
-    def processes(self, word: str) -> list[int]:
-        """Processes with a word in their command line."""
-        done = subprocess.run(["pgrep", "-f", word], capture_output=True, text=True, check=False)
-        return [int(pid) for pid in done.stdout.split() if int(pid) != os.getpid()]
+
+def family(driver: subprocess.Popen[str], word: str = "") -> list[psutil.Process]:
+    """Processes that a driver has started, and those of theirs, with a word in their command."""
+    found = []
+    for process in psutil.Process(driver.pid).children(recursive=True):
+        try:
+            if word in " ".join(process.cmdline()):
+                found.append(process)
+        except psutil.NoSuchProcess:
+            continue
+    return found
 
 
 def whole_lines(content: bytes) -> bytes:

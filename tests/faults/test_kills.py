@@ -7,26 +7,29 @@ import os
 import random
 import signal
 import subprocess
-import time
 
+import psutil
 import pytest
 
 from search.events import AttemptStarted, EpochDone
 from search.sampler import Sampler
 from search.state import replay
-from tests.place import Place, whole_lines
+from tests.place import Place, family, whole_lines
 
 pytestmark = pytest.mark.slow
 KILLS = int(os.environ.get("SEQTUNE_KILLS", "3"))
 KILLS_PER_SEARCH = 10
 
 
-def killed(process: subprocess.Popen[str], rng: random.Random) -> bool:
+def killed(
+    process: subprocess.Popen[str], rng: random.Random, orphans: list[psutil.Process]
+) -> bool:
     """Kills the driver somewhere between its start and its end; False if it ended before."""
     try:
         process.communicate(timeout=rng.uniform(0.2, 14.0))
         return False
     except subprocess.TimeoutExpired:
+        orphans += family(process)
         process.send_signal(signal.SIGKILL)
         process.communicate()
         return True
@@ -59,11 +62,12 @@ def test_killed_at_random_moments(tmp_path, tables, search):
     place, rng = Place(tmp_path, tables), random.Random(search)
     wanted = min(KILLS_PER_SEARCH, KILLS - search * KILLS_PER_SEARCH)
     kills, total = 0, 6
+    orphans: list[psutil.Process] = []
     while kills < wanted:
         before = place.journal()
         name = ("resume", "small") if place.study.exists() else ("run", "small.toml")
         process = place.start(*name, "--max-concurrent", "2", "--trials", str(total))
-        if killed(process, rng):
+        if killed(process, rng, orphans):
             kills += 1
         else:
             assert process.returncode == 0
@@ -71,7 +75,5 @@ def test_killed_at_random_moments(tmp_path, tables, search):
         judge(place, before)
     place.run("resume", "small", "--max-concurrent", "2", "--trials", str(total))
     place.check(total)
-    deadline = time.monotonic() + 120
-    while place.processes("raylet|gcs_server|ray::") and time.monotonic() < deadline:
-        time.sleep(1)
-    assert not place.processes("raylet|gcs_server|ray::"), "a process outlived its driver"
+    _, alive = psutil.wait_procs(orphans, timeout=120)
+    assert not alive, "a process outlived its driver by two minutes"

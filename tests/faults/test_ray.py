@@ -1,12 +1,11 @@
 """Ray's own parts die: a trial's process stops, the head, this machine's raylet."""
 
-import os
 import signal
 import time
 
 import pytest
 
-from tests.place import Place
+from tests.place import Place, family
 from trainables.data.corpus import prepare
 from trainables.data.spec import DataSpec
 
@@ -26,10 +25,10 @@ def test_hung_trial_is_killed_and_tried_again(place):
         "run", "small.toml", "--max-concurrent", "1", *(f"--set={s}" for s in settings)
     )
     place.wait_for_epochs(3)
-    pids = place.processes("^ray::ResourceTrainable")
-    assert pids
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
+    workers = family(process, "ray::ResourceTrainable")
+    assert workers
+    for worker in workers:
+        worker.send_signal(signal.SIGSTOP)
     _, err = process.communicate(timeout=200)
     assert process.returncode == 0, err
     place.check(2)
@@ -44,8 +43,9 @@ def test_ray_dies_and_the_driver_says_so(place, victim, name):
     process = place.start("run", "small.toml")
     place.wait_for_epochs(3)
     started = time.monotonic()
-    for pid in place.processes(victim):
-        os.kill(pid, signal.SIGKILL)
+    victims = family(process, victim)
+    assert len(victims) == 1
+    victims[0].kill()
     _, err = process.communicate(timeout=90)
     assert time.monotonic() - started < 30
     assert process.returncode == 1, err

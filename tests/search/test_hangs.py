@@ -1,7 +1,7 @@
 """Deadlines from a study's own epochs, by a clock of the test's."""
 
 from search.failures import read_failure
-from search.hangs import FIRST_EPOCH_SECONDS, HangWatch
+from search.hangs import FIRST_EPOCH_SECONDS, START_SECONDS, HangWatch
 from search.spec import ResourcesSpec
 from search.study import Failure
 from tests.search.test_study import LOST, Bench
@@ -35,7 +35,9 @@ def test_deadline_follows_the_trials_own_epochs(tmp_path, tables):
     bench.study.fail(0, 1, LOST)
     assert watch.overdue() == []
     bench.study.next()
-    clock.now += 4.1
+    clock.now += START_SECONDS + 3.9
+    assert watch.overdue() == []
+    clock.now += 0.2
     assert watch.overdue() == [(0, 2)]
     watch.restart((0, 2))
     assert watch.overdue() == []

@@ -4,14 +4,13 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import time
 
 import pytest
 import tomli_w
 
 from search.events import EpochDone
-from tests.place import Place, whole_lines
+from tests.place import Place, family, whole_lines
 from trainables.core.checkpoint import read_checkpoint
 from trainables.data.corpus import prepare
 from trainables.data.spec import DataSpec
@@ -128,7 +127,10 @@ def test_damaged_checkpoint_falls_back_and_says_so(place):
 def test_lost_worker_is_replaced(place):
     process = place.start("run", "small.toml", "--max-concurrent", "1")
     place.wait_for_epochs(2)
-    subprocess.run(["pkill", "-9", "-f", "ray::Recurrent|ray::.*ResourceTrainable"], check=False)
+    workers = family(process, "ray::ResourceTrainable")
+    assert workers
+    for worker in workers:
+        worker.kill()
     _, err = process.communicate(timeout=240)
     assert process.returncode == 0, err
     place.check(6)
