@@ -96,9 +96,15 @@ def run(study: str, results_dir: Path, dry_run: bool, **options: Any) -> None:
 
 @main.command()
 @click.argument("name")
+@click.option("--force", is_flag=True, help="Search differently from here on, if options say so.")
+@click.option("--take-over", is_flag=True, help="The driver on another host is known to be dead.")
 @_launch_options
-def resume(name: str, results_dir: Path, dry_run: bool, **options: Any) -> None:
+def resume(
+    name: str, results_dir: Path, dry_run: bool, force: bool, take_over: bool, **options: Any
+) -> None:
     """Go on with a study that was interrupted, or extend a finished one with --trials."""
+    from dataclasses import replace
+
     from search.interrupt import Interrupter
     from search.launching import Options, changed_study, launch
     from search.session import resume as go_on
@@ -107,12 +113,12 @@ def resume(name: str, results_dir: Path, dry_run: bool, **options: Any) -> None:
 
     given = Options(**options)
     folder = open_study_dir(results_dir, name)
-    spec = changed_study(load_state(folder), given)
-    plan = launch(spec, given)
+    change = changed_study(load_state(folder), given, force)
+    plan = replace(launch(change.spec, given, change.unsafe), take_over=take_over)
     if dry_run:
         from search.dry_run import describe
 
-        click.echo(describe(spec, plan))
+        click.echo(describe(change.spec, plan))
         return
     interrupter = Interrupter(plan.time_budget, _how_to_resume(name, results_dir))
     _carry_out(lambda: go_on(folder, plan, interrupter), interrupter, results_dir)

@@ -46,6 +46,14 @@ class SessionEnded(_Event):
     reason: str
 
 
+class SpecChanged(_Event):
+    """A resume was forced to search differently; holds for trials created from here on."""
+
+    event: Literal["changed"] = "changed"
+    spec: dict[str, Any]
+    changes: list[str]
+
+
 class TrialCreated(_Event):
     """A new configuration. ``attributes`` is what Optuna's sampler noted of it for itself."""
 
@@ -128,6 +136,7 @@ Event = Annotated[
     StudyCreated
     | SessionStarted
     | SessionEnded
+    | SpecChanged
     | TrialCreated
     | AttemptStarted
     | EpochDone

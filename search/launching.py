@@ -1,6 +1,7 @@
 """From command-line options to a resolved study and a launch; nothing is started here."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +15,11 @@ from trainables.data.corpus import default_cache
 
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
 
-#: What a resume may change; the rest would make one study of two.
+#: What a resume may change, for trials to come.
 _SAFE = ("search.trials", "resources.")
+
+#: What would make its figures another study's, forced or not.
+_NEVER = ("name", "task", "metric", "mode", "data.")
 
 
 @dataclass(frozen=True)
@@ -85,11 +89,20 @@ def _forget_columns(data: dict[str, Any], source: str) -> None:
         data.pop("label", None)
 
 
-def changed_study(state: StudyState, options: Options) -> StudySpec:
-    """An existing study with the options laid over it.
+@dataclass(frozen=True)
+class Change:
+    """An existing study with the options laid over it, and what is unsafe in that."""
+
+    spec: StudySpec
+    unsafe: list[str]
+
+
+def changed_study(state: StudyState, options: Options, force: bool) -> Change:
+    """Lays the options over an existing study.
 
     Raises:
-        SpecError: an option would change what is searched.
+        SpecError: an option would change what is searched and ``force`` is off, or would change
+            what the figures mean.
     """
     old = state.spec.model_dump(mode="json", exclude_none=True)
     old["search"]["trials"] = state.total
@@ -97,17 +110,19 @@ def changed_study(state: StudyState, options: Options) -> StudySpec:
         old["resources"] = {k: v for k, v in state.session.resources.items() if v is not None}
     spec = resolve(apply_settings(old, options.as_settings()), f"study {state.created.name!r}")
     new = spec.model_dump(mode="json", exclude_none=True)
-    changes = [
-        f"{key}: {before!r} → {after!r}"
+    changes = {
+        key: f"{key}: {before!r} → {after!r}"
         for key, before, after in _differences(old, new)
         if not key.startswith(_SAFE)
-    ]
-    if changes:
+    }
+    never = [text for key, text in changes.items() if key.startswith(_NEVER)]
+    if never or (changes and not force):
+        remedy = "Run a new study with --name" + ("" if never else ", or insist with --force")
+        listed = "; ".join(never or changes.values())
         raise SpecError(
-            f"study {state.created.name!r} cannot be resumed with another {'; '.join(changes)}. "
-            "Run a new study with --name"
+            f"study {state.created.name!r} cannot be resumed with another {listed}. {remedy}"
         )
-    return spec
+    return Change(spec, list(changes.values()))
 
 
 def _differences(old: Any, new: Any, path: str = "") -> list[tuple[str, Any, Any]]:
@@ -122,7 +137,7 @@ def _differences(old: Any, new: Any, path: str = "") -> list[tuple[str, Any, Any
     return [] if old == new else [(path, old, new)]
 
 
-def launch(spec: StudySpec, options: Options) -> Launch:
+def launch(spec: StudySpec, options: Options, unsafe: Sequence[str] = ()) -> Launch:
     """What this invocation asks for.
 
     Raises:
@@ -135,4 +150,5 @@ def launch(spec: StudySpec, options: Options) -> Launch:
         cluster=parse_cluster(options.cluster),
         cache_dir=default_cache(),
         time_budget=None if budget is None else parse_duration(budget),
+        change=(spec, list(unsafe)) if unsafe else None,
     )

@@ -6,15 +6,17 @@ stays in memory; the journal is the truth and this is a view of it.
 """
 
 import hashlib
+from datetime import datetime
 from typing import Any
 
 import optuna
+from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.storages import InMemoryStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from search.events import EpochDone, Event, TrialCreated, TrialEnded
+from search.events import EpochDone, Event, SpecChanged, TrialCreated, TrialEnded
 from search.space import to_distributions
 from search.spec import StudySpec
 
@@ -45,10 +47,22 @@ def make_sampler(kind: str, seed: int) -> BaseSampler:
     return TPESampler(seed=seed, multivariate=False, constant_liar=False)
 
 
+def _contains(distribution: BaseDistribution, value: Any) -> bool:
+    """Whether a value may come from a distribution."""
+    try:
+        return bool(distribution._contains(distribution.to_internal_repr(value)))
+    except ValueError:  # not among the choices, or no number
+        return False
+
+
 class Sampler:
     """An Optuna study kept in step with the journal, trial for trial."""
 
     def __init__(self, spec: StudySpec) -> None:
+        self._past: list[Event] = []
+        self._begin(spec)
+
+    def _begin(self, spec: StudySpec) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         direction = StudyDirection.MAXIMIZE if spec.mode == "max" else StudyDirection.MINIMIZE
         self._spec = spec
@@ -87,7 +101,16 @@ class Sampler:
         self._storage.set_trial_param(trial_id, name, internal, distribution)
 
     def apply(self, event: Event) -> None:
-        """Follows the journal: a new trial, an epoch's value, an end."""
+        """Follows the journal: a new trial, an epoch's value, an end, another space."""
+        if isinstance(event, (TrialCreated, EpochDone, TrialEnded)):
+            self._past.append(event)
+            self._follow(event)
+        elif isinstance(event, SpecChanged):
+            self._begin(StudySpec.model_validate(event.spec))
+            for past in self._past:
+                self._follow(past)
+
+    def _follow(self, event: Event) -> None:
         match event:
             case TrialCreated():
                 if self._suggested != event.trial:
@@ -110,8 +133,12 @@ class Sampler:
                 pass
 
     def _add(self, event: TrialCreated) -> None:
-        from datetime import datetime
-
+        """A trial of the journal's; of its values those that lie in the space as it is now."""
+        params = {
+            name: event.params[name]
+            for name, distribution in self._distributions.items()
+            if name in event.params and _contains(distribution, event.params[name])
+        }
         self.study.add_trial(
             FrozenTrial(
                 number=event.trial,
@@ -120,8 +147,8 @@ class Sampler:
                 value=None,
                 datetime_start=datetime.now(),
                 datetime_complete=None,
-                params=event.params,
-                distributions=self._distributions,
+                params=params,
+                distributions={name: self._distributions[name] for name in params},
                 user_attrs={},
                 system_attrs=event.attributes,
                 intermediate_values={},

@@ -3,6 +3,7 @@
 import os
 import platform
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,6 +42,8 @@ class Launch:
     cluster: ClusterConfig
     cache_dir: Path
     time_budget: float | None = None
+    change: tuple[StudySpec, list[str]] | None = None
+    take_over: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,11 +89,11 @@ def _remove_unbegun(folder: StudyDir) -> None:
 def _session(
     folder: StudyDir, new: StudySpec | None, launch: Launch, interrupter: Interrupter
 ) -> Outcome:
-    with folder.owned():
+    with folder.owned(launch.take_over):
         state = None if new else replay(_events(folder))
         if state is not None and state.ended >= launch.total:
             return Outcome(state, "finished", 0)
-        spec = state.spec if state else new
+        spec = launch.change[0] if launch.change else (state.spec if state else new)
         assert spec is not None
         corpus = prepare(spec.data, launch.cache_dir)
         if state is not None and state.created.corpus != corpus.key:
@@ -170,7 +173,11 @@ def _run(
             progress.redraw()
 
         try:
-            study.begin(_session_started(launch), launch.resources.max_failures, device)
+            started = _session_started(launch)
+            _tell_differences(study.state.session, started, launch)
+            study.begin(started, launch.resources.max_failures, device)
+            if launch.change is not None:
+                study.change(*launch.change)
             with Watchdog(interrupter.ray_died):
                 run(study, allotment, watch, look_up)
             study.end(reason)
@@ -181,6 +188,16 @@ def _run(
             study.end(reason)
     write_text(folder.report, markdown_report(folder, study.state))
     return Outcome(study.state, reason, code)
+
+
+def _tell_differences(before: SessionStarted | None, now: SessionStarted, launch: Launch) -> None:
+    """Says on stderr what is not as in the last session."""
+    notes = list(launch.change[1]) if launch.change else []
+    if before is not None:
+        old = before.versions
+        notes += [f"{k}: {old.get(k)} → {v}" for k, v in now.versions.items() if old.get(k) != v]
+    for note in notes:
+        print(f"changed since the last session: {note}", file=sys.stderr)
 
 
 def _session_started(launch: Launch) -> SessionStarted:

@@ -13,6 +13,7 @@ from search.events import (
     Event,
     SessionEnded,
     SessionStarted,
+    SpecChanged,
     StudyCreated,
     TrialCreated,
     TrialEnded,
@@ -27,9 +28,10 @@ TrialState = Literal["waiting", "running", "completed", "pruned", "failed"]
 
 @dataclass
 class Trial:
-    """One configuration and all that is known of it."""
+    """One configuration and all that is known of it; ``spec`` is the study's when it was made."""
 
     number: int
+    spec: StudySpec
     params: dict[str, Any]
     origin: str
     state: TrialState = "waiting"
@@ -67,12 +69,9 @@ class StudyState:
 
     def __init__(self, created: StudyCreated) -> None:
         self.created = created
-        self.spec = StudySpec.model_validate(created.spec)
-        stopping = self.spec.stopping
-        self.asha: Asha = new_asha(
-            stopping.grace_epochs, stopping.reduction_factor, stopping.max_epochs, self.spec.mode
-        )
         self.trials: list[Trial] = []
+        self.spec = StudySpec.model_validate(created.spec)
+        self.asha = self._rungs()
         self.total = self.spec.search.trials
         self.session: SessionStarted | None = None
         self.session_end: SessionEnded | None = None
@@ -88,10 +87,13 @@ class StudyState:
                 self._start_session(event)
             case SessionEnded():
                 self.session_end = event
+            case SpecChanged():
+                self.spec = StudySpec.model_validate(event.spec)
+                self.asha = self._rungs()
             case TrialCreated():
                 if event.trial != len(self.trials):
                     raise JournalDamaged(f"the journal has trial {event.trial} out of order")
-                self.trials.append(Trial(event.trial, event.params, event.origin))
+                self.trials.append(Trial(event.trial, self.spec, event.params, event.origin))
             case AttemptStarted():
                 trial = self._open(event.trial)
                 trial.attempts, trial.state = event.attempt, "running"
@@ -108,6 +110,18 @@ class StudyState:
                 self._open(event.trial)
             case StudyCreated():
                 raise JournalDamaged("the journal begins twice")
+
+    def _rungs(self) -> Asha:
+        """The present spec's rungs, with every value the journal has for them."""
+        stopping = self.spec.stopping
+        asha = new_asha(
+            stopping.grace_epochs, stopping.reduction_factor, stopping.max_epochs, self.spec.mode
+        )
+        for trial in self.trials:
+            for epoch in trial.epochs:
+                if epoch.value is not None:
+                    asha.record(trial.number, epoch.epoch, epoch.value)
+        return asha
 
     def _start_session(self, event: SessionStarted) -> None:
         self.session, self.session_end, self.total = event, None, event.total

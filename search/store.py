@@ -95,11 +95,14 @@ class StudyDir:
             return False
 
     @contextmanager
-    def owned(self) -> Iterator[None]:
+    def owned(self, take_over: bool = False) -> Iterator[None]:
         """Holds the study's lock; the kernel lets go of it whatever becomes of this process.
 
+        A driver of another host that never signed off may be alive behind a file system that
+        carries no locks: only ``take_over`` passes it by.
+
         Raises:
-            StudyLocked: another driver holds it.
+            StudyLocked: another driver holds it, or may.
         """
         descriptor = os.open(self.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -111,6 +114,12 @@ class StudyDir:
                 raise StudyLocked(
                     f"study {self.name!r} is being run{by}; wait for it, or stop it first"
                 ) from None
+            last = self._written_owner()
+            if last is not None and last.host != socket.gethostname() and not take_over:
+                raise StudyLocked(
+                    f"study {self.name!r} was last run by process {last.pid} on {last.host}, which "
+                    "has not signed off; if it is dead, resume with --take-over"
+                )
             os.ftruncate(descriptor, 0)
             content = json.dumps({"pid": os.getpid(), "host": socket.gethostname()})
             os.pwrite(descriptor, content.encode(), 0)

@@ -18,12 +18,14 @@ from search.events import (
     FailureKind,
     SessionEnded,
     SessionStarted,
+    SpecChanged,
     TrialEnded,
     TrialMoved,
     TrialRestored,
 )
 from search.journal import Journal
 from search.sampler import Sampler, derive_seed
+from search.spec import StudySpec
 from search.state import StudyState, Trial
 from search.store import StudyDir
 from trainables.messages import Assignment, Checkpoint, Report
@@ -81,6 +83,11 @@ class Study:
             if owed is not None:
                 self._record(TrialEnded(trial=trial.number, state=owed[0], reason=owed[1]))
 
+    def change(self, spec: StudySpec, changes: list[str]) -> None:
+        """Searches differently from here on; trials that exist stay what they are."""
+        dumped = spec.model_dump(mode="json")
+        self._record(SpecChanged(spec=dumped, changes=changes))
+
     def end(self, reason: str) -> None:
         """Closes the session."""
         self._record(SessionEnded(reason=reason))
@@ -101,7 +108,7 @@ class Study:
         return self._assignment(waiting, attempt.attempt)
 
     def _assignment(self, trial: Trial, attempt: int) -> Assignment:
-        spec = self.state.spec
+        spec = trial.spec
         return Assignment(
             number=trial.number,
             attempt=attempt,
@@ -144,7 +151,7 @@ class Study:
         return decision == "continue"
 
     def _decide(self, report: Report) -> tuple[Decision, str | None]:
-        spec = self.state.spec
+        spec = self.state.trials[report.number].spec
         strange = sorted(name for name, value in report.metrics.items() if value is None)
         if strange:
             return "fail", f"{strange[0]} is not finite at epoch {report.epoch}"

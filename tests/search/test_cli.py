@@ -185,6 +185,23 @@ def test_resume_with_another_search_is_refused(finished, change):
     assert finished.folder.journal.read_bytes() == before
 
 
+@pytest.mark.parametrize("change", ["metric=val/loss", "data.max_tokens=9", "mode=min"])
+def test_what_the_figures_mean_is_never_changed(finished, change):
+    finished.journal.close()
+    result = run("resume", "small", "--force", "--set", change)
+    assert result.exit_code == 2, result.output
+
+
+def test_driver_of_another_host_is_passed_by_only_when_told(finished):
+    finished.journal.close()
+    finished.folder.lock.write_text('{"pid": 7, "host": "elsewhere"}')
+    result = run("resume", "small")
+    assert result.exit_code == 2
+    assert "process 7 on elsewhere" in result.stderr and "--take-over" in result.stderr
+    result = run("resume", "small", "--take-over", "--trials", "3")
+    assert result.exit_code == 0, result.output
+
+
 def test_damaged_journal_is_named(finished):
     lines = finished.folder.journal.read_bytes().splitlines(keepends=True)
     lines[2] = lines[2].replace(b"trial", b"trail", 1)

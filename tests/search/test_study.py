@@ -209,6 +209,25 @@ def test_missing_checkpoints_are_not_offered(bench):
     assert [c.epoch for c in bench.study.next().restore] == [3]
 
 
+def test_a_forced_change_holds_for_later_trials_and_replays(bench, tables):
+    old = bench.study.next()
+    bench.report(old, 1, 0.9)
+    bench.report(old, 2, 0.8)
+    tables["space"] = {"hidden_size": [8, 16], "weight_decay": {"low": 0.0, "high": 0.1}}
+    tables["fixed"]["cell"] = "gru"
+    tables["stopping"]["grace_epochs"] = 2
+    spec = resolve(tables, "x")
+    bench.study.change(spec, ["space"])
+    assert bench.study.state.asha.rungs == {2: {0: 0.8}}
+    new = bench.study.next()
+    assert new.hyperparameters.cell == "gru" and new.hyperparameters.hidden_size in (8, 16)
+    bench.crash_and_reopen()
+    again = bench.study.next()
+    assert (again.number, again.hyperparameters) == (0, old.hyperparameters)
+    assert bench.study.next().hyperparameters == new.hyperparameters
+    assert bench.study.state.spec == spec
+
+
 def test_first_trials_that_all_fail_alike_are_hopeless(bench):
     bench.crash_and_reopen(total=9)
     for number in range(5):
