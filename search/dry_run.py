@@ -33,8 +33,8 @@ def describe(spec: StudySpec, launch: Launch) -> str:
     lines = [
         to_toml(spec).strip(),
         "",
-        f"data: {sizes} texts, {len(corpus.classes)} classes, {corpus.vocabulary:,} words"
-        + (f", {corpus.left_out:,} rows left out" if corpus.left_out else ""),
+        f"data: {sizes} texts, {len(corpus.classes)} classes, {corpus.vocabulary:,} words",
+        *(f"note: {note}" for note in corpus.notes),
         *(f"sample {i}: {params}" for i, params in enumerate(samples)),
         f"memory: at most {need / _GIB:.2f} GiB a trial",
         f"time: about {per_epoch:.1f} s an epoch and core (measured on this machine); "

@@ -101,6 +101,8 @@ def _session(
                 f"the data of study {folder.name!r} has changed since it began (data.source = "
                 f"{spec.data.source!r}): put the old data back, or run a new study"
             )
+        for note in corpus.notes:
+            print(f"note: {note}", file=sys.stderr)
         wanted = launch.resources
         cpus = wanted.cpus_per_trial * (wanted.max_concurrent or 1)
         with connect(launch.cluster, PACKAGES, cpus) as capacity:

@@ -13,6 +13,7 @@ from trainables.data.corpus import open_corpus, prepare
 from trainables.data.sources import find_source
 from trainables.data.spec import DataSpec
 from trainables.data.splits import split_rows
+from trainables.data.tokens import clean
 from trainables.errors import DataError
 
 
@@ -98,6 +99,9 @@ def bad_csv(tmp_path: Path, content: str) -> Path:
         ("text,b\nx,1\ny,2\n", {}, "looks like the label"),
         ("text,label\nx,1\ny,2\n", {"text": "body"}, "no column 'body'"),
         ("text,label\nx,1\ny,2\nz,1\n", {}, "too few"),
+        ("text;label\nx;1\ny;2\n", {}, "separated by something other than commas"),
+        ("text,label\n" + "x,1\nx,2\n" * 9, {}, "texts are equal"),
+        ("text,label\nx,1\ny,2,3\n", {}, "cannot read"),
         ("text,label\n" + "".join(f"t{i},l{i}\n" for i in range(40)), {}, "right column"),
     ],
 )
@@ -124,7 +128,36 @@ def test_unreadable_sources(tmp_path):
 def test_blank_rows_are_counted(tmp_path):
     rows = "".join(f"word{i},{'ab'[i % 2]}\n" for i in range(40))
     corpus = prepare(spec(bad_csv(tmp_path, f"text,label\n{rows},a\nx,\n")), tmp_path / "cache")
-    assert corpus.left_out == 2 and sum(corpus.sizes.values()) == 40
+    assert sum(corpus.sizes.values()) == 40
+    assert corpus.notes == (
+        "2 rows of the train data left out for want of a text or a label: 41, 42",
+    )
+
+
+def test_strange_texts_survive(tmp_path):
+    texts = ["nul \0 inside", "\U0001f600 é", "x" * 50, "word " * 300_000, "<br/>", "a\u2028b"]
+    lines = [json.dumps({"text": f"{t} {i}", "label": i % 2}) for i, t in enumerate(texts * 10)]
+    path = tmp_path / "strange.jsonl"
+    path.write_text("\n".join(lines))
+    corpus = prepare(spec(path), tmp_path / "cache")
+    assert sum(corpus.sizes.values()) == 60
+    assert clean("lone \ud800 surrogate") == "lone ? surrogate"
+    assert corpus.part("train").lengths.max() <= 250_002
+
+
+def test_gzip_and_imbalance_and_unseen_classes(tmp_path):
+    (tmp_path / "a.csv.gz").write_bytes(b"\x1f\x8b\x08")
+    with pytest.raises(DataError, match=r"unknown format '\.gz'"):
+        find_source(str(tmp_path / "a.csv.gz"))
+    rows = "".join(f"word{i},{'b' if i % 20 == 0 else 'a'}\n" for i in range(400))
+    corpus = prepare(spec(bad_csv(tmp_path, "text,label\n" + rows)), tmp_path / "cache")
+    assert corpus.notes == ("95.0% of the training texts are 'a': accuracy says little",)
+    folder = tmp_path / "set"
+    folder.mkdir()
+    write_reviews(folder / "train.csv", 60)
+    (folder / "test.csv").write_text("review,sentiment\nodd,neither\nfine,good\n")
+    corpus = prepare(spec(folder), tmp_path / "cache")
+    assert corpus.notes == ("1 classes are never seen in training: neither",)
 
 
 def test_damaged_corpus_is_an_error(reviews, tmp_path):

@@ -23,7 +23,7 @@ from trainables.data.spec import DataSpec, SplitNames
 from trainables.data.splits import PARTS, split_rows
 from trainables.errors import DataError
 
-FORMAT = 1
+FORMAT = 2
 ARRAYS = ("ids", "offsets", "labels")
 
 
@@ -49,13 +49,16 @@ class Part:
 
 @dataclass(frozen=True)
 class Corpus:
-    """A prepared data set on disk; parts are mapped when asked for."""
+    """A prepared data set on disk; parts are mapped when asked for.
+
+    ``notes`` are sentences a person should read before trusting a search over it.
+    """
 
     path: Path
     classes: tuple[str, ...]
     vocabulary: int
     sizes: dict[str, int]
-    left_out: int
+    notes: tuple[str, ...]
 
     @property
     def key(self) -> str:
@@ -102,7 +105,11 @@ def open_corpus(path: Path) -> Corpus:
     try:
         about = json.loads((path / "corpus.json").read_text())
         return Corpus(
-            path, tuple(about["classes"]), about["vocabulary"], about["sizes"], about["left_out"]
+            path,
+            tuple(about["classes"]),
+            about["vocabulary"],
+            about["sizes"],
+            tuple(about["notes"]),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"no usable corpus in {path}: {error}; remove it to rebuild it") from error
@@ -133,8 +140,8 @@ def prepare(spec: DataSpec, cache_dir: Path) -> Corpus:
     path.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix="building-", dir=path.parent))
     try:
-        left_out = sum(table.left_out for table in tables.values())
-        _write(building, parts, classes, spec.vocabulary, left_out)
+        notes = [*_left_out(tables), *_oddities(parts, classes)]
+        _write(building, parts, classes, spec.vocabulary, notes)
         os.replace(building, path)
     except OSError as error:
         if not (path / "corpus.json").exists():  # else: another process was first, with the same
@@ -142,6 +149,41 @@ def prepare(spec: DataSpec, cache_dir: Path) -> Corpus:
     finally:
         shutil.rmtree(building, ignore_errors=True)
     return open_corpus(path)
+
+
+#: Rows or classes named in a note; more are only counted.
+_NAMED = 5
+
+
+def _left_out(tables: dict[str, Table]) -> list[str]:
+    """A note on each part that has unusable rows."""
+    notes = []
+    for part, table in tables.items():
+        if table.left_out:
+            rows = ", ".join(map(str, table.left_out[:_NAMED]))
+            more = ", …" if len(table.left_out) > _NAMED else ""
+            notes.append(
+                f"{len(table.left_out)} rows of the {part} data left out for want of a text or a "
+                f"label: {rows}{more}"
+            )
+    return notes
+
+
+def _oddities(
+    parts: dict[str, tuple[list[str], NDArray[np.int64]]], classes: list[str | int | float | bool]
+) -> list[str]:
+    """Notes on classes never seen in training, and on one that drowns the others."""
+    counts = np.bincount(parts["train"][1], minlength=len(classes))
+    notes = []
+    unseen = [str(label) for label, count in zip(classes, counts, strict=True) if count == 0]
+    if unseen:
+        listed = ", ".join(unseen[:_NAMED])
+        notes.append(f"{len(unseen)} classes are never seen in training: {listed}")
+    share = counts.max() / counts.sum()
+    if share >= 0.9:
+        label = classes[int(counts.argmax())]
+        notes.append(f"{share:.1%} of the training texts are {label!r}: accuracy says little")
+    return notes
 
 
 def _classes(tables: dict[str, Table], source: str) -> list[str | int | float | bool]:
@@ -195,7 +237,7 @@ def _write(
     parts: dict[str, tuple[list[str], NDArray[np.int64]]],
     classes: list[str | int | float | bool],
     vocabulary: int,
-    left_out: int,
+    notes: list[str],
 ) -> None:
     from trainables.data.tokens import clean, learn_words, with_normaliser
 
@@ -220,6 +262,6 @@ def _write(
         "classes": [str(label) for label in classes],
         "vocabulary": tokenizer.get_vocab_size(),
         "sizes": {part: len(texts) for part, (texts, _) in parts.items()},
-        "left_out": left_out,
+        "notes": notes,
     }
     (folder / "corpus.json").write_text(json.dumps(about, indent=1))

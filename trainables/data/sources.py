@@ -37,12 +37,12 @@ PACKAGED = {
 class Table:
     """The usable rows of one part, in file order.
 
-    ``left_out`` counts the rows without a text (or a blank one) or without a label.
+    ``left_out`` numbers the rows, from 1, without a text (or a blank one) or without a label.
     """
 
     texts: list[str]
     labels: list[str | int | float | bool]
-    left_out: int = 0
+    left_out: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -192,22 +192,22 @@ def _table(rows: Any, spec: DataSpec, only: str | None, part: str) -> Table:
     label = _column(spec.label, LABEL_COLUMNS, rows.column_names, "label", spec.source)
     texts: list[str] = []
     labels: list[str | int | float | bool] = []
-    left_out = 0
-    for raw_text, raw_label in _pairs(rows, text, label, only):
+    left_out: list[int] = []
+    for row, (raw_text, raw_label) in enumerate(_pairs(rows, text, label, only), start=1):
         empty = not isinstance(raw_text, str) or not raw_text.strip()
         if empty or raw_label is None or raw_label == "" or raw_label != raw_label:
-            left_out += 1
+            left_out.append(row)
         elif isinstance(raw_label, (str, int, float, bool)):
             texts.append(raw_text)
             labels.append(raw_label)
         else:
             raise DataError(
-                f"column {label!r} of {spec.source!r} holds {type(raw_label).__name__}s: "
+                f"row {row} of {spec.source!r}: its {label!r} is a {type(raw_label).__name__}; "
                 "a label is a string or a number"
             )
     if not texts:
         raise DataError(f"{spec.source!r} has no usable row in its {part} part")
-    return Table(texts, labels, left_out)
+    return Table(texts, labels, tuple(left_out))
 
 
 def _pairs(rows: Any, text: str, label: str, only: str | None) -> Iterator[tuple[Any, Any]]:
@@ -235,7 +235,10 @@ def _column(
         for column in present:
             if column.lower() == name:
                 return column
+    remedy = f"Name it with --set data.{role}=COLUMN"
+    if len(present) == 1 and any(mark in present[0] for mark in ";\t|"):
+        remedy = "Is it separated by something other than commas? A .tsv is read by tabs"
     raise DataError(
         f"{source!r} has no column that looks like the {role}; it has: {', '.join(present)}. "
-        f"Name it with --set data.{role}=COLUMN"
+        + remedy
     )

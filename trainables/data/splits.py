@@ -22,6 +22,8 @@ def split_rows(
     groups: dict[str, list[int]] = {}
     for row, text in enumerate(texts):
         groups.setdefault(text, []).append(row)
+    if len(groups) == 1:
+        raise DataError(f"all {len(texts)} texts are equal: there is nothing to tell apart")
     by_class: dict[int, list[list[int]]] = {}
     for rows in groups.values():
         by_class.setdefault(int(classes_N[rows[0]]), []).append(rows)
