@@ -127,7 +127,7 @@ def _opened(folder: StudyDir, new: StudySpec | None, corpus: Corpus) -> Iterator
     journal = Journal(folder.journal)
     try:
         if new is not None:
-            write_text(folder.spec, to_toml(new))
+            write_text(folder.spec, to_toml(new), mode=0o600)  # a source may be a secret
             journal.append(
                 StudyCreated(
                     format=FORMAT,

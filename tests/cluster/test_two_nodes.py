@@ -1,6 +1,5 @@
 """A study on a running Ray cluster of two nodes, joined by its address."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -9,22 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
-import tomli_w
+
+from tests.place import Place
 
 pytestmark = pytest.mark.slow
-ROOT = Path(__file__).parents[2]
-
-
-def seqtune(place: Path, *arguments: str, timeout: float = 240) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "search", *arguments],
-        cwd=place,
-        env=os.environ | {"SEQTUNE_CACHE": str(place / "cache"), "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-    )
 
 
 def can_hide_folders() -> bool:
@@ -80,11 +69,18 @@ class TwoNodes:
             start_new_session=True,
         )
 
+    def lose_node(self) -> None:
+        """Kills all processes of the second node at once."""
+        if self.node is None:
+            self.cluster.remove_node(self.cluster.worker_nodes.copy().pop(), allow_graceful=False)
+            return
+        for process in [*psutil.Process(self.node.pid).children(recursive=True), self.node]:
+            process.kill()
+        self.node.wait()
+
     def stop(self) -> None:
-        if self.node is not None:
-            subprocess.run(["pkill", "-g", str(self.node.pid)], check=False)
-            self.node.kill()
-            self.node.wait()
+        if self.node is not None and self.node.poll() is None:
+            self.lose_node()
         self.cluster.shutdown()
 
 
@@ -102,27 +98,45 @@ def two_nodes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[TwoNo
     nodes.stop()
 
 
-def test_trials_run_on_both_nodes(two_nodes, tables: dict[str, Any], tmp_path):
+@pytest.fixture
+def place(tmp_path: Path, tables: dict[str, Any]) -> Place:
+    return Place(tmp_path, tables)
+
+
+def most_at_a_time(place: Place) -> int:
+    running = most = 0
+    for event in place.events():
+        running += (event.event == "attempt") - (event.event in ("end", "failure"))
+        most = max(most, running)
+    return most
+
+
+def test_trials_run_on_both_nodes(two_nodes: TwoNodes, place: Place) -> None:
     """Two trials at a time need both nodes; the corpus is sent to the one that has it not."""
-    tables["stopping"]["max_epochs"] = 40
-    (tmp_path / "small.toml").write_text(tomli_w.dumps(tables))
-    done = seqtune(tmp_path, "run", "small.toml", "--cluster", two_nodes.address)
-    assert done.returncode == 0, done.stderr
-    rows = json.loads(seqtune(tmp_path, "trials", "small", "--format", "json").stdout)
-    assert len(rows) == 6
+    longer = "--set=stopping.max_epochs=40"
+    place.run("run", "small.toml", "--cluster", two_nodes.address, longer)
+    place.check(6)
+    rows = place.trials()
     assert all(row["state"] in ("completed", "pruned") for row in rows), rows
     assert all(row["failures"] == 0 for row in rows), rows
-    running = most = 0
-    for line in (tmp_path / "results/small/journal.jsonl").read_text().splitlines():
-        event = json.loads(line)["event"]
-        running += (event == "attempt") - (event == "end")
-        most = max(most, running)
-    assert most == 2
+    assert most_at_a_time(place) == 2
 
 
-def test_nobody_at_the_address(tables: dict[str, Any], tmp_path):
-    (tmp_path / "small.toml").write_text(tomli_w.dumps(tables))
-    done = seqtune(tmp_path, "run", "small.toml", "--cluster", "127.0.0.1:1", timeout=60)
-    assert done.returncode == 2
-    assert "no Ray cluster answers at '127.0.0.1:1'" in done.stderr
-    assert not (tmp_path / "results/small").exists()
+def test_trials_of_a_lost_node_move(two_nodes: TwoNodes, place: Place) -> None:
+    longer = ["--set=stopping.max_epochs=400", "--set=stopping.grace_epochs=400", "--trials=2"]
+    process = place.start("run", "small.toml", "--cluster", two_nodes.address, *longer)
+    place.wait_for_epochs(20)
+    two_nodes.lose_node()
+    _, err = process.communicate(timeout=240)
+    assert process.returncode == 0, err
+    place.check(2)
+    failures = [event for event in place.events() if event.event == "failure"]
+    assert [failure.kind for failure in failures] == ["lost"]
+    moved = place.trials()[failures[0].trial]
+    assert (moved["state"], moved["attempts"], moved["failures"]) == ("completed", 2, 1)
+
+
+def test_nobody_at_the_address(place: Place) -> None:
+    _, err = place.run("run", "small.toml", "--cluster", "127.0.0.1:1", code=2)
+    assert "no Ray cluster answers at '127.0.0.1:1'" in err
+    assert not place.study.root.exists()

@@ -74,4 +74,6 @@ def test_write_text_replaces_whole_files(tmp_path):
     write_text(tmp_path / "x", "one")
     write_text(tmp_path / "x", "two")
     assert (tmp_path / "x").read_text() == "two"
+    write_text(tmp_path / "x", "mine", mode=0o600)
+    assert (tmp_path / "x").stat().st_mode & 0o777 == 0o600
     assert len(list(tmp_path.iterdir())) == 1

@@ -1,0 +1,103 @@
+"""Time to take up a study of 500 ended trials: replay, sampler, TensorBoard and checkpoint keeping.
+
+``python tests/benchmarks/resume.py``; the journal is written by the real study over made-up
+reports, then opened as ``seqtune resume`` opens it. A fresh study of no trials is opened beside.
+"""
+
+import argparse
+import json
+import random
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from search.errors import JournalDamaged
+from search.journal import read_journal
+from search.monitor.checkpoints import CheckpointKeeper
+from search.monitor.tensorboard import TensorBoardWriter
+from search.sampler import Sampler
+from search.state import replay
+from search.store import StudyDir
+from tests.search.test_study import Bench
+from trainables.messages import Assignment
+
+TARGET_SECONDS = 5.0
+
+
+def tables(trials: int) -> dict:
+    return {
+        "name": "bench",
+        "data": {"source": "imdb"},
+        "space": {
+            "hidden_size": [32, 64, 128],
+            "learning_rate": {"low": 1e-4, "high": 1e-2, "log": True},
+            "dropout": {"low": 0.0, "high": 0.5},
+        },
+        "search": {"trials": trials, "sampler": "random"},
+        "stopping": {"max_epochs": 10},
+    }
+
+
+def write_study(folder: Path, trials: int) -> int:
+    """Plays a whole study; returns its journal's lines."""
+    bench = Bench(folder, tables(max(trials, 1)))
+    bench.crash_and_reopen(total=max(trials, 1))
+    rng = random.Random(0)
+    while trials and isinstance(work := bench.study.next(), Assignment):
+        level = rng.uniform(0.5, 0.9)
+        epoch = 1
+        while bench.report(work, epoch, level + 0.01 * epoch):
+            epoch += 1
+    bench.journal.close()
+    return len(bench.events())
+
+
+def open_study(folder: StudyDir) -> float:
+    """Seconds until the first trial could be handed out."""
+    started = time.perf_counter()
+    events = [line.event for line in read_journal(folder.journal)]
+    if not events:
+        raise JournalDamaged("empty")
+    state = replay(events)
+    sampler = Sampler(state.spec)
+    board = TensorBoardWriter(folder, state)
+    CheckpointKeeper(folder, state)
+    for event in events:
+        sampler.apply(event)
+        board(event, state)
+    board.close()
+    sampler.suggest(len(state.trials))
+    return time.perf_counter() - started
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer trials, judges nothing")
+    quick = parser.parse_args().quick
+    trials, repeats = (50, 2) if quick else (500, 5)
+    with tempfile.TemporaryDirectory() as place:
+        lines = {}
+        for name, count in (("full", trials), ("fresh", 0)):
+            (Path(place) / name).mkdir()
+            lines[name] = write_study(Path(place) / name, count)
+        seconds = {
+            name: [open_study(StudyDir(Path(place) / name)) for _ in range(repeats)]
+            for name in lines
+        }
+    full, fresh = (statistics.median(seconds[name]) for name in ("full", "fresh"))
+    print(
+        f"{trials} trials, {lines['full']} lines: {full:.2f} s "
+        f"({min(seconds['full']):.2f} to {max(seconds['full']):.2f}); fresh: {fresh:.2f} s"
+    )
+    ok = full - fresh <= TARGET_SECONDS
+    figures = {"extra_seconds": {"value": round(full - fresh, 3), "target": f"<={TARGET_SECONDS}"}}
+    print(json.dumps({"name": "resume", "ok": quick or ok, "figures": figures}))
+    return 0 if quick or ok else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
