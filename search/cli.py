@@ -244,11 +244,12 @@ def _show(title: str, rows: Any, form: str, columns: list[str]) -> None:
 def report(name: str, results_dir: Path) -> None:
     """Write the study's report anew and print its path."""
     from search.report.markdown import markdown_report
-    from search.store import open_study_dir, write_text
+    from search.store import open_study_dir
     from search.views import load_state
+    from trainables.durable import replace_file
 
     folder = open_study_dir(results_dir, name)
-    write_text(folder.report, markdown_report(folder, load_state(folder)))
+    replace_file(folder.report, markdown_report(folder, load_state(folder)).encode())
     click.echo(results_dir / name / folder.report.name)
 
 

@@ -2,7 +2,13 @@
 
 from search.study import Failure
 
-_MEMORY = ("OutOfMemory", "MemoryError", "not enough memory", "can't allocate memory")
+_MEMORY = (
+    "OutOfMemory",
+    "running low on memory",
+    "MemoryError",
+    "not enough memory",
+    "can't allocate memory",
+)
 _DISK = ("No space left on device", "Disk quota exceeded")
 
 

@@ -25,10 +25,11 @@ from search.monitor.tensorboard import TensorBoardWriter
 from search.report.markdown import markdown_report
 from search.spec import ResourcesSpec, StudySpec, to_toml
 from search.state import StudyState, replay
-from search.store import StudyDir, create_study_dir, write_text
+from search.store import StudyDir, create_study_dir
 from search.study import Study
 from trainables.data.corpus import Corpus, prepare
 from trainables.data.shipping import pack
+from trainables.durable import replace_file
 
 PACKAGES = [Path(__file__).parent.parent / name for name in ("trainables",)]
 
@@ -127,7 +128,7 @@ def _opened(folder: StudyDir, new: StudySpec | None, corpus: Corpus) -> Iterator
     journal = Journal(folder.journal)
     try:
         if new is not None:
-            write_text(folder.spec, to_toml(new), mode=0o600)  # a source may be a secret
+            replace_file(folder.spec, to_toml(new).encode(), mode=0o600)  # a source may be a secret
             journal.append(
                 StudyCreated(
                     format=FORMAT,
@@ -188,7 +189,7 @@ def _run(
             if code == StudyFailed.exit_code:
                 raise StudyFailed(reason) from halt
             study.end(reason)
-    write_text(folder.report, markdown_report(folder, study.state))
+    replace_file(folder.report, markdown_report(folder, study.state).encode())
     return Outcome(study.state, reason, code)
 
 

@@ -197,20 +197,6 @@ def list_studies(results: Path) -> list[StudyDir]:
     return [study for study in found if study.exists()]
 
 
-def write_text(path: Path, content: str, mode: int = 0o644) -> None:
-    """Replaces a small file as a whole: a reader sees the old one or the new one."""
-    beside = path.with_name(f".{path.name}.writing")
-    try:
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
-        with open(descriptor, "w") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
 def as_json(content: Any) -> str:
     """JSON for people and programs alike."""
     return json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False)

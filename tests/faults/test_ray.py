@@ -80,3 +80,15 @@ def test_trials_that_all_fail_alike_end_the_study(tmp_path, tables):
     assert failure.kind == "exception" and "corpus.py" in failure.detail
     out, _ = place.run("status", "small")
     assert "failed: " in out and "damaged" in out
+
+
+def test_running_out_of_memory_is_retried_once(place):
+    """Ray's own memory monitor, told that one hundredth of this machine is too much."""
+    place.environment |= {
+        "RAY_memory_usage_threshold": "0.01",
+        "RAY_memory_monitor_refresh_ms": "100",
+    }
+    _, err = place.run("run", "small.toml", code=3)
+    kinds = [event.kind for event in place.events() if event.event == "failure"]
+    assert kinds == ["memory"] * 4, err
+    assert all(row["state"] == "failed" and row["attempts"] == 2 for row in place.trials())

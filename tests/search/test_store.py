@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from search.errors import SpecError, StudyExists, StudyLocked, StudyNotFound
-from search.store import StudyDir, check_name, create_study_dir, open_study_dir, write_text
+from search.store import StudyDir, check_name, create_study_dir, open_study_dir
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "/etc", "", ".", "..", ".x", "a..b", "x\0", "é"])
@@ -68,12 +68,3 @@ def test_unknown_study_names_the_known(tmp_path):
     study.journal.write_text("{}\n")
     with pytest.raises(StudyNotFound, match="known"):
         open_study_dir(tmp_path, "a")
-
-
-def test_write_text_replaces_whole_files(tmp_path):
-    write_text(tmp_path / "x", "one")
-    write_text(tmp_path / "x", "two")
-    assert (tmp_path / "x").read_text() == "two"
-    write_text(tmp_path / "x", "mine", mode=0o600)
-    assert (tmp_path / "x").stat().st_mode & 0o777 == 0o600
-    assert len(list(tmp_path.iterdir())) == 1

@@ -4,7 +4,7 @@ import os
 import pytest
 import torch
 
-from trainables.core import checkpoint
+from trainables import durable
 from trainables.core.checkpoint import read_checkpoint, write_checkpoint
 
 
@@ -23,9 +23,17 @@ def test_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(checkpoint.os, "fsync", full)
+    monkeypatch.setattr(durable.os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
         write_checkpoint(path, {"a": torch.zeros(3)}, {"epoch": 2})
     monkeypatch.undo()
     assert read_checkpoint(path, digest)[1] == {"epoch": 1}
     assert [p.name for p in tmp_path.iterdir()] == ["x"]
+
+
+def test_replaced_files_are_whole_and_as_private_as_asked(tmp_path):
+    durable.replace_file(tmp_path / "x", b"one")
+    durable.replace_file(tmp_path / "x", b"two", mode=0o600)
+    assert (tmp_path / "x").read_bytes() == b"two"
+    assert (tmp_path / "x").stat().st_mode & 0o777 == 0o600
+    assert len(list(tmp_path.iterdir())) == 1

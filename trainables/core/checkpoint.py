@@ -6,7 +6,6 @@ whole file or none. The SHA-256 of its bytes is the caller's to keep (the journa
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
+from trainables.durable import replace_file
 from trainables.errors import CheckpointError
 
 _HEADER_KEY = "seqtune"
@@ -29,25 +29,8 @@ def write_checkpoint(path: Path, tensors: dict[str, Tensor], state: dict[str, An
     contiguous = {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}
     content = save_tensors(contiguous, metadata={_HEADER_KEY: json.dumps(state)})
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.writing")
-    try:
-        with beside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
-    _flush_folder(path.parent)
+    replace_file(path, content)
     return hashlib.sha256(content).hexdigest()
-
-
-def _flush_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def read_checkpoint(
