@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from cluster.connect import Capacity
 from search.errors import SpecError
+from search.preparation import Prepared
 from search.space import largest
 from search.spec import ResourcesSpec, StudySpec
-from trainables.data.corpus import Corpus
 from trainables.data.shipping import Parcel
 from trainables.memory import estimate_bytes
 
@@ -23,10 +23,18 @@ class Allotment:
     parcel: Parcel | None = None
 
 
-def memory_needed(spec: StudySpec, corpus: Corpus) -> int:
+def memory_needed(spec: StudySpec, prepared: Prepared) -> int:
     """Bytes that the largest configuration of the space takes in its process."""
-    config = spec.hyperparameters(largest(spec.dimensions()))
-    return estimate_bytes(config, corpus.vocabulary, len(corpus.classes), spec.data.max_tokens)
+    corpus, top = prepared.corpus, largest(spec.dimensions())
+    return max(
+        estimate_bytes(
+            spec.hyperparameters(top | {"embedding": kind}, prepared.vectors),
+            corpus.vocabulary,
+            len(corpus.classes),
+            spec.data.max_tokens,
+        )
+        for kind in ["scratch", *prepared.vectors]
+    )
 
 
 def concurrent_trials(wanted: ResourcesSpec, capacity: Capacity, memory: int) -> int:

@@ -3,10 +3,10 @@
 from typing import Any
 
 from search.capacity import memory_needed
+from search.preparation import Prepared, prepare_study
 from search.sampler import Sampler
 from search.session import Launch
 from search.spec import StudySpec, to_toml
-from trainables.data.corpus import Corpus, prepare
 from trainables.hyperparameters import Hyperparameters
 from trainables.memory import parameter_count
 
@@ -20,21 +20,22 @@ def describe(spec: StudySpec, launch: Launch) -> str:
     Raises:
         DataError: the data cannot be learnt from.
     """
-    corpus = prepare(spec.data, launch.cache_dir)
+    prepared = prepare_study(spec, launch.cache_dir)
+    corpus = prepared.corpus
     sampler = Sampler(spec)
     samples = []
     for number in range(min(_SAMPLES, spec.search.trials)):
         created = sampler.suggest(number)
         sampler.apply(created)
         samples.append(created.params)
-    need = memory_needed(spec, corpus)
-    per_epoch = _epoch_seconds(spec, corpus, samples)
+    need = memory_needed(spec, prepared)
+    per_epoch = _epoch_seconds(spec, prepared, samples)
     sizes = ", ".join(f"{count:,} {part}" for part, count in corpus.sizes.items())
     lines = [
         to_toml(spec).strip(),
         "",
         f"data: {sizes} texts, {len(corpus.classes)} classes, {corpus.vocabulary:,} words",
-        *(f"note: {note}" for note in corpus.notes),
+        *(f"note: {note}" for note in prepared.notes),
         *(f"sample {i}: {params}" for i, params in enumerate(samples)),
         f"memory: at most {need / _GIB:.2f} GiB a trial",
         f"time: about {per_epoch:.1f} s an epoch and core (measured on this machine); "
@@ -45,7 +46,7 @@ def describe(spec: StudySpec, launch: Launch) -> str:
     return "\n".join(lines)
 
 
-def _epoch_seconds(spec: StudySpec, corpus: Corpus, samples: list[dict[str, Any]]) -> float:
+def _epoch_seconds(spec: StudySpec, prepared: Prepared, samples: list[dict[str, Any]]) -> float:
     """Seconds of an epoch of the sampled configurations, on average, from a measured step.
 
     The step is a small model's; time grows with the multiplications of a token.
@@ -54,9 +55,9 @@ def _epoch_seconds(spec: StudySpec, corpus: Corpus, samples: list[dict[str, Any]
 
     reference = Hyperparameters()
     rate = seconds_per_token(reference) / _work(reference)
-    part = corpus.part("train")
+    part = prepared.corpus.part("train")
     tokens = float(part.lengths.clip(1, spec.data.max_tokens).sum())
-    works = [_work(spec.hyperparameters(params)) for params in samples]
+    works = [_work(spec.hyperparameters(params, prepared.vectors)) for params in samples]
     return rate * tokens * sum(works) / len(works)
 
 

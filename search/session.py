@@ -22,13 +22,13 @@ from search.journal import Journal, read_journal
 from search.monitor.checkpoints import CheckpointKeeper
 from search.monitor.progress import Progress
 from search.monitor.tensorboard import TensorBoardWriter
+from search.preparation import Prepared, prepare_study
 from search.report.markdown import markdown_report
 from search.spec import ResourcesSpec, StudySpec, to_toml
 from search.state import StudyState, replay
 from search.store import StudyDir, create_study_dir
 from search.study import Study
-from trainables.data.corpus import Corpus, prepare
-from trainables.data.shipping import pack
+from trainables.data.shipping import Parcel, pack
 from trainables.durable import replace_file
 
 PACKAGES = [Path(__file__).parent.parent / name for name in ("trainables",)]
@@ -96,13 +96,13 @@ def _session(
             return Outcome(state, "finished", 0)
         spec = launch.change[0] if launch.change else (state.spec if state else new)
         assert spec is not None
-        corpus = prepare(spec.data, launch.cache_dir)
-        if state is not None and state.created.corpus != corpus.key:
+        prepared = prepare_study(spec, launch.cache_dir)
+        if state is not None and state.created.corpus != prepared.corpus.key:
             raise SpecError(
                 f"the data of study {folder.name!r} has changed since it began (data.source = "
                 f"{spec.data.source!r}): put the old data back, or run a new study"
             )
-        for note in corpus.notes:
+        for note in prepared.notes:
             print(f"note: {note}", file=sys.stderr)
         wanted = launch.resources
         cpus = wanted.cpus_per_trial * (wanted.max_concurrent or 1)
@@ -111,11 +111,15 @@ def _session(
             allotment = Allotment(
                 cpus=wanted.cpus_per_trial,
                 gpus=wanted.gpus_per_trial,
-                concurrent=concurrent_trials(wanted, capacity, memory_needed(spec, corpus)),
-                parcel=pack(corpus) if capacity.nodes > 1 else None,
+                concurrent=concurrent_trials(wanted, capacity, memory_needed(spec, prepared)),
+                parcel=_parcel(prepared) if capacity.nodes > 1 else None,
             )
-            with _opened(folder, new, corpus) as study:
+            with _opened(folder, new, prepared) as study:
                 return _run(folder, study, launch, allotment, interrupter)
+
+
+def _parcel(prepared: Prepared) -> Parcel:
+    return pack(prepared.corpus, [vectors.name for vectors in prepared.vectors.values()])
 
 
 def _events(folder: StudyDir) -> list[Event]:
@@ -123,7 +127,7 @@ def _events(folder: StudyDir) -> list[Event]:
 
 
 @contextmanager
-def _opened(folder: StudyDir, new: StudySpec | None, corpus: Corpus) -> Iterator[Study]:
+def _opened(folder: StudyDir, new: StudySpec | None, prepared: Prepared) -> Iterator[Study]:
     """The study's one writer, brought to where its journal is."""
     journal = Journal(folder.journal)
     try:
@@ -134,13 +138,13 @@ def _opened(folder: StudyDir, new: StudySpec | None, corpus: Corpus) -> Iterator
                     format=FORMAT,
                     name=new.name,
                     spec=new.model_dump(mode="json"),
-                    corpus=corpus.key,
+                    corpus=prepared.corpus.key,
                     seqtune=version("seqtune"),
                 )
             )
         events = _events(folder)
         state = replay(events)
-        study = Study(folder, journal, state, str(corpus.path))
+        study = Study(folder, journal, state, prepared)
         study.replay_into_sampler(events)
         board = TensorBoardWriter(folder, state)
         keeper = CheckpointKeeper(folder, state)

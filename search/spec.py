@@ -1,18 +1,23 @@
 """The study file: TOML in, a validated frozen ``StudySpec`` out, and back to TOML."""
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from search.errors import SpecError, StudyNotFound
-from search.space import Dimension, Value, check_value, parse_space
+from search.space import Choice, Dimension, Value, check_value, parse_space
 from search.store import check_name
 from trainables.data.spec import DataSpec
+from trainables.embeddings.spec import EmbeddingsSpec
 from trainables.errors import did_you_mean
 from trainables.hyperparameters import Hyperparameters
 from trainables.tasks import TASKS
+
+if TYPE_CHECKING:
+    from trainables.embeddings.vectors import Vectors
 
 STUDIES = Path(__file__).parent / "studies"
 
@@ -73,6 +78,7 @@ class StudySpec(_Section):
     metric: str = "val/accuracy"
     mode: Literal["min", "max"] = "max"
     data: DataSpec
+    embeddings: EmbeddingsSpec = EmbeddingsSpec()
     fixed: dict[str, Any] = {}
     space: dict[str, Any] = {}
     first: tuple[dict[str, Any], ...] = ()
@@ -84,9 +90,25 @@ class StudySpec(_Section):
         """The parsed space."""
         return parse_space(self.space)
 
-    def hyperparameters(self, params: dict[str, Value]) -> Hyperparameters:
-        """The whole configuration of a trial with these searched values."""
-        return Hyperparameters.model_validate({**self.fixed, **params})
+    def hyperparameters(
+        self, params: dict[str, Value], vectors: Mapping[str, "Vectors"]
+    ) -> Hyperparameters:
+        """The whole configuration of a trial with these searched values.
+
+        Vectors learnt elsewhere bring their own width.
+        """
+        chosen = {**self.fixed, **params}
+        found = vectors.get(str(chosen.get("embedding")))
+        if found is not None:
+            chosen["embedding_dim"] = found.width
+        return Hyperparameters.model_validate(chosen)
+
+    def pretrained(self) -> list[str]:
+        """Kinds of word vectors that some trial may start from."""
+        dimension = self.dimensions().get("embedding")
+        options = dimension.options if isinstance(dimension, Choice) else ()
+        kinds = {*options, self.fixed.get("embedding", "scratch" if not options else None)}
+        return sorted(str(kind) for kind in kinds if kind not in (None, "scratch"))
 
 
 def find_study_file(study: str) -> Path:
@@ -162,6 +184,11 @@ def _check_values(spec: StudySpec) -> None:
         check_value(name, value, "fixed")
         if name in dimensions:
             raise SpecError(f"{name!r} stands in [fixed] and in [space]: keep one")
+    always = spec.fixed.get("embedding") or spec.space.get("embedding") or ["scratch"]
+    if "embedding_dim" in {*spec.fixed, *spec.space} and "scratch" not in always:
+        raise SpecError(
+            "embedding_dim has no effect: the embedding's vectors bring their own; take it out"
+        )
     for index, config in enumerate(spec.first, start=1):
         for name, value in config.items():
             if name not in dimensions:
@@ -177,8 +204,6 @@ def _check_values(spec: StudySpec) -> None:
 
 def contains(dimension: Dimension, value: Value) -> bool:
     """Whether a value may be drawn from a dimension."""
-    from search.space import Choice
-
     if isinstance(dimension, Choice):
         return value in dimension.options
     return isinstance(value, (int, float)) and dimension.low <= value <= dimension.high

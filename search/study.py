@@ -24,6 +24,7 @@ from search.events import (
     TrialRestored,
 )
 from search.journal import Journal
+from search.preparation import Prepared
 from search.sampler import Sampler, derive_seed
 from search.spec import StudySpec
 from search.state import StudyState, Trial
@@ -57,9 +58,11 @@ class Failure:
 class Study:
     """Hands out work and takes in results; whatever it says is in the journal first."""
 
-    def __init__(self, folder: StudyDir, journal: Journal, state: StudyState, corpus: str) -> None:
+    def __init__(
+        self, folder: StudyDir, journal: Journal, state: StudyState, prepared: Prepared
+    ) -> None:
         self.state = state
-        self._folder, self._journal, self._corpus = folder, journal, corpus
+        self._folder, self._journal, self._prepared = folder, journal, prepared
         self._sampler = Sampler(state.spec)
         self._views: list[View] = []
         self._max_failures = state.spec.resources.max_failures
@@ -108,15 +111,18 @@ class Study:
         return self._assignment(waiting, attempt.attempt)
 
     def _assignment(self, trial: Trial, attempt: int) -> Assignment:
-        spec = trial.spec
+        spec, vectors = trial.spec, self._prepared.vectors
+        hyperparameters = spec.hyperparameters(trial.params, vectors)
+        start = vectors.get(hyperparameters.embedding)
         return Assignment(
             number=trial.number,
             attempt=attempt,
             task=spec.task,
-            hyperparameters=spec.hyperparameters(trial.params),
+            hyperparameters=hyperparameters,
             seed=derive_seed(spec.search.seed, "trial", trial.number),
             max_epochs=spec.stopping.max_epochs,
-            corpus=self._corpus,
+            corpus=str(self._prepared.corpus.path),
+            vectors=start.name if start else None,
             max_tokens=spec.data.max_tokens,
             keep=spec.data.keep,
             folder=str(self._folder.root),

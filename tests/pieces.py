@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from trainables.core.batching import TextReader
-from trainables.core.trainer import ModelSize, Trainer, TrainerSettings
+from trainables.core.trainer import ModelEnds, Trainer, TrainerSettings
 from trainables.data.corpus import Part
 from trainables.hyperparameters import Hyperparameters
 from trainables.tasks import TASKS
@@ -49,7 +49,7 @@ def make_trainer(
     return Trainer(
         TASKS["text-classification"].load(),
         Hyperparameters(**(sizes | hyperparameters)),
-        ModelSize(vocabulary=30, classes=2),
+        ModelEnds(vocabulary=30, classes=2),
         TextReader(part or make_part(), 12, "end"),
         TrainerSettings(seed, max_epochs),
     )

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from trainables.core.batching import TextReader
 from trainables.core.device import Numerics, describe_numerics, prepare_device
-from trainables.core.trainer import ModelSize, Trainer, TrainerSettings
+from trainables.core.trainer import ModelEnds, Trainer, TrainerSettings
 from trainables.data.corpus import open_corpus
+from trainables.embeddings.vectors import load_vectors
 from trainables.errors import CheckpointError
 from trainables.messages import Assignment, Checkpoint, Report, Restored
 from trainables.tasks import TASKS
@@ -35,11 +36,14 @@ def begin(assignment: Assignment, corpus_path: Path) -> Attempt:
         for part in ("train", "validation")
     )
 
+    vectors_VE = load_vectors(corpus, assignment.vectors) if assignment.vectors else None
+    ends = ModelEnds(corpus.vocabulary, len(corpus.classes), vectors_VE)
+
     def new_trainer() -> Trainer:
         return Trainer(
             TASKS[assignment.task].load(),
             assignment.hyperparameters,
-            ModelSize(corpus.vocabulary, len(corpus.classes)),
+            ends,
             train,
             TrainerSettings(assignment.seed, assignment.max_epochs, device),
         )

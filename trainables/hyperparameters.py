@@ -26,9 +26,42 @@ class Hyperparameters(BaseModel):
             json_schema_extra=_from("Elman 1990; Cho 2014; Hochreiter & Schmidhuber 1997"),
         ),
     ] = "lstm"
+    embedding: Annotated[
+        Literal["scratch", "glove", "word2vec"],
+        Field(
+            description="where the embedding starts: at random, or at vectors learnt elsewhere "
+            "(see the study's [embeddings])",
+            json_schema_extra=_from("glove: Pennington 2014; word2vec: Mikolov 2013"),
+        ),
+    ] = "scratch"
     embedding_dim: Annotated[
-        int, Field(ge=1, le=4096, description="length of a token's embedding vector")
+        int,
+        Field(
+            ge=1,
+            le=4096,
+            description="length of a token's embedding vector; glove and word2vec bring their own",
+        ),
     ] = 64
+    freeze_embedding: Annotated[
+        bool, Field(description="never train the embedding; it stays where it starts")
+    ] = False
+    freeze_epochs: Annotated[
+        int,
+        Field(
+            ge=0,
+            description="train the embedding only after this many epochs",
+            json_schema_extra=_from("Howard & Ruder 2018"),
+        ),
+    ] = 0
+    embedding_lr_factor: Annotated[
+        float,
+        Field(
+            gt=0.0,
+            le=10.0,
+            description="the embedding's learning rate as a share of the others'",
+            json_schema_extra=_from("Howard & Ruder 2018"),
+        ),
+    ] = 1.0
     hidden_size: Annotated[
         int, Field(ge=1, le=4096, description="units of a recurrent layer, per direction")
     ] = 64

@@ -21,6 +21,7 @@ class Assignment(_Message):
     """One attempt at one trial.
 
     Attributes:
+        vectors: the file of word vectors its embedding starts from, by its name in the corpus.
         folder: the study's folder, absolute; checkpoints are written under it.
         checkpoint_prefix: relative to ``folder``; ``epoch-NNN.safetensors`` is appended.
         restore: acknowledged checkpoints, newest first; an older one serves when a newer is bad.
@@ -34,6 +35,7 @@ class Assignment(_Message):
     seed: int
     max_epochs: int
     corpus: str
+    vectors: str | None = None
     max_tokens: int
     keep: str
     folder: str

@@ -1,5 +1,6 @@
 """The study without Ray: decisions, retries, replay, and what Optuna is told."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,13 +10,16 @@ from optuna.trial import TrialState
 
 from search.events import FORMAT, SessionStarted, StudyCreated
 from search.journal import Journal, read_journal
+from search.preparation import Prepared
 from search.sampler import Sampler
 from search.spec import resolve
 from search.state import replay
 from search.store import StudyDir
 from search.study import Failure, Study
+from trainables.data.corpus import Corpus
 from trainables.messages import Assignment, Checkpoint, Report, Restored
 
+PREPARED = Prepared(Corpus(Path("/corpus"), ("a", "b"), 10, {}, ()))
 LOST = Failure("lost", "The actor died", "The actor died\nlong story")
 
 
@@ -41,7 +45,7 @@ class Bench:
     def open(self, total: int = 6) -> None:
         events = self.events()
         self.journal = Journal(self.folder.journal)
-        self.study = Study(self.folder, self.journal, replay(events), "/corpus")
+        self.study = Study(self.folder, self.journal, replay(events), PREPARED)
         self.study.replay_into_sampler(events)
         self.study.begin(session(total), self.max_failures, "cpu")
 

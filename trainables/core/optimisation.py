@@ -12,10 +12,21 @@ from trainables.hyperparameters import Hyperparameters
 _RISE, _START = 0.3, 0.04
 
 
+def embedding_parameters(model: nn.Module) -> list[nn.Parameter]:
+    """Parameters of the model's token embedding, if it has one."""
+    embedding = getattr(model, "embedding", None)
+    return list(embedding.parameters()) if isinstance(embedding, nn.Module) else []
+
+
 def build_optimizer(model: nn.Module, hyperparameters: Hyperparameters) -> optim.Optimizer:
-    """The update rule over all trainable parameters, in its fused form where there is one."""
+    """The update rule, fused; the embedding is a group of its own with its own rate."""
     h = hyperparameters
-    parameters = [p for p in model.parameters() if p.requires_grad]
+    embedding = embedding_parameters(model)
+    others = [p for p in model.parameters() if all(p is not e for e in embedding)]
+    parameters = [
+        {"params": others},
+        {"params": embedding, "lr": h.learning_rate * h.embedding_lr_factor},
+    ]
     if h.optimizer == "sgd":
         return optim.SGD(
             parameters,

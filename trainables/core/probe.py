@@ -6,7 +6,7 @@ import numpy as np
 
 from trainables.core.batching import TextReader
 from trainables.core.device import prepare_device
-from trainables.core.trainer import ModelSize, Trainer, TrainerSettings
+from trainables.core.trainer import ModelEnds, Trainer, TrainerSettings
 from trainables.data.corpus import Part
 from trainables.hyperparameters import Hyperparameters
 from trainables.tasks import TASKS
@@ -25,7 +25,7 @@ def seconds_per_token(hyperparameters: Hyperparameters) -> float:
     trainer = Trainer(
         TASKS["text-classification"].load(),
         hyperparameters,
-        ModelSize(vocabulary=102, classes=2),
+        ModelEnds(vocabulary=102, classes=2),
         reader,
         TrainerSettings(seed=0, max_epochs=2, device=device),
     )

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from trainables.core.allocator import bound_hoard
@@ -20,7 +22,7 @@ from trainables.core.batching import (
     shuffled_batches,
 )
 from trainables.core.checkpoint import read_checkpoint, write_checkpoint
-from trainables.core.optimisation import build_optimizer, build_schedule
+from trainables.core.optimisation import build_optimizer, build_schedule, embedding_parameters
 from trainables.core.randomness import (
     epoch_generator,
     random_state,
@@ -37,8 +39,9 @@ CPU = torch.device("cpu")
 class Task(Protocol):
     """What a task must say of itself; everything else is the trainer's."""
 
-    def build(self, hyperparameters: Hyperparameters, vocabulary: int, classes: int) -> nn.Module:
-        """A new model that maps (ids_BT, lengths_B) to outputs_BC."""
+    def build(self, hyperparameters: Hyperparameters, ends: "ModelEnds") -> nn.Module:
+        """A new model that maps (ids_BT, lengths_B) to outputs_BC; its token embedding, if it has
+        one, is the attribute ``embedding``."""
 
     def losses(self, outputs_BC: Tensor, targets_B: Tensor, smoothing: float) -> Tensor:
         """The loss of each example, losses_B."""
@@ -57,11 +60,13 @@ class TrainerSettings:
 
 
 @dataclass(frozen=True)
-class ModelSize:
-    """What a model's ends depend on: distinct token ids, and outputs."""
+class ModelEnds:
+    """What a model's ends depend on: distinct token ids, word vectors to start from (NaN rows
+    where a word has none), and outputs."""
 
     vocabulary: int
     classes: int
+    vectors_VE: NDArray[np.float32] | None = None
 
 
 class Trainer:
@@ -75,14 +80,14 @@ class Trainer:
         self,
         task: Task,
         hyperparameters: Hyperparameters,
-        size: ModelSize,
+        ends: ModelEnds,
         train: TextReader,
         settings: TrainerSettings,
     ) -> None:
         seed_everything(settings.seed)
         self.task, self.hyperparameters, self.settings = task, hyperparameters, settings
         self.train = train
-        self.model = task.build(hyperparameters, size.vocabulary, size.classes)
+        self.model = task.build(hyperparameters, ends)
         self.model.to(settings.device)
         self.optimizer = build_optimizer(self.model, hyperparameters)
         steps = -(-len(train.part) // hyperparameters.batch_size) * settings.max_epochs
@@ -93,6 +98,7 @@ class Trainer:
     def train_epoch(self) -> float:
         """One pass over the training part; returns the mean training loss."""
         self.model.train()
+        self._freeze_or_release()
         lengths_N = self.train.lengths_N
         order = epoch_generator(self.settings.seed, self.epoch)
         total = torch.zeros((), dtype=torch.float64, device=self.settings.device)
@@ -100,6 +106,12 @@ class Trainer:
             total += self._train_step(rows)
         self.epoch += 1
         return total.item() / len(lengths_N)
+
+    def _freeze_or_release(self) -> None:
+        """Holds the embedding still for as long as the hyperparameters ask."""
+        h = self.hyperparameters
+        for parameter in embedding_parameters(self.model):
+            parameter.requires_grad_(not h.freeze_embedding and self.epoch >= h.freeze_epochs)
 
     def _train_step(self, rows: Rows) -> Tensor:
         """One optimiser step; the gradient is the whole batch's, however it is cut."""
@@ -129,8 +141,6 @@ class Trainer:
 
     def predict(self, reader: TextReader) -> tuple[Tensor, Tensor]:
         """Outputs and targets of a whole part, texts by ascending length."""
-        import numpy as np
-
         with _evaluating(self.model):
             pairs = list(self._outputs(reader, np.arange(len(reader.part))))
         return torch.cat([o for o, _ in pairs]).cpu(), torch.cat([t for _, t in pairs]).cpu()

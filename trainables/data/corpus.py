@@ -70,6 +70,10 @@ class Corpus:
         """The tokenizer for raw text, in the format of the ``tokenizers`` library."""
         return self.path / "tokenizer.json"
 
+    def vectors_file(self, name: str) -> Path:
+        """Where word vectors of this vocabulary are kept."""
+        return self.path / "vectors" / name
+
     def part(self, name: str) -> Part:
         """Maps one part read-only. ``test`` is for final scoring only.
 

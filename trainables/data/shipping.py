@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +21,10 @@ _SENT = [
 ]
 
 
-def pack(corpus: Corpus) -> Parcel:
-    """What a trial needs of a corpus."""
-    return {name: np.fromfile(corpus.path / name, dtype=np.uint8) for name in _SENT}
+def pack(corpus: Corpus, vectors: Iterable[str]) -> Parcel:
+    """What a trial needs of a corpus, and the word vectors of these names."""
+    names = _SENT + [str(corpus.vectors_file(v).relative_to(corpus.path)) for v in vectors]
+    return {name: np.fromfile(corpus.path / name, dtype=np.uint8) for name in names}
 
 
 def unpack(parcel: Parcel, key: str, cache_dir: Path) -> Path:

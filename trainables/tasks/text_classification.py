@@ -1,4 +1,4 @@
-"""Text classification: a recurrent encoder over learnt embeddings and a linear head.
+"""Text classification: a recurrent encoder over word embeddings and a linear head.
 
 Shapes: B texts, T tokens, E embedding, C classes, N texts of a whole part.
 """
@@ -7,7 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from trainables.core.trainer import ModelEnds
 from trainables.data.tokens import PAD, UNKNOWN
+from trainables.embeddings.layer import build_embedding
 from trainables.encoders import RecurrentEncoder
 from trainables.hyperparameters import Hyperparameters
 
@@ -15,14 +17,14 @@ from trainables.hyperparameters import Hyperparameters
 class TextClassifier(nn.Module):
     """Token ids and lengths in, one logit a class out."""
 
-    def __init__(self, hyperparameters: Hyperparameters, vocabulary: int, classes: int) -> None:
+    def __init__(self, hyperparameters: Hyperparameters, ends: ModelEnds) -> None:
         super().__init__()
         h = hyperparameters
         self.word_dropout = h.word_dropout
-        self.embedding = nn.Embedding(vocabulary, h.embedding_dim, padding_idx=PAD)
+        self.embedding = build_embedding(ends.vocabulary, h.embedding_dim, ends.vectors_VE)
         self.encoder = RecurrentEncoder(h, h.embedding_dim)
         self.dropout = nn.Dropout(h.dropout)
-        self.head = nn.Linear(self.encoder.output_size, classes)
+        self.head = nn.Linear(self.encoder.output_size, ends.classes)
 
     def forward(self, ids_BT: Tensor, lengths_B: Tensor) -> Tensor:
         """logits_BC; padding behind a text's length changes nothing."""
@@ -37,9 +39,9 @@ class TextClassifier(nn.Module):
 class TextClassification:
     """One label a text, from a closed set."""
 
-    def build(self, hyperparameters: Hyperparameters, vocabulary: int, classes: int) -> nn.Module:
-        """A new model with random weights."""
-        return TextClassifier(hyperparameters, vocabulary, classes)
+    def build(self, hyperparameters: Hyperparameters, ends: ModelEnds) -> nn.Module:
+        """A new model with random weights, but for what its embedding starts from."""
+        return TextClassifier(hyperparameters, ends)
 
     def losses(self, logits_BC: Tensor, targets_B: Tensor, smoothing: float) -> Tensor:
         """Cross-entropy of each text, losses_B."""

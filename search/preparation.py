@@ -1,0 +1,39 @@
+"""What a study needs on the disk before its first trial: the corpus, and word vectors for it."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from search.spec import StudySpec
+from trainables.data.corpus import Corpus, prepare
+from trainables.embeddings.vectors import Vectors, prepare_vectors
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A corpus, the vectors some trial may start from by their kind, and what to say of both."""
+
+    corpus: Corpus
+    vectors: dict[str, Vectors] = field(default_factory=dict)
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences a person should read before trusting a search over it."""
+        covered = [
+            f"{kind}: {v.width} numbers a word; {v.words_covered:.1%} of the vocabulary and "
+            f"{v.tokens_covered:.1%} of the training tokens have a vector"
+            for kind, v in self.vectors.items()
+        ]
+        return [*self.corpus.notes, *covered]
+
+
+def prepare_study(spec: StudySpec, cache_dir: Path) -> Prepared:
+    """Reads, tokenises and cuts whatever is not in the cache already.
+
+    Raises:
+        DataError: data or vectors are missing or cannot be learnt from.
+    """
+    corpus = prepare(spec.data, cache_dir)
+    kinds = spec.pretrained()
+    return Prepared(
+        corpus, {kind: prepare_vectors(corpus, kind, spec.embeddings) for kind in kinds}
+    )

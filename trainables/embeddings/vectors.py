@@ -1,0 +1,94 @@
+"""Pre-trained vectors of one corpus's vocabulary, kept beside it and shared by all its trials.
+
+Shapes: V words of the vocabulary, E numbers a word. Rows of words without a vector are NaN; the
+model initialises them (``trainables.embeddings.layer``).
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from trainables.data.corpus import Corpus
+from trainables.embeddings.glove import glove_digest, read_glove
+from trainables.embeddings.spec import EmbeddingsSpec
+from trainables.embeddings.word2vec import read_word2vec, word2vec_digest
+from trainables.errors import DataError
+
+Matrix = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """A prepared file of vectors: its name in the corpus's folder, its width, what it covers.
+
+    Coverage is a share of the vocabulary's words, and of the training text's tokens.
+    """
+
+    name: str
+    width: int
+    words_covered: float
+    tokens_covered: float
+
+
+def words_of(corpus: Corpus) -> list[str]:
+    """The vocabulary in the order of its ids."""
+    vocabulary = Tokenizer.from_file(str(corpus.tokenizer_file)).get_vocab()
+    return sorted(vocabulary, key=vocabulary.__getitem__)
+
+
+def prepare_vectors(corpus: Corpus, kind: str, spec: EmbeddingsSpec) -> Vectors:
+    """Reads or trains the vectors once a corpus; later calls open what is there.
+
+    Raises:
+        DataError: the source is missing, malformed, or covers no word.
+    """
+    digest = glove_digest(spec) if kind == "glove" else word2vec_digest(spec)
+    name = f"{kind}-{hashlib.sha256(digest.encode()).hexdigest()[:16]}.npy"
+    about = corpus.vectors_file(name).with_suffix(".json")
+    if not about.exists():
+        words = words_of(corpus)
+        vectors_VE = read_glove(spec, words) if kind == "glove" else read_word2vec(spec, corpus)
+        _store(corpus, name, vectors_VE)
+    return Vectors(**json.loads(about.read_text()))
+
+
+def _store(corpus: Corpus, name: str, vectors_VE: Matrix) -> None:
+    covered_V = ~np.isnan(vectors_VE[:, 0])
+    if not covered_V.any():
+        raise DataError(f"none of the vocabulary's words has a vector in {name.split('-')[0]}")
+    part = corpus.part("train")
+    counts_V = np.bincount(part.ids, minlength=len(covered_V))
+    vectors = Vectors(
+        name,
+        int(vectors_VE.shape[1]),
+        float(covered_V[2:].mean()),
+        float(counts_V[covered_V].sum() / max(1, counts_V.sum())),
+    )
+    path = corpus.vectors_file(name)
+    path.parent.mkdir(exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        np.save(file, vectors_VE, allow_pickle=False)
+    os.replace(file.name, path)
+    beside = Path(f"{file.name}.json")
+    beside.write_text(json.dumps(vectors.__dict__))
+    os.replace(beside, path.with_suffix(".json"))
+
+
+def load_vectors(corpus: Corpus, name: str) -> Matrix:
+    """Maps prepared vectors read-only: vectors_VE.
+
+    Raises:
+        DataError: the file is gone or damaged.
+    """
+    try:
+        vectors_VE: Matrix = np.load(corpus.vectors_file(name), mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise DataError(f"word vectors {name!r} are damaged: {error}") from error
+    return vectors_VE
