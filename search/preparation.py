@@ -33,7 +33,5 @@ def prepare_study(spec: StudySpec, cache_dir: Path) -> Prepared:
         DataError: data or vectors are missing or cannot be learnt from.
     """
     corpus = prepare(spec.data, cache_dir)
-    kinds = spec.pretrained()
-    return Prepared(
-        corpus, {kind: prepare_vectors(corpus, kind, spec.embeddings) for kind in kinds}
-    )
+    vectors = {kind: prepare_vectors(corpus, kind, spec.embeddings) for kind in spec.pretrained()}
+    return Prepared(corpus, vectors)

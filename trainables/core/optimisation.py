@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 from torch import nn, optim
 from torch.optim.lr_scheduler import LambdaLR
@@ -23,7 +24,7 @@ def build_optimizer(model: nn.Module, hyperparameters: Hyperparameters) -> optim
     h = hyperparameters
     embedding = embedding_parameters(model)
     others = [p for p in model.parameters() if all(p is not e for e in embedding)]
-    parameters = [
+    parameters: list[dict[str, Any]] = [
         {"params": others},
         {"params": embedding, "lr": h.learning_rate * h.embedding_lr_factor},
     ]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +53,7 @@ class _Sentences:
 
     def __iter__(self) -> Iterator[list[str]]:
         offsets, ids = self._part.offsets, self._part.ids
-        for start, end in zip(offsets[:-1], offsets[1:], strict=True):
+        for start, end in pairwise(offsets):
             yield list(map(str, ids[start:end]))
 
 
