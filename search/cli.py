@@ -267,6 +267,24 @@ def board(name: str | None, port: int, results_dir: Path) -> None:
 
 
 @main.command()
+@click.argument("name")
+@click.argument("word")
+@click.option("--count", type=click.IntRange(1), default=10, show_default=True, help="How many.")
+@_format_option
+@_results_option
+def neighbours(name: str, word: str, count: int, form: str, results_dir: Path) -> None:
+    """The words nearest to WORD in the best trial's embedding, with their cosine."""
+    from search.neighbours import neighbours as find
+    from search.store import open_study_dir
+    from search.views import load_state
+    from trainables.data.corpus import default_cache
+
+    folder = open_study_dir(results_dir, name)
+    rows = find(folder, load_state(folder), word, count, default_cache())
+    _show(f"{name}: {word}", rows, form, ["word", "cosine"])
+
+
+@main.command()
 @click.option("--hyperparameters", is_flag=True, help="List every hyperparameter instead.")
 @_format_option
 def studies(hyperparameters: bool, form: str) -> None:
