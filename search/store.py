@@ -6,6 +6,7 @@ import os
 import re
 import socket
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -85,6 +86,14 @@ class StudyDir:
     def trial_events(self, number: int) -> Path:
         """The folder of a trial's TensorBoard events."""
         return self.tensorboard / f"trial-{number:04d}"
+
+    def sees(self, path: str) -> bool:
+        """Whether a file another machine has just written is here; network folders may lag."""
+        for _ in range(10):
+            if (self.root / path).exists():
+                return True
+            time.sleep(0.5)
+        return False
 
     def exists(self) -> bool:
         """Whether a study was begun here: its journal has a whole first line."""

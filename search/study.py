@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from search.errors import StudyFailed
 from search.events import (
     AttemptFailed,
     AttemptStarted,
@@ -141,11 +142,19 @@ class Study:
         """Takes an epoch in; True when the trial goes on.
 
         A report of an attempt that is no longer the trial's own is ignored.
+
+        Raises:
+            StudyFailed: its checkpoint cannot be seen from here, or the journal not written.
         """
         trial = self.state.trials[report.number]
         stale = trial.state != "running" or trial.attempts != report.attempt
         if stale or report.epoch != trial.epoch + 1:
             return False
+        if not self._folder.sees(report.checkpoint.path):
+            raise StudyFailed(
+                f"trial {report.number} on {report.host} has written its checkpoint where this "
+                "machine cannot see it: --results-dir must be a folder that all nodes share"
+            )
         decision, reason = self._decide(report)
         events: list[Event] = self._circumstances(trial, report)
         events.append(self._epoch(report, decision, reason))

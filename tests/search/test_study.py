@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from optuna.trial import TrialState
 
+from search.errors import StudyFailed
 from search.events import FORMAT, SessionStarted, StudyCreated
 from search.journal import Journal, read_journal
 from search.preparation import Prepared
@@ -200,6 +201,15 @@ def test_what_happened_on_the_way_is_journaled(bench):
     again = bench.study.next()
     bench.report(again, 2, 0.9, restored=Restored(epoch=0, reason="digest differs"))
     assert bench.kinds()[-2:] == ["restored", "epoch"]
+
+
+def test_checkpoint_that_only_another_machine_sees_ends_the_study(bench, monkeypatch):
+    monkeypatch.setattr("search.store.time.sleep", lambda seconds: None)
+    work = bench.study.next()
+    monkeypatch.setattr(Path, "write_bytes", lambda path, content: len(content))
+    with pytest.raises(StudyFailed, match="all nodes share"):
+        bench.report(work, 1, 0.9)
+    assert bench.study.state.trials[0].epochs == []
 
 
 def test_missing_checkpoints_are_not_offered(bench):

@@ -82,6 +82,8 @@ def test_constant_predictor_scores_the_share_of_its_class():
         trainer.model.head.bias.copy_(torch.tensor([0.0, 1.0]))
     metrics = trainer.evaluate(TextReader(part, 12, "end"))
     assert metrics["accuracy"] == pytest.approx(part.labels.mean())
+    ones = part.labels.mean()
+    assert metrics["macro_f1"] == pytest.approx(2 * ones / (1 + ones) / 2)
     shares = torch.softmax(torch.tensor([0.0, 1.0]), dim=0)
     expected = -(shares.log().double().numpy()[part.labels]).mean()
     assert metrics["loss"] == pytest.approx(expected, rel=1e-6)

@@ -25,6 +25,6 @@ class TaskEntry:
 TASKS = {
     "text-classification": TaskEntry(
         "trainables.tasks.text_classification:TextClassification",
-        {"val/accuracy": "max", "val/loss": "min"},
+        {"val/accuracy": "max", "val/macro_f1": "max", "val/loss": "min"},
     ),
 }

@@ -50,8 +50,20 @@ class TextClassification:
         )
 
     def metrics(self, logits_NC: Tensor, targets_N: Tensor) -> dict[str, float]:
-        """Accuracy and mean loss over a whole part."""
+        """Accuracy, macro-averaged F1 and mean loss over a whole part."""
+        predicted_N = logits_NC.argmax(dim=1)
         return {
-            "accuracy": (logits_NC.argmax(dim=1) == targets_N).double().mean().item(),
+            "accuracy": (predicted_N == targets_N).double().mean().item(),
+            "macro_f1": macro_f1(predicted_N, targets_N, logits_NC.shape[1]),
             "loss": functional.cross_entropy(logits_NC.double(), targets_N).item(),
         }
+
+
+def macro_f1(predicted_N: Tensor, targets_N: Tensor, classes: int) -> float:
+    """F1 of each class, averaged over the classes that are predicted or present, all alike."""
+    hits_C = torch.bincount(targets_N[predicted_N == targets_N], minlength=classes)
+    seen_C = torch.bincount(targets_N, minlength=classes)
+    said_C = torch.bincount(predicted_N, minlength=classes)
+    met_C = seen_C + said_C > 0
+    f1_C = 2.0 * hits_C[met_C].double() / (seen_C + said_C)[met_C]
+    return float(f1_C.mean())
