@@ -31,6 +31,11 @@ ENVIRONMENT = {
 }
 
 
+#: For a cluster of this machine alone: without it Ray turns 127.0.0.1 into the address that other
+#: machines see, and listens there.
+LOOPBACK_ONLY = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+
+
 @contextmanager
 def connect(config: ClusterConfig, packages: list[Path], cpus: int) -> Iterator[Capacity]:
     """A connected Ray for the length of the block.
@@ -42,6 +47,8 @@ def connect(config: ClusterConfig, packages: list[Path], cpus: int) -> Iterator[
         ClusterError: no cluster at the address, or no token that it accepts.
     """
     os.environ.update({k: os.environ.get(k, v) for k, v in ENVIRONMENT.items()})
+    if config.kind == "local":
+        os.environ.update(LOOPBACK_ONLY)
     import ray
 
     from cluster import address, local

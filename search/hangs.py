@@ -10,13 +10,6 @@ from search.events import AttemptFailed, AttemptStarted, EpochDone, Event, Trial
 from search.spec import ResourcesSpec
 from search.state import StudyState
 
-#: Seconds an attempt has for its first epoch in a study where nothing is known of epochs yet.
-FIRST_EPOCH_SECONDS = 3600.0
-
-
-#: Seconds more until an attempt's first report: its process starts and imports torch.
-START_SECONDS = 60.0
-
 
 class HangWatch:
     """Follows a study; says which attempts are overdue."""
@@ -25,23 +18,20 @@ class HangWatch:
         self, resources: ResourcesSpec, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._factor, self._floor = resources.hang_factor, resources.hang_seconds
+        self._first = resources.first_report_seconds
         self._clock = clock
         self._since: dict[tuple[int, int], float] = {}
-        self._longest: dict[int, float] = {}
-        self._silent: set[tuple[int, int]] = set()
+        self._longest: dict[tuple[int, int], float] = {}
 
     def __call__(self, event: Event, state: StudyState) -> None:
         """Starts, moves and stops the clocks of attempts."""
         match event:
             case AttemptStarted():
                 self._since[event.trial, event.attempt] = self._clock()
-                self._silent.add((event.trial, event.attempt))
-                for epoch in state.trials[event.trial].epochs:
-                    self._note(event.trial, epoch.seconds)
             case EpochDone():
-                self._since[event.trial, event.attempt] = self._clock()
-                self._silent.discard((event.trial, event.attempt))
-                self._note(event.trial, event.seconds)
+                key = (event.trial, event.attempt)
+                self._since[key] = self._clock()
+                self._longest[key] = max(event.seconds, self._longest.get(key, 0.0))
             case AttemptFailed():
                 self._since.pop((event.trial, event.attempt), None)
             case TrialEnded():
@@ -50,9 +40,6 @@ class HangWatch:
             case _:
                 pass
 
-    def _note(self, trial: int, seconds: float) -> None:
-        self._longest[trial] = max(seconds, self._longest.get(trial, 0.0))
-
     def restart(self, attempt: tuple[int, int]) -> None:
         """Starts an attempt's clock again: it has waited for a machine, not hung."""
         self._since[attempt] = self._clock()
@@ -60,15 +47,15 @@ class HangWatch:
     def overdue(self) -> list[tuple[int, int]]:
         """Trial and attempt numbers past their deadline.
 
-        It is ``hang_factor`` times the trial's longest epoch; before its first, times the longest
-        of any trial; never less than ``hang_seconds``; a minute more while a process starts.
+        It is ``hang_factor`` times the attempt's longest epoch, and ``hang_seconds`` at least.
+        Before its first report an attempt has ``first_report_seconds``: nothing is known of its
+        pace, and it may have to train again what a damaged checkpoint has lost.
         """
         now = self._clock()
         return [key for key, since in self._since.items() if now - since > self._allowed(key)]
 
     def _allowed(self, attempt: tuple[int, int]) -> float:
-        if not self._longest:
-            return max(self._floor, FIRST_EPOCH_SECONDS)
-        longest = self._longest.get(attempt[0]) or max(self._longest.values())
-        start = START_SECONDS if attempt in self._silent else 0.0
-        return start + max(self._floor, self._factor * longest)
+        longest = self._longest.get(attempt)
+        if longest is None:
+            return self._first
+        return max(self._floor, self._factor * longest)

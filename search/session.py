@@ -14,7 +14,7 @@ from cluster.config import ClusterConfig
 from cluster.connect import connect
 from cluster.watchdog import Watchdog
 from search.capacity import Allotment, concurrent_trials, memory_needed
-from search.errors import NoFiniteResult, SpecError, StudyFailed
+from search.errors import NoFiniteResult, SpecError, StudyExists, StudyFailed
 from search.events import FORMAT, Event, SessionStarted, StudyCreated
 from search.hangs import HangWatch
 from search.interrupt import Halt, Interrupter
@@ -62,11 +62,7 @@ def start(spec: StudySpec, results: Path, launch: Launch, interrupter: Interrupt
     Raises:
         SeqtuneError: something is wrong and nothing was started.
     """
-    folder = create_study_dir(results, spec.name)
-    try:
-        return _session(folder, spec, launch, interrupter)
-    finally:
-        _remove_unbegun(folder)
+    return _session(create_study_dir(results, spec.name), spec, launch, interrupter)
 
 
 def resume(folder: StudyDir, launch: Launch, interrupter: Interrupter) -> Outcome:
@@ -78,19 +74,12 @@ def resume(folder: StudyDir, launch: Launch, interrupter: Interrupter) -> Outcom
     return _session(folder, None, launch, interrupter)
 
 
-def _remove_unbegun(folder: StudyDir) -> None:
-    """Leaves nothing behind of a study that never began."""
-    if not folder.exists():
-        for path in (folder.spec, folder.lock, folder.journal):
-            path.unlink(missing_ok=True)
-        if folder.root.is_dir() and not any(folder.root.iterdir()):
-            folder.root.rmdir()
-
-
 def _session(
     folder: StudyDir, new: StudySpec | None, launch: Launch, interrupter: Interrupter
 ) -> Outcome:
     with folder.owned(launch.take_over):
+        if new is not None and folder.exists():  # begun by another driver a moment ago
+            raise StudyExists(f"study {new.name!r} exists: choose another --name")
         state = None if new else replay(_events(folder))
         if state is not None and state.ended >= launch.total:
             return Outcome(state, "finished", 0)
@@ -112,9 +101,9 @@ def _session(
                 cpus=wanted.cpus_per_trial,
                 gpus=wanted.gpus_per_trial,
                 concurrent=concurrent_trials(wanted, capacity, memory_needed(spec, prepared)),
-                parcel=_parcel(prepared) if capacity.nodes > 1 else None,
+                parcel=_parcel(prepared) if launch.cluster.kind == "address" else None,
             )
-            with _opened(folder, new, prepared) as study:
+            with _opened(folder, new, prepared, launch) as study:
                 return _run(folder, study, launch, allotment, interrupter)
 
 
@@ -127,7 +116,9 @@ def _events(folder: StudyDir) -> list[Event]:
 
 
 @contextmanager
-def _opened(folder: StudyDir, new: StudySpec | None, prepared: Prepared) -> Iterator[Study]:
+def _opened(
+    folder: StudyDir, new: StudySpec | None, prepared: Prepared, launch: Launch
+) -> Iterator[Study]:
     """The study's one writer, brought to where its journal is."""
     journal = Journal(folder.journal)
     try:
@@ -147,7 +138,7 @@ def _opened(folder: StudyDir, new: StudySpec | None, prepared: Prepared) -> Iter
         study = Study(folder, journal, state, prepared)
         study.replay_into_sampler(events)
         board = TensorBoardWriter(folder, state)
-        keeper = CheckpointKeeper(folder, state)
+        keeper = CheckpointKeeper(folder, state, launch.resources.keep_best)
         for event in events:
             board(event, state)
         study.follow(board)
@@ -166,7 +157,6 @@ def _run(
     from search.tuner import run  # imports ray, whose environment connect() has set
 
     watch = HangWatch(launch.resources)
-    device = "cuda" if allotment.gpus > 0 else "cpu"
     reason, code = "finished", 0
     with Progress(study.state) as progress:
         study.follow(progress)
@@ -182,7 +172,7 @@ def _run(
         try:
             started = _session_started(launch)
             _tell_differences(study.state.session, started, launch)
-            study.begin(started, launch.resources.max_failures, device)
+            study.begin(started, launch.resources)
             if launch.change is not None:
                 study.change(*launch.change)
             with Watchdog(interrupter.ray_died):

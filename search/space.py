@@ -122,7 +122,16 @@ def _range(name: str, entry: dict[str, Any]) -> Range:
         raise SpecError(f"{where}: step = {table.step} must be within the range, and not with log")
     if kind == "int" and table.step is not None and table.step != int(table.step):
         raise SpecError(f"{where}: step = {table.step} must be a whole number")
-    return Range("int" if kind == "int" else "float", low, high, table.log, table.step)
+    parsed = Range("int" if kind == "int" else "float", low, high, table.log, table.step)
+    if table.step is not None and not on_grid(parsed, high):
+        raise SpecError(f"{where}: high = {table.high} is no whole number of steps above low")
+    return parsed
+
+
+def on_grid(dimension: Range, value: float) -> bool:
+    """Whether a value lies a whole number of steps from ``low``."""
+    steps = (value - dimension.low) / (dimension.step or 1.0)
+    return abs(steps - round(steps)) < 1e-8
 
 
 def to_distributions(space: dict[str, Dimension]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from search.errors import SpecError, StudyNotFound
-from search.space import Choice, Dimension, Value, check_value, parse_space
+from search.space import Choice, Dimension, Value, check_value, on_grid, parse_space
 from search.store import check_name
 from trainables.data.spec import DataSpec
 from trainables.embeddings.spec import EmbeddingsSpec
@@ -26,7 +26,7 @@ MAX_BYTES = 1 << 20
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class SearchSpec(_Section):
@@ -57,7 +57,8 @@ class ResourcesSpec(_Section):
     """What one trial takes, how many run at a time, and what becomes of those in trouble.
 
     A lost trial is tried again ``max_failures`` times. One that reports nothing for
-    ``hang_factor`` times its longest epoch, and for ``hang_seconds`` at least, counts as hung.
+    ``hang_factor`` times its longest epoch, and for ``hang_seconds`` at least, counts as hung; so
+    does one that gives no first report within ``first_report_seconds``.
     The best checkpoints of the best ``keep_best`` ended trials stay on the disk.
     """
 
@@ -67,6 +68,7 @@ class ResourcesSpec(_Section):
     max_failures: int = Field(default=2, ge=0)
     hang_factor: float = Field(default=10.0, ge=2.0)
     hang_seconds: float = Field(default=120.0, gt=0.0)
+    first_report_seconds: float = Field(default=3600.0, gt=0.0)
     keep_best: int = Field(default=10, ge=1)
 
 
@@ -206,7 +208,8 @@ def contains(dimension: Dimension, value: Value) -> bool:
     """Whether a value may be drawn from a dimension."""
     if isinstance(dimension, Choice):
         return value in dimension.options
-    return isinstance(value, (int, float)) and dimension.low <= value <= dimension.high
+    inside = isinstance(value, (int, float)) and dimension.low <= value <= dimension.high
+    return inside and (dimension.step is None or on_grid(dimension, float(value)))
 
 
 def _explain(error: ValidationError) -> str:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from pydantic import ValidationError
+
 from search.asha import Asha, new_asha
 from search.errors import JournalDamaged
 from search.events import (
@@ -177,7 +179,13 @@ def replay(events: list[Event]) -> StudyState:
     """
     if not events or not isinstance(events[0], StudyCreated):
         raise JournalDamaged("the journal does not begin with its study")
-    state = StudyState(events[0])
-    for event in events[1:]:
-        state.apply(event)
+    try:
+        state = StudyState(events[0])
+        for event in events[1:]:
+            state.apply(event)
+    except ValidationError as error:
+        what = error.errors()[0]
+        raise JournalDamaged(
+            f"the journal holds a study that this version cannot read: {what['loc']}: {what['msg']}"
+        ) from error
     return state

@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import time
+from contextlib import suppress
 
 from search.errors import StudyFailed, StudyNotFound
 from search.store import StudyDir
@@ -27,7 +28,8 @@ def ask_to_stop(folder: StudyDir) -> None:
             f"study {folder.name!r} is run by process {owner.pid} on {owner.host}: "
             "stop it on that machine"
         )
-    os.kill(owner.pid, signal.SIGTERM)
+    with suppress(ProcessLookupError):  # it has left a moment ago
+        os.kill(owner.pid, signal.SIGTERM)
     deadline = time.monotonic() + PATIENCE_SECONDS
     while folder.owner() is not None:
         if time.monotonic() > deadline:

@@ -115,14 +115,7 @@ class StudyDir:
         """
         descriptor = os.open(self.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                owner = self._written_owner()
-                by = f" by process {owner.pid} on {owner.host}" if owner else ""
-                raise StudyLocked(
-                    f"study {self.name!r} is being run{by}; wait for it, or stop it first"
-                ) from None
+            self._lock(descriptor)
             last = self._written_owner()
             if last is not None and last.host != socket.gethostname() and not take_over:
                 raise StudyLocked(
@@ -132,10 +125,34 @@ class StudyDir:
             os.ftruncate(descriptor, 0)
             content = json.dumps({"pid": os.getpid(), "host": socket.gethostname()})
             os.pwrite(descriptor, content.encode(), 0)
-            yield
-            os.ftruncate(descriptor, 0)
+            try:
+                yield
+            finally:
+                os.ftruncate(descriptor, 0)
+                self._remove_if_unbegun()
         finally:
             os.close(descriptor)
+
+    def _lock(self, descriptor: int) -> None:
+        """Takes the lock; a reader that looks at it for a moment is waited for."""
+        for patience in (0.2, 0.3, 0.5, 0.0):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                time.sleep(patience)
+        owner = self._written_owner()
+        by = f" by process {owner.pid} on {owner.host}" if owner else ""
+        raise StudyLocked(f"study {self.name!r} is being run{by}; wait for it, or stop it first")
+
+    def _remove_if_unbegun(self) -> None:
+        """Leaves nothing behind of a study that never began; called by the lock's holder."""
+        if not self.exists() and {path.name for path in self.root.iterdir()} <= {
+            path.name for path in (self.spec, self.lock, self.journal)
+        }:
+            for path in (self.spec, self.journal, self.lock):
+                path.unlink(missing_ok=True)
+            self.root.rmdir()
 
     def owner(self) -> Owner | None:
         """The driver at work now, or None."""
@@ -167,6 +184,13 @@ def create_study_dir(results: Path, name: str) -> StudyDir:
         SpecError: the name is unsafe, or the folder cannot be made.
     """
     study = StudyDir(results.absolute() / check_name(name))
+    if study.root.is_dir() and not study.exists() and study.owner() is None:
+        strange = sorted(path.name for path in study.root.iterdir() if path != study.lock)
+        if strange:
+            raise StudyExists(
+                f"{study.root} holds {strange[0]!r} but no study: choose another --name, or clear "
+                "the folder"
+            )
     if study.exists() or study.root.is_symlink():
         raise StudyExists(
             f"study {name!r} exists in {results}: go on with 'seqtune resume {name}', "

@@ -27,7 +27,7 @@ from search.events import (
 from search.journal import Journal
 from search.preparation import Prepared
 from search.sampler import Sampler, derive_seed
-from search.spec import StudySpec
+from search.spec import ResourcesSpec, StudySpec
 from search.state import StudyState, Trial
 from search.store import StudyDir
 from trainables.messages import Assignment, Checkpoint, Report
@@ -66,8 +66,8 @@ class Study:
         self._folder, self._journal, self._prepared = folder, journal, prepared
         self._sampler = Sampler(state.spec)
         self._views: list[View] = []
-        self._max_failures = state.spec.resources.max_failures
-        self._device = "cpu"
+        self._ended: list[int] = []
+        self._resources = state.spec.resources
 
     def replay_into_sampler(self, events: list[Event]) -> None:
         """Brings the sampler to where the journal is."""
@@ -78,9 +78,9 @@ class Study:
         """Calls ``view`` after every event from now on."""
         self._views.append(view)
 
-    def begin(self, session: SessionStarted, max_failures: int, device: str) -> None:
+    def begin(self, session: SessionStarted, resources: ResourcesSpec) -> None:
         """Opens a session and carries out every decision an earlier one left undone."""
-        self._max_failures, self._device = max_failures, device
+        self._resources = resources
         self._record(session)
         for trial in self.state.trials:
             owed = trial.owed_end()
@@ -134,8 +134,8 @@ class Study:
                 if (self._folder.root / e.checkpoint.path).exists()
             ),
             acknowledged=trial.epoch,
-            threads=trial.epochs[-1].threads if trial.epochs else spec.resources.cpus_per_trial,
-            device=self._device,
+            threads=trial.epochs[-1].threads if trial.epochs else self._resources.cpus_per_trial,
+            device="cuda" if self._resources.gpus_per_trial > 0 else "cpu",
         )
 
     def report(self, report: Report) -> bool:
@@ -218,14 +218,15 @@ class Study:
         ]
         alike = sum(f.kind == failure.kind for f in trial.failures)
         allowed = _RETRIES[failure.kind]
-        limit = self._max_failures if allowed is None else min(allowed, self._max_failures)
+        most = self._resources.max_failures
+        limit = most if allowed is None else min(allowed, most)
         if alike >= limit:
             events.append(TrialEnded(trial=number, state="failed", reason=failure.cause))
         self._record(*events)
 
     def hopeless(self) -> str | None:
-        """The cause for which the first trials have all failed, if they have, for that alone."""
-        first = self.state.trials[:ALIKE]
+        """The cause for which this session's first trials have all failed, if one cause it is."""
+        first = [self.state.trials[number] for number in self._ended[:ALIKE]]
         if len(first) < ALIKE or any(trial.state != "failed" for trial in first):
             return None
         if any(epoch.decision == "continue" for trial in first for epoch in trial.epochs):
@@ -239,5 +240,7 @@ class Study:
         for event in events:
             self.state.apply(event)
             self._sampler.apply(event)
+            if isinstance(event, TrialEnded):
+                self._ended.append(event.trial)
             for view in self._views:
                 view(event, self.state)

@@ -56,8 +56,9 @@ class RecurrentTrial(tune.Trainable):
 
         shared = Path(self._assignment.corpus)
         own = corpus_folder(default_cache(), shared.name)
+        needed = f"vectors/{self._assignment.vectors}" if self._assignment.vectors else ""
         for folder in (shared, own):
-            if folder.is_dir():
+            if (folder / needed).exists():
                 return folder
         if not self._parcel:
             raise FileNotFoundError(f"no corpus in {shared}, and none was sent")

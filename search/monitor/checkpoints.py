@@ -19,11 +19,11 @@ NEWEST_KEPT = 2
 class CheckpointKeeper:
     """Follows a study and tidies up after each epoch."""
 
-    def __init__(self, folder: StudyDir, state: StudyState) -> None:
+    def __init__(self, folder: StudyDir, state: StudyState, keep_best: int) -> None:
         """Takes up where the journal is, and removes what a crash left standing."""
         self._root = folder.root
         self._mode = state.spec.mode
-        self._keep_best = state.spec.resources.keep_best
+        self._keep_best = keep_best
         self._ranking: list[tuple[float, int]] = []
         self._present: dict[int, set[str]] = {}
         for trial in state.trials:

@@ -65,7 +65,7 @@ def open_study(folder: StudyDir) -> float:
     state = replay(events)
     sampler = Sampler(state.spec)
     board = TensorBoardWriter(folder, state)
-    CheckpointKeeper(folder, state)
+    CheckpointKeeper(folder, state, keep_best=10)
     for event in events:
         sampler.apply(event)
         board(event, state)

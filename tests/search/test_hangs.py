@@ -1,7 +1,7 @@
 """Deadlines from a study's own epochs, by a clock of the test's."""
 
 from search.failures import read_failure
-from search.hangs import FIRST_EPOCH_SECONDS, START_SECONDS, HangWatch
+from search.hangs import HangWatch
 from search.spec import ResourcesSpec
 from search.study import Failure
 from tests.search.test_study import LOST, Bench
@@ -17,15 +17,16 @@ class Clock:
 
 def watched(tmp_path, tables):
     bench, clock = Bench(tmp_path, tables), Clock()
-    watch = HangWatch(ResourcesSpec(hang_factor=4.0, hang_seconds=3.0), clock)
+    resources = ResourcesSpec(hang_factor=4.0, hang_seconds=3.0, first_report_seconds=50.0)
+    watch = HangWatch(resources, clock)
     bench.study.follow(watch)
     return bench, watch, clock
 
 
-def test_deadline_follows_the_trials_own_epochs(tmp_path, tables):
+def test_deadline_follows_the_attempts_own_epochs(tmp_path, tables):
     bench, watch, clock = watched(tmp_path, tables)
     work = bench.study.next()
-    clock.now += FIRST_EPOCH_SECONDS
+    clock.now += 50
     assert watch.overdue() == []
     bench.report(work, 1, 0.9)  # in 1.0 s: four are allowed from here on
     clock.now += 3.9
@@ -34,10 +35,17 @@ def test_deadline_follows_the_trials_own_epochs(tmp_path, tables):
     assert watch.overdue() == [(0, 1)]
     bench.study.fail(0, 1, LOST)
     assert watch.overdue() == []
+
+
+def test_first_report_has_a_deadline_of_its_own(tmp_path, tables):
+    """Neither other trials' epochs nor another machine's say how long it may take."""
+    bench, watch, clock = watched(tmp_path, tables)
+    bench.report(bench.study.next(), 1, 0.9)
+    bench.study.fail(0, 1, LOST)
     bench.study.next()
-    clock.now += START_SECONDS + 3.9
+    clock.now += 50
     assert watch.overdue() == []
-    clock.now += 0.2
+    clock.now += 0.1
     assert watch.overdue() == [(0, 2)]
     watch.restart((0, 2))
     assert watch.overdue() == []

@@ -16,7 +16,11 @@ def watched(tmp_path, tables):
     bench = Bench(tmp_path, tables)
     board = TensorBoardWriter(bench.folder, bench.study.state)
     bench.study.follow(board)
-    bench.study.follow(CheckpointKeeper(bench.folder, bench.study.state))
+    bench.study.follow(
+        CheckpointKeeper(
+            bench.folder, bench.study.state, tables.get("resources", {}).get("keep_best", 10)
+        )
+    )
     return bench, board
 
 
@@ -80,7 +84,9 @@ def test_only_the_best_ended_trials_keep_theirs(tmp_path, tables):
         bench.report(bench.study.next(), 1, value)
     stray = bench.folder.checkpoints_of(0) / "attempt-01-epoch-009.safetensors"
     stray.write_bytes(b"written, and killed before its line")
-    CheckpointKeeper(bench.folder, bench.study.state)
+    CheckpointKeeper(
+        bench.folder, bench.study.state, tables.get("resources", {}).get("keep_best", 10)
+    )
     kept = {p.parent.name for p in bench.folder.checkpoints.rglob("*.safetensors")}
     assert kept == {"trial-0001", "trial-0003"}
 

@@ -44,6 +44,8 @@ def test_builtin_studies_resolve(path):
         ("space.dropout", {"low": 0.0}, "high"),
         ("space.dropout", {"low": 0.0, "high": 0.5, "log": True}, "low above 0"),
         ("space.num_layers", {"low": 1, "high": 3, "step": 0.5}, "whole number"),
+        ("space.num_layers", {"low": 1, "high": 4, "step": 2}, "whole number of steps"),
+        ("resources.hang_seconds", float("inf"), "finite"),
         ("space.hidden_size", [], "at least one value"),
         ("space.hidden_size", [32, 32], "twice"),
         ("space.hidden_size", [32, 64.5], "integer"),
@@ -81,6 +83,15 @@ def test_what_is_wrong_is_said(tables, path, value, message):
 def test_key_in_both_fixed_and_space(tables):
     tables["fixed"]["dropout"] = 0.1
     with pytest.raises(SpecError, match=r"\[fixed\] and in \[space\]"):
+        resolve(tables, "x")
+
+
+def test_first_off_the_grid(tables):
+    tables["space"]["dropout"] = {"low": 0.0, "high": 0.5, "step": 0.1}
+    tables["first"] = [{"dropout": 0.3}]
+    resolve(tables, "x")
+    tables["first"] = [{"dropout": 0.25}]
+    with pytest.raises(SpecError, match="outside"):
         resolve(tables, "x")
 
 

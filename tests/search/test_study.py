@@ -13,7 +13,7 @@ from search.events import FORMAT, SessionStarted, StudyCreated
 from search.journal import Journal, read_journal
 from search.preparation import Prepared
 from search.sampler import Sampler
-from search.spec import resolve
+from search.spec import ResourcesSpec, resolve
 from search.state import replay
 from search.store import StudyDir
 from search.study import Failure, Study
@@ -48,7 +48,7 @@ class Bench:
         self.journal = Journal(self.folder.journal)
         self.study = Study(self.folder, self.journal, replay(events), PREPARED)
         self.study.replay_into_sampler(events)
-        self.study.begin(session(total), self.max_failures, "cpu")
+        self.study.begin(session(total), ResourcesSpec(max_failures=self.max_failures))
 
     def crash_and_reopen(self, total: int = 6) -> None:
         self.journal.close()
@@ -249,6 +249,8 @@ def test_first_trials_that_all_fail_alike_are_hopeless(bench):
         bench.study.next()
         bench.study.fail(number, 1, Failure("exception", f"IndexError: at {number}", "…"))
     assert "IndexError" in bench.study.hopeless()
+    bench.crash_and_reopen(total=12)
+    assert bench.study.hopeless() is None, "the cause may have been mended"
 
 
 def test_one_good_epoch_or_another_cause_is_hope(bench):

@@ -27,6 +27,15 @@ def pack(corpus: Corpus, vectors: Iterable[str]) -> Parcel:
     return {name: np.fromfile(corpus.path / name, dtype=np.uint8) for name in names}
 
 
+def _move(building: Path, path: Path) -> None:
+    """Puts a folder in its place, unless another trial was first with the same one."""
+    try:
+        os.replace(building, path)
+    except OSError:
+        if not (path / "corpus.json").exists():
+            raise
+
+
 def unpack(parcel: Parcel, key: str, cache_dir: Path) -> Path:
     """Puts a corpus into this machine's cache, whole or not at all; returns its folder.
 
@@ -40,10 +49,12 @@ def unpack(parcel: Parcel, key: str, cache_dir: Path) -> Path:
         for name, content in parcel.items():
             (building / name).parent.mkdir(exist_ok=True)
             content.tofile(building / name)
-        os.replace(building, path)
-    except OSError:
-        if not (path / "corpus.json").exists():  # else: another trial was first, with the same
-            raise
+        if not path.exists():
+            _move(building, path)
+        for name in parcel:  # where the corpus was there already, without some vectors
+            (path / name).parent.mkdir(exist_ok=True)
+            if not (path / name).exists():
+                os.replace(building / name, path / name)
     finally:
         shutil.rmtree(building, ignore_errors=True)
     return path
