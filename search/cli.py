@@ -90,7 +90,9 @@ def run(study: str, results_dir: Path, dry_run: bool, **options: Any) -> None:
 
         click.echo(describe(spec, plan))
         return
-    interrupter = Interrupter(plan.time_budget, _how_to_resume(spec.name, results_dir))
+    interrupter = Interrupter(
+        plan.time_budget, _how_to_resume(spec.name, results_dir, given.cluster)
+    )
     _carry_out(lambda: start(spec, results_dir, plan, interrupter), interrupter, results_dir)
 
 
@@ -120,13 +122,21 @@ def resume(
 
         click.echo(describe(change.spec, plan))
         return
-    interrupter = Interrupter(plan.time_budget, _how_to_resume(name, results_dir))
+    interrupter = Interrupter(plan.time_budget, _how_to_resume(name, results_dir, given.cluster))
     _carry_out(lambda: go_on(folder, plan, interrupter), interrupter, results_dir)
 
 
-def _how_to_resume(name: str, results: Path) -> str:
-    where = "" if results == Path("results") else f" --results-dir {click.format_filename(results)}"
-    return f"resume with: seqtune resume {name}{where}"
+def _how_to_resume(name: str, results: Path, cluster: str = "local") -> Callable[[], str]:
+    """The exact command, as long as there is something to resume."""
+    import shlex
+
+    from search.store import StudyDir
+
+    command = ["seqtune", "resume", name]
+    command += [] if results == Path("results") else ["--results-dir", str(results)]
+    command += [] if cluster == "local" else ["--cluster", cluster]
+    folder = StudyDir(results.absolute() / name)
+    return lambda: f"resume with: {shlex.join(command)}" if folder.exists() else ""
 
 
 def _carry_out(session: Callable[[], Any], interrupter: Any, results: Path) -> None:
@@ -139,10 +149,10 @@ def _carry_out(session: Callable[[], Any], interrupter: Any, results: Path) -> N
         with interrupter.listening():
             outcome = session()
     except Halt as halt:
-        click.echo(f"{halt.reason} before the search began", err=True)
+        click.echo(f"{halt.reason} before the search began; {interrupter.farewell()}", err=True)
         sys.exit(halt.exit_code)
-    except StudyFailed as error:
-        raise StudyFailed(f"{error}\n{interrupter.farewell}") from error
+    except (StudyFailed, OSError) as error:
+        raise StudyFailed(f"{error}\n{interrupter.farewell()}") from error
     state = outcome.state
     folder = StudyDir(results / state.created.name)
     best = state.best()
@@ -152,7 +162,7 @@ def _carry_out(session: Callable[[], Any], interrupter: Any, results: Path) -> N
         click.echo(f"report: {folder.report}")
     if outcome.reason != "finished":
         done = f"{state.ended} of {state.total} trials done"
-        click.echo(f"{outcome.reason}; {done}; {interrupter.farewell}", err=True)
+        click.echo(f"{outcome.reason}; {done}; {interrupter.farewell()}", err=True)
     elif best is None:
         raise NoFiniteResult(f"all {state.total} trials ended without a finite result")
     sys.exit(outcome.exit_code)
@@ -167,7 +177,7 @@ def stop(name: str, results_dir: Path) -> None:
     from search.store import open_study_dir
 
     ask_to_stop(open_study_dir(results_dir, name))
-    click.echo(f"{name} has stopped; {_how_to_resume(name, results_dir)}", err=True)
+    click.echo(f"{name} has stopped; {_how_to_resume(name, results_dir)()}", err=True)
 
 
 @main.command()
@@ -249,7 +259,10 @@ def report(name: str, results_dir: Path) -> None:
     from trainables.durable import replace_file
 
     folder = open_study_dir(results_dir, name)
-    replace_file(folder.report, markdown_report(folder, load_state(folder)).encode())
+    replace_file(
+        folder.report,
+        markdown_report(folder, load_state(folder), folder.owner() is not None).encode(),
+    )
     click.echo(results_dir / name / folder.report.name)
 
 

@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
@@ -30,10 +30,13 @@ class Halt(BaseException):
 
 @dataclass
 class Interrupter:
-    """Whether to go on; asked by the driver at every step."""
+    """Whether to go on; asked by the driver at every step.
+
+    ``farewell`` gives the command that resumes the study, or nothing before it has begun.
+    """
 
     time_budget: float | None = None
-    farewell: str = ""
+    farewell: Callable[[], str] = str
     _started: float = field(default_factory=time.monotonic)
     _signal: int | None = None
     _asked: bool = False
@@ -49,11 +52,14 @@ class Interrupter:
     @contextmanager
     def listening(self) -> Iterator[None]:
         """Takes the signals over for the length of the block."""
-        old = {number: signal.getsignal(number) for number in _REASONS}
+        old = {number: signal.getsignal(number) for number in (*_REASONS, signal.SIGALRM)}
         self.listen()
+        signal.signal(signal.SIGALRM, self._time_is_up)
+        signal.setitimer(signal.ITIMER_REAL, self.time_budget or 0.0)
         try:
             yield
         finally:
+            signal.setitimer(signal.ITIMER_REAL, 0.0)
             for number, handler in old.items():
                 signal.signal(number, handler)
 
@@ -72,12 +78,16 @@ class Interrupter:
         if not self._asked:  # nobody looks yet: the search has not begun
             self.check()
 
+    def _time_is_up(self, number: int, frame: FrameType | None) -> None:
+        if not self._asked:  # spent before the search began
+            self.check()
+
     def ray_died(self, what: str) -> None:
         """Ends the process: without Ray its main thread may hang for ever."""
-        self._exit(f"seqtune: {what}; {self.farewell}", 1)
+        self._exit(f"seqtune: {what}; {self.farewell()}", 1)
 
     def _leave(self, number: int) -> None:
-        self._exit(self.farewell, 128 + number)
+        self._exit(self.farewell(), 128 + number)
 
     def _exit(self, message: str, code: int) -> None:
         """Ends the process at once; the journal needs no goodbye."""

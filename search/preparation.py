@@ -26,12 +26,19 @@ class Prepared:
         return [*self.corpus.notes, *covered]
 
 
-def prepare_study(spec: StudySpec, cache_dir: Path) -> Prepared:
+def prepare_study(specs: list[StudySpec], cache_dir: Path) -> Prepared:
     """Reads, tokenises and cuts whatever is not in the cache already.
+
+    ``specs`` are the study's, and those under which trials still under way were made: they share
+    their data, and may differ in the vectors they start from.
 
     Raises:
         DataError: data or vectors are missing or cannot be learnt from.
     """
-    corpus = prepare(spec.data, cache_dir)
-    vectors = {kind: prepare_vectors(corpus, kind, spec.embeddings) for kind in spec.pretrained()}
+    corpus = prepare(specs[0].data, cache_dir)
+    vectors = {
+        kind: prepare_vectors(corpus, kind, spec.embeddings)
+        for spec in reversed(specs)
+        for kind in spec.pretrained()
+    }
     return Prepared(corpus, vectors)

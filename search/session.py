@@ -81,11 +81,13 @@ def _session(
         if new is not None and folder.exists():  # begun by another driver a moment ago
             raise StudyExists(f"study {new.name!r} exists: choose another --name")
         state = None if new else replay(_events(folder))
-        if state is not None and state.ended >= launch.total:
+        if state is not None and state.ended >= launch.total == state.total:
+            _write_report(folder, state)
             return Outcome(state, "finished", 0)
         spec = launch.change[0] if launch.change else (state.spec if state else new)
         assert spec is not None
-        prepared = prepare_study(spec, launch.cache_dir)
+        under_way = [t.spec for t in state.trials if not t.ended] if state else []
+        prepared = prepare_study([spec, *under_way], launch.cache_dir)
         if state is not None and state.created.corpus != prepared.corpus.key:
             raise SpecError(
                 f"the data of study {folder.name!r} has changed since it began (data.source = "
@@ -183,8 +185,12 @@ def _run(
             if code == StudyFailed.exit_code:
                 raise StudyFailed(reason) from halt
             study.end(reason)
-    replace_file(folder.report, markdown_report(folder, study.state).encode())
+    _write_report(folder, study.state)
     return Outcome(study.state, reason, code)
+
+
+def _write_report(folder: StudyDir, state: StudyState) -> None:
+    replace_file(folder.report, markdown_report(folder, state, running=False).encode())
 
 
 def _tell_differences(before: SessionStarted | None, now: SessionStarted, launch: Launch) -> None:

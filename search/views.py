@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections import Counter
 from typing import Any
 
 from search.errors import JournalDamaged, NoFiniteResult
@@ -29,6 +30,11 @@ def trial_state(trial: Trial, running: bool) -> str:
     if not running and trial.attempts:
         return "interrupted"
     return trial.state if running else "waiting"
+
+
+def count_states(state: StudyState, running: bool) -> dict[str, int]:
+    """How many trials are in each state."""
+    return dict(Counter(trial_state(trial, running) for trial in state.trials))
 
 
 def trial_row(
@@ -83,16 +89,12 @@ def best_row(state: StudyState, running: bool, folder: StudyDir) -> dict[str, An
 def status_row(folder: StudyDir, state: StudyState) -> dict[str, Any]:
     """A study's status as the contract's JSON object."""
     owner = folder.owner()
-    counts: dict[str, int] = {}
-    for trial in state.trials:
-        label = trial_state(trial, owner is not None)
-        counts[label] = counts.get(label, 0) + 1
     best = state.best()
     return {
         "study": folder.name,
         "state": "running" if owner else ("finished" if state.finished else "interrupted"),
         "total": state.total,
-        "counts": counts,
+        "counts": count_states(state, owner is not None),
         "best": best.number if best else None,
         "driver": {"pid": owner.pid, "host": owner.host} if owner else None,
     }

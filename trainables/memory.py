@@ -54,9 +54,10 @@ def estimate_bytes(
 ) -> int:
     """Resident memory of the process that trains this configuration, at its peak.
 
-    Weights count five times: themselves, gradients, two moments, and a checkpoint being written.
+    Weights count nine times: themselves, gradients, two moments, and, while a checkpoint is
+    written, copies of all but the gradients on their way to the file.
     """
-    weights = 5 * _FLOAT_BYTES * parameter_count(hyperparameters, vocabulary, classes)
+    weights = 9 * _FLOAT_BYTES * parameter_count(hyperparameters, vocabulary, classes)
     tokens = max(max_tokens, micro_batch_tokens(hyperparameters))
     activations = _TAKEN_PER_COUNTED * tokens * activation_bytes_per_token(hyperparameters)
     return BARE_WORKER_BYTES + weights + int(activations)

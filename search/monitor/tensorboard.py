@@ -8,6 +8,7 @@ TensorFlow; the protocol buffers behind it do not.
 import shutil
 import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +123,8 @@ class TensorBoardWriter:
     def close(self) -> None:
         """Closes the files of trials that are still running."""
         for file in self._open.values():
-            file.close()
+            with suppress(OSError):  # a full disk, of which the journal has told already
+                file.close()
         self._open.clear()
 
 

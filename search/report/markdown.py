@@ -3,21 +3,20 @@
 from search.spec import to_toml
 from search.state import StudyState, Trial
 from search.store import StudyDir
-from search.views import failure_causes, short, status_row
+from search.views import count_states, failure_causes, short, trial_state
 
 _TOP = 10
 
 
-def markdown_report(folder: StudyDir, state: StudyState) -> str:
-    """The whole report as text."""
-    status = status_row(folder, state)
-    counts = ", ".join(f"{n} {label}" for label, n in sorted(status["counts"].items()))
+def markdown_report(folder: StudyDir, state: StudyState, running: bool) -> str:
+    """The whole report as text; ``running``: a driver is at work and will stay."""
+    counts = short(count_states(state, running))
     parts = [
         f"# Study `{folder.name}`",
         f"{state.ended} of {state.total} trials ended ({counts or 'none begun'}); "
         f"metric `{state.spec.metric}`, {state.spec.mode} is better.",
         _best(state),
-        _ranking(state),
+        _ranking(state, running),
         _failures(state),
         _cost(state),
         "## Study file\n\n```toml\n" + to_toml(state.spec).strip() + "\n```",
@@ -40,7 +39,7 @@ def _best(state: StudyState) -> str:
     )
 
 
-def _ranking(state: StudyState) -> str:
+def _ranking(state: StudyState, running: bool) -> str:
     mode = state.spec.mode
 
     def key(trial: Trial) -> tuple[float, int]:
@@ -57,7 +56,13 @@ def _ranking(state: StudyState) -> str:
     for trial in ranked:
         epoch = trial.best_epoch(mode)
         assert epoch is not None
-        cells = [trial.number, trial.state, short(epoch.value), epoch.epoch, trial.epoch]
+        cells = [
+            trial.number,
+            trial_state(trial, running),
+            short(epoch.value),
+            epoch.epoch,
+            trial.epoch,
+        ]
         cells += [short(trial.params.get(name)) for name in names]
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     return f"## The best {len(ranked)}\n\n" + "\n".join(lines)
@@ -74,7 +79,7 @@ def _failures(state: StudyState) -> str:
 def _cost(state: StudyState) -> str:
     epochs = [epoch for trial in state.trials for epoch in trial.epochs]
     hours = sum(epoch.seconds for epoch in epochs) / 3600
-    full = len(state.trials) * state.spec.stopping.max_epochs
+    full = sum(trial.spec.stopping.max_epochs for trial in state.trials)
     machines = sorted({f"{e.host} ({e.device}, {e.processor})" for e in epochs})
     return (
         f"## Cost\n\n{len(epochs)} epochs in {hours:.2f} trial-hours; without early stopping the "

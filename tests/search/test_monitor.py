@@ -16,11 +16,7 @@ def watched(tmp_path, tables):
     bench = Bench(tmp_path, tables)
     board = TensorBoardWriter(bench.folder, bench.study.state)
     bench.study.follow(board)
-    bench.study.follow(
-        CheckpointKeeper(
-            bench.folder, bench.study.state, tables.get("resources", {}).get("keep_best", 10)
-        )
-    )
+    bench.study.follow(CheckpointKeeper(bench.folder, bench.study.state, keep_best=2))
     return bench, board
 
 
@@ -77,16 +73,13 @@ def test_kept_checkpoints_are_bounded(tmp_path, tables):
 
 
 def test_only_the_best_ended_trials_keep_theirs(tmp_path, tables):
-    tables["resources"] = {"keep_best": 2}
     tables["stopping"]["max_epochs"] = 1
     bench, _ = watched(tmp_path, tables)
     for value in (0.5, 0.9, 0.7, 0.8, 0.1):
         bench.report(bench.study.next(), 1, value)
     stray = bench.folder.checkpoints_of(0) / "attempt-01-epoch-009.safetensors"
     stray.write_bytes(b"written, and killed before its line")
-    CheckpointKeeper(
-        bench.folder, bench.study.state, tables.get("resources", {}).get("keep_best", 10)
-    )
+    CheckpointKeeper(bench.folder, bench.study.state, keep_best=2)
     kept = {p.parent.name for p in bench.folder.checkpoints.rglob("*.safetensors")}
     assert kept == {"trial-0001", "trial-0003"}
 

@@ -6,6 +6,7 @@ import shutil
 import signal
 import time
 
+import psutil
 import pytest
 import tomli_w
 
@@ -90,6 +91,21 @@ def test_signal_saves_and_says_how_to_go_on(place, number, code):
     assert place.study.owner() is None
     row = json.loads(place.run("status", "small", "--format", "json")[0])
     assert row["state"] == "interrupted" and row["counts"].get("running") is None
+
+
+def test_nothing_listens_beyond_this_machine(place):
+    process = place.start("run", "small.toml", "--set", "stopping.max_epochs=2000")
+    place.wait_for_epochs(1)
+    listening = [
+        connection.laddr.ip
+        for member in [psutil.Process(process.pid), *family(process)]
+        for connection in member.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    assert listening
+    assert {ip.removeprefix("::ffff:") for ip in listening} <= {"127.0.0.1", "::1"}
 
 
 def test_time_budget_ends_well_and_stop_works(place):

@@ -25,7 +25,7 @@ def corpus(reviews, tmp_path):
 @pytest.fixture
 def glove_txt(tmp_path):
     path = tmp_path / "tiny.3d.txt"
-    path.write_text("good 9 9 9\nwarm 0.1 0.2 0.3\ndull -1 -2 -3\n. 1 1 1\n")
+    path.write_text("good 9 9 9\n. . . 9 9 9\nwarm 0.1 0.2 0.3\ndull -1 -2 -3\n. 1 1 1\n")
     return path
 
 
@@ -97,6 +97,7 @@ def test_word2vec_file(corpus, tmp_path):
         ("warm 1 2\ndull x y\n", "glove", ".txt", "line 2"),
         ("nothing 1 2\n", "glove", ".txt", "none of the vocabulary"),
         ("", "glove", ".txt", "no vectors"),
+        ("warm 1 2\ndull 1\n", "glove", ".txt", "fewer numbers"),
         ("junk", "glove", ".zip", "no zip archive"),
         ("junk", "word2vec", ".vec", "no Word2Vec vectors"),
         ("junk", "word2vec", ".kv", "pickle"),

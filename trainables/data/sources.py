@@ -6,6 +6,7 @@ in ``datasets`` 5 and no option turns it on.
 
 import hashlib
 import importlib.util
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,7 +128,18 @@ def read_tables(spec: DataSpec, cache_dir: Path) -> dict[str, Table]:
     """
     source = find_source(spec.source)
     parts = _load(source, spec, cache_dir)
-    return {part: _table(rows, spec, source.only, part) for part, rows in parts.items()}
+    wanted = ("train", "validation", "test")
+    if isinstance(spec.split, SplitNames):
+        wanted = (spec.split.train, spec.split.validation, spec.split.test)
+    if wanted[0] not in parts:
+        raise DataError(
+            f"{spec.source!r} has no part {wanted[0]!r}; it has: {', '.join(parts)}. "
+            "Name its parts with --set data.split={train=…,validation=…,test=…}"
+        )
+    tables = {part: _table(parts[part], spec, source.only) for part in wanted if part in parts}
+    if not tables[wanted[0]].texts:
+        raise DataError(f"{spec.source!r} has no usable row (text and label, neither blank)")
+    return {part: table for part, table in tables.items() if table.texts}
 
 
 def _load(source: Source, spec: DataSpec, cache_dir: Path) -> dict[str, Any]:
@@ -181,13 +193,14 @@ def _data_files(files: tuple[Path, ...], spec: DataSpec) -> dict[str, list[str]]
 
 
 def _part_of(stem: str) -> str:
-    for part, words in (("test", ("test",)), ("validation", ("valid", "dev"))):
-        if any(stem.lower().startswith(word) for word in words):
+    words = set(re.split(r"[^a-z]+", stem.lower()))
+    for part, names in (("test", {"test"}), ("validation", {"validation", "valid", "val", "dev"})):
+        if words & names:
             return part
     return "train"
 
 
-def _table(rows: Any, spec: DataSpec, only: str | None, part: str) -> Table:
+def _table(rows: Any, spec: DataSpec, only: str | None) -> Table:
     text = _column(spec.text, TEXT_COLUMNS, rows.column_names, "text", spec.source)
     label = _column(spec.label, LABEL_COLUMNS, rows.column_names, "label", spec.source)
     texts: list[str] = []
@@ -205,8 +218,6 @@ def _table(rows: Any, spec: DataSpec, only: str | None, part: str) -> Table:
                 f"row {row} of {spec.source!r}: its {label!r} is a {type(raw_label).__name__}; "
                 "a label is a string or a number"
             )
-    if not texts:
-        raise DataError(f"{spec.source!r} has no usable row in its {part} part")
     return Table(texts, labels, tuple(left_out))
 
 

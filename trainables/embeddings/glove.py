@@ -83,9 +83,12 @@ def _from_text(path: Path, words: list[str]) -> NDArray[np.float32]:
     index_of = {word: index for index, word in enumerate(words)}
     result: NDArray[np.float32] | None = None
     for number, line in enumerate(_lines(path), start=1):
-        word, *numbers = line.rstrip().split(" ")
+        fields = line.rstrip().split(" ")
         if result is None:
-            result = np.full((len(words), len(numbers)), np.nan, dtype=np.float32)
+            result = np.full((len(words), len(fields) - 1), np.nan, dtype=np.float32)
+        word, numbers = " ".join(fields[: -result.shape[1]]), fields[-result.shape[1] :]
+        if not word:
+            raise DataError(f"{path} line {number} has fewer numbers than the first line")
         index = index_of.get(word)
         if index is None:
             continue
@@ -107,9 +110,12 @@ def _lines(path: Path) -> Iterator[str]:
     try:
         with zipfile.ZipFile(path) as archive:
             names = [name for name in archive.namelist() if name.endswith(".txt")]
-            if not names:
-                raise DataError(f"{path} holds no .txt file")
-            raw: IO[bytes] = archive.open(sorted(names)[0])
+            if len(names) != 1:
+                raise DataError(
+                    f"{path} holds {len(names)} .txt files ({', '.join(sorted(names))}): unpack "
+                    "one and name it"
+                )
+            raw: IO[bytes] = archive.open(names[0])
             yield from io.TextIOWrapper(raw, encoding="utf-8", errors="replace")
     except zipfile.BadZipFile as error:
         raise DataError(f"{path} is no zip archive: {error}") from error
