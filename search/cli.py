@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-FORMATS = click.Choice(["table", "json", "csv"])
+from search.options import format_option, launch_options, results_option
 
 
 class _Group(click.Group):
@@ -32,50 +32,10 @@ def main() -> None:
     by Optuna, losers stopped early, everything resumable."""
 
 
-def _results_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    return click.option(
-        "--results-dir",
-        type=click.Path(file_okay=False, path_type=Path),
-        default=Path("results"),
-        show_default=True,
-        help="Folder that holds one folder a study.",
-    )(command)
-
-
-def _format_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    return click.option(
-        "--format", "form", type=FORMATS, default="table", show_default=True, help="Output form."
-    )(command)
-
-
-def _launch_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    options: list[Callable[[Callable[..., Any]], Callable[..., Any]]] = [
-        click.option("--trials", type=int, help="Trials in TOTAL; failed ones count."),
-        click.option("--time-budget", metavar="TIME", help="Wall clock of this call, as in 30m."),
-        click.option("--max-concurrent", type=int, help="Trials at a time, at most."),
-        click.option("--cpus-per-trial", type=int, help="CPU cores (and threads) of one trial."),
-        click.option("--gpus-per-trial", type=float, help="GPUs, or a share of one, of one trial."),
-        click.option("--max-failures", type=int, help="Times a lost trial is tried again."),
-        click.option(
-            "--cluster", default="local", show_default=True, help="local, or HOST:PORT of Ray."
-        ),
-        click.option("--data", metavar="SOURCE", help="Built-in name, path or hub data set."),
-        click.option(
-            "--set", "settings", multiple=True, metavar="SECTION.KEY=VALUE", help="Any setting."
-        ),
-        click.option("--seed", type=int, help="Seed of the whole study."),
-        click.option("--dry-run", is_flag=True, help="Check and estimate; start nothing."),
-        _results_option,
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
 @main.command()
 @click.argument("study")
 @click.option("--name", help="Name of the study; the study file's own by default.")
-@_launch_options
+@launch_options
 def run(study: str, results_dir: Path, dry_run: bool, **options: Any) -> None:
     """Search: STUDY is a built-in name (see 'seqtune studies') or a TOML file."""
     from search.interrupt import Interrupter
@@ -100,7 +60,7 @@ def run(study: str, results_dir: Path, dry_run: bool, **options: Any) -> None:
 @click.argument("name")
 @click.option("--force", is_flag=True, help="Search differently from here on, if options say so.")
 @click.option("--take-over", is_flag=True, help="The driver on another host is known to be dead.")
-@_launch_options
+@launch_options
 def resume(
     name: str, results_dir: Path, dry_run: bool, force: bool, take_over: bool, **options: Any
 ) -> None:
@@ -170,7 +130,7 @@ def _carry_out(session: Callable[[], Any], interrupter: Any, results: Path) -> N
 
 @main.command()
 @click.argument("name")
-@_results_option
+@results_option
 def stop(name: str, results_dir: Path) -> None:
     """Ask a running study on this machine to save and leave, as Ctrl-C does."""
     from search.stopping import ask_to_stop
@@ -183,8 +143,8 @@ def stop(name: str, results_dir: Path) -> None:
 @main.command()
 @click.argument("name", required=False)
 @click.option("--watch", is_flag=True, help="Print again every two seconds until it is over.")
-@_format_option
-@_results_option
+@format_option
+@results_option
 def status(name: str | None, watch: bool, form: str, results_dir: Path) -> None:
     """Where a study, or every study, stands."""
     import time
@@ -207,8 +167,8 @@ def status(name: str | None, watch: bool, form: str, results_dir: Path) -> None:
 
 @main.command()
 @click.argument("name")
-@_format_option
-@_results_option
+@format_option
+@results_option
 def trials(name: str, form: str, results_dir: Path) -> None:
     """All trials of a study, in number order."""
     from search.store import open_study_dir
@@ -223,8 +183,8 @@ def trials(name: str, form: str, results_dir: Path) -> None:
 
 @main.command()
 @click.argument("name")
-@_format_option
-@_results_option
+@format_option
+@results_option
 def best(name: str, form: str, results_dir: Path) -> None:
     """The best trial of a study."""
     from search.store import open_study_dir
@@ -250,7 +210,7 @@ def _show(title: str, rows: Any, form: str, columns: list[str]) -> None:
 
 @main.command()
 @click.argument("name")
-@_results_option
+@results_option
 def report(name: str, results_dir: Path) -> None:
     """Write the study's report anew and print its path."""
     from search.report.markdown import markdown_report
@@ -269,7 +229,7 @@ def report(name: str, results_dir: Path) -> None:
 @main.command()
 @click.argument("name", required=False)
 @click.option("--port", type=int, default=6006, show_default=True, help="Port on 127.0.0.1.")
-@_results_option
+@results_option
 def board(name: str | None, port: int, results_dir: Path) -> None:
     """Open TensorBoard on a study, or on all of them, on this machine only."""
     from search.store import open_study_dir
@@ -283,8 +243,8 @@ def board(name: str | None, port: int, results_dir: Path) -> None:
 @click.argument("name")
 @click.argument("word")
 @click.option("--count", type=click.IntRange(1), default=10, show_default=True, help="How many.")
-@_format_option
-@_results_option
+@format_option
+@results_option
 def neighbours(name: str, word: str, count: int, form: str, results_dir: Path) -> None:
     """The words nearest to WORD in the best trial's embedding, with their cosine."""
     from search.neighbours import neighbours as find
@@ -299,7 +259,7 @@ def neighbours(name: str, word: str, count: int, form: str, results_dir: Path) -
 
 @main.command()
 @click.option("--hyperparameters", is_flag=True, help="List every hyperparameter instead.")
-@_format_option
+@format_option
 def studies(hyperparameters: bool, form: str) -> None:
     """The built-in studies, or every hyperparameter a study may fix or search."""
     from search.catalogue import builtin_studies, hyperparameter_rows

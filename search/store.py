@@ -1,19 +1,16 @@
 """Every file name of a study's folder, its creation and its lock."""
 
-import fcntl
 import json
-import os
 import re
-import socket
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from search.errors import SpecError, StudyExists, StudyLocked, StudyNotFound
+from search.errors import SpecError, StudyExists, StudyNotFound
+from search.lock import Owner, find_owner, hold
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -33,14 +30,6 @@ def check_name(name: str) -> str:
 
 
 @dataclass(frozen=True)
-class Owner:
-    """The driver that holds, or last held, a study."""
-
-    pid: int
-    host: str
-
-
-@dataclass(frozen=True)
 class StudyDir:
     """``results/NAME``: where each thing of a study is."""
 
@@ -57,10 +46,6 @@ class StudyDir:
     @property
     def journal(self) -> Path:
         return self.root / "journal.jsonl"
-
-    @property
-    def lock(self) -> Path:
-        return self.root / "lock"
 
     @property
     def checkpoints(self) -> Path:
@@ -103,47 +88,22 @@ class StudyDir:
         except OSError:
             return False
 
-    @contextmanager
-    def owned(self, take_over: bool = False) -> Iterator[None]:
-        """Holds the study's lock; the kernel lets go of it whatever becomes of this process.
+    @property
+    def lock(self) -> Path:
+        return self.root / "lock"
 
-        A driver of another host that never signed off may be alive behind a file system that
-        carries no locks: only ``take_over`` passes it by.
+    def owned(self, take_over: bool = False) -> AbstractContextManager[None]:
+        """Holds the study for one driver (see ``search.lock``); a study that never began leaves
+        nothing behind.
 
         Raises:
             StudyLocked: another driver holds it, or may.
         """
-        descriptor = os.open(self.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            self._lock(descriptor)
-            last = self._written_owner()
-            if last is not None and last.host != socket.gethostname() and not take_over:
-                raise StudyLocked(
-                    f"study {self.name!r} was last run by process {last.pid} on {last.host}, which "
-                    "has not signed off; if it is dead, resume with --take-over"
-                )
-            os.ftruncate(descriptor, 0)
-            content = json.dumps({"pid": os.getpid(), "host": socket.gethostname()})
-            os.pwrite(descriptor, content.encode(), 0)
-            try:
-                yield
-            finally:
-                os.ftruncate(descriptor, 0)
-                self._remove_if_unbegun()
-        finally:
-            os.close(descriptor)
+        return hold(self.lock, self.name, take_over, self._remove_if_unbegun)
 
-    def _lock(self, descriptor: int) -> None:
-        """Takes the lock; a reader that looks at it for a moment is waited for."""
-        for patience in (0.2, 0.3, 0.5, 0.0):
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            except BlockingIOError:
-                time.sleep(patience)
-        owner = self._written_owner()
-        by = f" by process {owner.pid} on {owner.host}" if owner else ""
-        raise StudyLocked(f"study {self.name!r} is being run{by}; wait for it, or stop it first")
+    def owner(self) -> Owner | None:
+        """The driver at work now, or None."""
+        return find_owner(self.lock)
 
     def _remove_if_unbegun(self) -> None:
         """Leaves nothing behind of a study that never began; called by the lock's holder."""
@@ -153,27 +113,6 @@ class StudyDir:
             for path in (self.spec, self.journal, self.lock):
                 path.unlink(missing_ok=True)
             self.root.rmdir()
-
-    def owner(self) -> Owner | None:
-        """The driver at work now, or None."""
-        try:
-            descriptor = os.open(self.lock, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            return None
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return self._written_owner()
-        finally:
-            os.close(descriptor)
-        return None
-
-    def _written_owner(self) -> Owner | None:
-        try:
-            content = json.loads(self.lock.read_text())
-            return Owner(int(content["pid"]), str(content["host"]))
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
 
 
 def create_study_dir(results: Path, name: str) -> StudyDir:

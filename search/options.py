@@ -1,0 +1,53 @@
+"""Options that several commands share."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+Command = Callable[..., Any]
+FORMATS = click.Choice(["table", "json", "csv"])
+
+
+def results_option(command: Command) -> Command:
+    """Where the studies are."""
+    return click.option(
+        "--results-dir",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=Path("results"),
+        show_default=True,
+        help="Folder that holds one folder a study.",
+    )(command)
+
+
+def format_option(command: Command) -> Command:
+    """How a reader prints."""
+    return click.option(
+        "--format", "form", type=FORMATS, default="table", show_default=True, help="Output form."
+    )(command)
+
+
+def launch_options(command: Command) -> Command:
+    """What run and resume share."""
+    options: list[Callable[[Command], Command]] = [
+        click.option("--trials", type=int, help="Trials in TOTAL; failed ones count."),
+        click.option("--time-budget", metavar="TIME", help="Wall clock of this call, as in 30m."),
+        click.option("--max-concurrent", type=int, help="Trials at a time, at most."),
+        click.option("--cpus-per-trial", type=int, help="CPU cores (and threads) of one trial."),
+        click.option("--gpus-per-trial", type=float, help="GPUs, or a share of one, of one trial."),
+        click.option("--max-failures", type=int, help="Times a lost trial is tried again."),
+        click.option(
+            "--cluster", default="local", show_default=True, help="local, or HOST:PORT of Ray."
+        ),
+        click.option("--data", metavar="SOURCE", help="Built-in name, path or hub data set."),
+        click.option(
+            "--set", "settings", multiple=True, metavar="SECTION.KEY=VALUE", help="Any setting."
+        ),
+        click.option("--seed", type=int, help="Seed of the whole study."),
+        click.option("--dry-run", is_flag=True, help="Check and estimate; start nothing."),
+        results_option,
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
