@@ -3,6 +3,7 @@
 import logging
 import os
 
+from cluster.errors import ClusterError
 from cluster.token import ensure_token
 
 #: Trials read a memory-mapped corpus and write files; next to nothing goes through the store.
@@ -12,6 +13,19 @@ OBJECT_STORE_BYTES = 128 << 20
 def usable_cores() -> int:
     """Cores this process may run on."""
     return len(os.sched_getaffinity(0))
+
+
+def check_cores(cpus_per_trial: int) -> None:
+    """Makes sure that one trial fits on this machine.
+
+    Raises:
+        ClusterError: it asks for more cores than there are.
+    """
+    cores = usable_cores()
+    if cpus_per_trial > cores:
+        raise ClusterError(
+            f"resources.cpus_per_trial = {cpus_per_trial}: this machine has {cores} cores"
+        )
 
 
 def start(cpus: int) -> None:

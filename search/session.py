@@ -12,6 +12,7 @@ from pathlib import Path
 
 from cluster.config import ClusterConfig
 from cluster.connect import connect
+from cluster.local import check_cores
 from cluster.watchdog import Watchdog
 from search.capacity import Allotment, concurrent_trials, memory_needed
 from search.errors import NoFiniteResult, SpecError, StudyExists, StudyFailed
@@ -96,7 +97,9 @@ def _session(
         for note in prepared.notes:
             print(f"note: {note}", file=sys.stderr)
         wanted = launch.resources
-        cpus = wanted.cpus_per_trial * (wanted.max_concurrent or 1)
+        cpus = wanted.cpus_per_trial * (wanted.max_concurrent or 0)  # asked for by name: may crowd
+        if launch.cluster.kind == "local":
+            check_cores(wanted.cpus_per_trial)
         with connect(launch.cluster, PACKAGES, cpus) as capacity:
             interrupter.listen()
             allotment = Allotment(
