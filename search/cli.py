@@ -23,6 +23,9 @@ class _Group(click.Group):
         except (SeqtuneError, ClusterError) as error:
             click.echo(f"seqtune: {error}", err=True)
             ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("interrupted; nothing was begun", err=True)
+            ctx.exit(130)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -47,7 +50,9 @@ def run(study: str, results_dir: Path, dry_run: bool, **options: Any) -> None:
     plan = launch(spec, given)
     if dry_run:
         from search.dry_run import describe
+        from search.store import check_free
 
+        check_free(results_dir, spec.name)
         click.echo(describe(spec, plan))
         return
     interrupter = Interrupter(
@@ -149,13 +154,22 @@ def status(name: str | None, watch: bool, form: str, results_dir: Path) -> None:
     """Where a study, or every study, stands."""
     import time
 
+    from search.errors import JournalDamaged
     from search.store import list_studies, open_study_dir
-    from search.views import failure_causes, load_state, status_row
+    from search.views import damaged_row, failure_causes, load_state, status_row
 
     while True:
         chosen = [open_study_dir(results_dir, name)] if name else list_studies(results_dir)
-        states = [load_state(folder) for folder in chosen]
-        rows = [status_row(*pair) for pair in zip(chosen, states, strict=True)]
+        states, rows = [], []
+        for folder in chosen:
+            try:
+                states.append(load_state(folder))
+                rows.append(status_row(folder, states[-1]))
+            except JournalDamaged as error:
+                if name:
+                    raise
+                click.echo(f"seqtune: {error}", err=True)
+                rows.append(damaged_row(folder))
         _show("", rows[0] if name else rows, form, ["study", "state", "total", "counts", "best"])
         for state in states if form == "table" else []:
             for cause, numbers in failure_causes(state).items():

@@ -20,7 +20,7 @@ def describe(spec: StudySpec, launch: Launch) -> str:
     Raises:
         DataError: the data cannot be learnt from.
     """
-    prepared = prepare_study([spec], launch.cache_dir)
+    prepared = prepare_study(launch.data, [spec], launch.cache_dir)
     corpus = prepared.corpus
     sampler = Sampler(spec)
     samples = []

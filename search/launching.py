@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from cluster.config import parse_cluster
@@ -12,11 +13,13 @@ from search.session import Launch
 from search.spec import StudySpec, find_study_file, read_toml, resolve
 from search.state import StudyState
 from trainables.data.corpus import default_cache
+from trainables.data.sources import PACKAGED
+from trainables.data.spec import DataSpec
 
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
 
-#: What a resume may change, for trials to come.
-_SAFE = ("search.trials", "resources.")
+#: What a resume may change, for trials to come. Data may lie elsewhere: its digest is compared.
+_SAFE = ("search.trials", "resources.", "data.source")
 
 #: What would make its figures another study's, forced or not.
 _NEVER = ("name", "task", "metric", "mode", "data.")
@@ -78,8 +81,16 @@ def new_study(study: str, options: Options) -> StudySpec:
     tables = read_toml(path)
     if options.data is not None and isinstance(tables.get("data"), dict):
         _forget_columns(tables["data"], options.data)
-    tables = apply_settings(tables, options.as_settings())
-    return resolve(tables, str(study))
+    spec = resolve(apply_settings(tables, options.as_settings()), str(study))
+    return spec.model_copy(update={"data": _absolute(spec.data)})
+
+
+def _absolute(data: DataSpec) -> DataSpec:
+    """A local source by its whole path, so that the study resumes from any folder."""
+    path = Path(data.source).expanduser()
+    if data.source in PACKAGED or not path.exists():
+        return data
+    return data.model_copy(update={"source": str(path.absolute())})
 
 
 def _forget_columns(data: dict[str, Any], source: str) -> None:
@@ -110,6 +121,11 @@ def changed_study(state: StudyState, options: Options, force: bool) -> Change:
         old["resources"] = {k: v for k, v in state.session.resources.items() if v is not None}
     spec = resolve(apply_settings(old, options.as_settings()), f"study {state.created.name!r}")
     new = spec.model_dump(mode="json", exclude_none=True)
+    if spec.search.trials < len(state.trials):
+        raise SpecError(
+            f"--trials {spec.search.trials} is the TOTAL; study {state.created.name!r} has "
+            f"{len(state.trials)} trials already"
+        )
     changes = {
         key: f"{key}: {before!r} → {after!r}"
         for key, before, after in _differences(old, new)
@@ -146,6 +162,7 @@ def launch(spec: StudySpec, options: Options, unsafe: Sequence[str] = ()) -> Lau
     budget = options.time_budget
     return Launch(
         total=spec.search.trials,
+        data=_absolute(spec.data),
         resources=spec.resources,
         cluster=parse_cluster(options.cluster),
         cache_dir=default_cache(),

@@ -32,7 +32,9 @@ def launch_options(command: Command) -> Command:
     """What run and resume share."""
     options: list[Callable[[Command], Command]] = [
         click.option("--trials", type=int, help="Trials in TOTAL; failed ones count."),
-        click.option("--time-budget", metavar="TIME", help="Wall clock of this call, as in 30m."),
+        click.option(
+            "--time-budget", metavar="TIME", help="Wall clock of this call: 30m, 1h30m, or seconds."
+        ),
         click.option("--max-concurrent", type=int, help="Trials at a time, at most."),
         click.option("--cpus-per-trial", type=int, help="CPU cores (and threads) of one trial."),
         click.option("--gpus-per-trial", type=float, help="GPUs, or a share of one, of one trial."),

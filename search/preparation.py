@@ -5,6 +5,7 @@ from pathlib import Path
 
 from search.spec import StudySpec
 from trainables.data.corpus import Corpus, prepare
+from trainables.data.spec import DataSpec
 from trainables.embeddings.vectors import Vectors, prepare_vectors
 
 
@@ -26,16 +27,16 @@ class Prepared:
         return [*self.corpus.notes, *covered]
 
 
-def prepare_study(specs: list[StudySpec], cache_dir: Path) -> Prepared:
+def prepare_study(data: DataSpec, specs: list[StudySpec], cache_dir: Path) -> Prepared:
     """Reads, tokenises and cuts whatever is not in the cache already.
 
     ``specs`` are the study's, and those under which trials still under way were made: they share
-    their data, and may differ in the vectors they start from.
+    ``data``, and may differ in the vectors they start from.
 
     Raises:
         DataError: data or vectors are missing or cannot be learnt from.
     """
-    corpus = prepare(specs[0].data, cache_dir)
+    corpus = prepare(data, cache_dir)
     vectors = {
         kind: prepare_vectors(corpus, kind, spec.embeddings)
         for spec in reversed(specs)

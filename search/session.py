@@ -30,6 +30,7 @@ from search.state import StudyState, replay
 from search.store import StudyDir, create_study_dir
 from search.study import Study
 from trainables.data.shipping import Parcel, pack
+from trainables.data.spec import DataSpec
 from trainables.durable import replace_file
 
 PACKAGES = [Path(__file__).parent.parent / name for name in ("trainables",)]
@@ -40,6 +41,7 @@ class Launch:
     """What belongs to this invocation and not to the study."""
 
     total: int
+    data: DataSpec
     resources: ResourcesSpec
     cluster: ClusterConfig
     cache_dir: Path
@@ -88,14 +90,13 @@ def _session(
         spec = launch.change[0] if launch.change else (state.spec if state else new)
         assert spec is not None
         under_way = [t.spec for t in state.trials if not t.ended] if state else []
-        prepared = prepare_study([spec, *under_way], launch.cache_dir)
+        prepared = prepare_study(launch.data, [spec, *under_way], launch.cache_dir)
         if state is not None and state.created.corpus != prepared.corpus.key:
             raise SpecError(
                 f"the data of study {folder.name!r} has changed since it began (data.source = "
                 f"{spec.data.source!r}): put the old data back, or run a new study"
             )
-        for note in prepared.notes:
-            print(f"note: {note}", file=sys.stderr)
+        _introduce(folder, prepared, launch)
         wanted = launch.resources
         cpus = wanted.cpus_per_trial * (wanted.max_concurrent or 0)  # asked for by name: may crowd
         if launch.cluster.kind == "local":
@@ -110,6 +111,19 @@ def _session(
             )
             with _opened(folder, new, prepared, launch) as study:
                 return _run(folder, study, launch, allotment, interrupter)
+
+
+def _introduce(folder: StudyDir, prepared: Prepared, launch: Launch) -> None:
+    """Says on stderr what is about to be searched, while Ray starts."""
+    corpus = prepared.corpus
+    sizes = ", ".join(f"{count:,} {part}" for part, count in corpus.sizes.items())
+    print(
+        f"study {folder.name}: {launch.total} trials over {sizes} texts of {len(corpus.classes)} "
+        f"classes; starting Ray ({launch.cluster.address or 'this machine'}) …",
+        file=sys.stderr,
+    )
+    for note in prepared.notes:
+        print(f"note: {note}", file=sys.stderr)
 
 
 def _parcel(prepared: Prepared) -> Parcel:

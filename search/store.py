@@ -115,12 +115,12 @@ class StudyDir:
             self.root.rmdir()
 
 
-def create_study_dir(results: Path, name: str) -> StudyDir:
-    """Makes the folder of a new study.
+def check_free(results: Path, name: str) -> StudyDir:
+    """Where a new study of this name would be.
 
     Raises:
         StudyExists: a study of that name was begun, or something else lies there.
-        SpecError: the name is unsafe, or the folder cannot be made.
+        SpecError: the name is unsafe.
     """
     study = StudyDir(results.absolute() / check_name(name))
     if study.root.is_dir() and not study.exists() and study.owner() is None:
@@ -135,6 +135,17 @@ def create_study_dir(results: Path, name: str) -> StudyDir:
             f"study {name!r} exists in {results}: go on with 'seqtune resume {name}', "
             "or choose another --name"
         )
+    return study
+
+
+def create_study_dir(results: Path, name: str) -> StudyDir:
+    """Makes the folder of a new study.
+
+    Raises:
+        StudyExists: see ``check_free``.
+        SpecError: the name is unsafe, or the folder cannot be made.
+    """
+    study = check_free(results, name)
     try:
         study.root.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=study.root):

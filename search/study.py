@@ -229,8 +229,6 @@ class Study:
         first = [self.state.trials[number] for number in self._ended[:ALIKE]]
         if len(first) < ALIKE or any(trial.state != "failed" for trial in first):
             return None
-        if any(epoch.decision == "continue" for trial in first for epoch in trial.epochs):
-            return None
         causes = {re.sub(r"\d+", "N", trial.reason or "") for trial in first}
         return first[0].reason if len(causes) == 1 else None
 

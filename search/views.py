@@ -109,6 +109,12 @@ def failure_causes(state: StudyState) -> dict[str, list[int]]:
     return causes
 
 
+def damaged_row(folder: StudyDir) -> dict[str, Any]:
+    """What stands in a list of studies for one whose journal cannot be read."""
+    unknown = dict.fromkeys(("total", "best", "driver"))
+    return {"study": folder.name, "state": "damaged", "counts": {}, **unknown}
+
+
 def as_csv(rows: list[dict[str, Any]]) -> str:
     """Rows as CSV: params in columns of their own, without the list of epochs."""
     flat = [_flat(row) for row in rows]

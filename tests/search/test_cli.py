@@ -194,6 +194,27 @@ def test_what_the_figures_mean_is_never_changed(finished, change):
     assert result.exit_code == 2, result.output
 
 
+def test_total_below_the_trials_there_are_is_refused(finished):
+    finished.journal.close()
+    result = run("resume", "small", "--trials", "2")
+    assert result.exit_code == 2 and "has 4 trials already" in result.stderr
+
+
+def test_one_damaged_study_does_not_hide_the_others(finished):
+    broken = finished.folder.root.parent / "broken"
+    broken.mkdir()
+    (broken / "journal.jsonl").write_text("junk\n")
+    result = run("status", "--format", "json")
+    assert result.exit_code == 0 and "line 1 is damaged" in result.stderr
+    states = {row["study"]: row["state"] for row in json.loads(result.stdout)}
+    assert states == {"small": "interrupted", "broken": "damaged"}
+
+
+def test_local_data_is_remembered_by_its_whole_path(study_file, tmp_path):
+    result = run("run", "small.toml", "--data", "reviews.csv", "--dry-run")
+    assert f'source = "{tmp_path}/reviews.csv"' in result.stdout
+
+
 def test_driver_of_another_host_is_passed_by_only_when_told(finished):
     finished.journal.close()
     finished.folder.lock.write_text('{"pid": 7, "host": "elsewhere"}')

@@ -253,14 +253,22 @@ def test_first_trials_that_all_fail_alike_are_hopeless(bench):
     assert bench.study.hopeless() is None, "the cause may have been mended"
 
 
-def test_one_good_epoch_or_another_cause_is_hope(bench):
+def test_another_cause_or_one_good_trial_is_hope(bench):
     bench.crash_and_reopen(total=9)
     for number in range(5):
-        work = bench.study.next()
-        if number == 2:
-            bench.report(work, 1, 0.9)
-        bench.study.fail(number, 1, Failure("exception", "IndexError", "…"))
+        bench.study.next()
+        cause = "OSError" if number == 2 else "IndexError"
+        bench.study.fail(number, 1, Failure("exception", cause, "…"))
     assert bench.study.hopeless() is None
+
+
+def test_trials_that_all_diverge_late_are_hopeless(bench):
+    bench.crash_and_reopen(total=9)
+    for _ in range(5):
+        work = bench.study.next()
+        bench.report(work, 1, 0.9)
+        bench.report(work, 2, None)
+    assert "not finite" in bench.study.hopeless()
 
 
 def drive(bench: Bench, script: list[tuple[int, float | None]]) -> None:

@@ -145,6 +145,11 @@ def test_strange_texts_survive(tmp_path):
     assert corpus.part("train").lengths.max() <= 250_002
 
 
+def test_file_whose_name_looks_like_a_pattern(tmp_path):
+    path = write_reviews(tmp_path / "a*[1].csv")
+    assert prepare(spec(path), tmp_path / "cache").sizes["train"] == 96
+
+
 def test_gzip_and_imbalance_and_unseen_classes(tmp_path):
     (tmp_path / "a.csv.gz").write_bytes(b"\x1f\x8b\x08")
     with pytest.raises(DataError, match=r"unknown format '\.gz'"):

@@ -4,6 +4,7 @@ Files go through the ``datasets`` library. Nothing downloaded is ever executed: 
 in ``datasets`` 5 and no option turns it on.
 """
 
+import glob
 import hashlib
 import importlib.util
 import re
@@ -144,9 +145,11 @@ def read_tables(spec: DataSpec, cache_dir: Path) -> dict[str, Table]:
 
 def _load(source: Source, spec: DataSpec, cache_dir: Path) -> dict[str, Any]:
     from datasets import Dataset, DatasetDict, disable_progress_bars, load_dataset
+    from datasets import logging as datasets_logging
     from datasets.exceptions import DatasetGenerationError, DatasetNotFoundError
 
     disable_progress_bars()
+    datasets_logging.set_verbosity(datasets_logging.CRITICAL)  # errors are told once, by us
     try:
         if source.files:
             loaded = load_dataset(
@@ -168,7 +171,10 @@ def _load(source: Source, spec: DataSpec, cache_dir: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         if "corresponds to no data" in str(error):
             raise DataError(f"{spec.source!r} has no usable row: it holds a header only") from error
-        raise DataError(f"cannot read data source {spec.source!r}: {_first_line(error)}") from error
+        where = "" if source.files else " (no local file or built-in of that name; hub asked)"
+        raise DataError(
+            f"cannot read data source {spec.source!r}{where}: {_first_line(error)}"
+        ) from error
     assert isinstance(loaded, (Dataset, DatasetDict))
     return dict(loaded) if isinstance(loaded, DatasetDict) else {"train": loaded}
 
@@ -181,15 +187,20 @@ def _data_files(files: tuple[Path, ...], spec: DataSpec) -> dict[str, list[str]]
     if isinstance(spec.split, SplitNames):
         named = {}
         for part, name in spec.split.model_dump().items():
-            named[name] = [str(path) for path in files if name in (path.name, path.stem)]
+            named[name] = [_literal(path) for path in files if name in (path.name, path.stem)]
             if not named[name]:
                 raise DataError(f"{part} part: no file named {name!r} in {spec.source!r}")
         return named
     parts: dict[str, list[str]] = {}
     for path in files:
         part = _part_of(path.stem) if len(files) > 1 else "train"
-        parts.setdefault(part, []).append(str(path))
-    return parts if "train" in parts else {"train": [str(path) for path in files]}
+        parts.setdefault(part, []).append(_literal(path))
+    return parts if "train" in parts else {"train": [_literal(path) for path in files]}
+
+
+def _literal(path: Path) -> str:
+    """A path that ``datasets`` does not take for a pattern."""
+    return glob.escape(str(path))
 
 
 def _part_of(stem: str) -> str:

@@ -33,7 +33,7 @@ def split_rows(
     for name, part in zip(PARTS, parts, strict=False):
         if not part:
             raise DataError(
-                f"{len(texts)} rows are too few: the {name} part is empty with "
+                f"{len(groups)} different texts are too few: the {name} part is empty with "
                 f"split = {list(fractions)}"
             )
     return [np.array(sorted(part), dtype=np.int64) for part in parts]
