@@ -1,6 +1,6 @@
 """A full disk: a small tmpfs as results folder. Needs the right to mount one."""
 
-import os
+import errno
 import subprocess
 from pathlib import Path
 
@@ -24,11 +24,19 @@ def small_disk(tmp_path):
 
 
 def fill(disk: Path, leave_bytes: int) -> Path:
-    """A file that takes all room but a little."""
-    free = os.statvfs(disk)
-    room = free.f_bavail * free.f_frsize
+    """A file that takes all room but a little.
+
+    It grows until the disk refuses: the trials write beside it, so no figure of
+    the room left is true for long.
+    """
     ballast = disk / "ballast"
-    ballast.write_bytes(b"x" * max(0, room - leave_bytes))
+    with ballast.open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(4096))
+        except OSError as error:
+            assert error.errno == errno.ENOSPC
+        file.truncate(max(0, file.tell() - leave_bytes))
     return ballast
 
 
