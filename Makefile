@@ -12,7 +12,7 @@ demo: $(VENV)/.demo
 	$(BIN)/seqtune run imdb-demo --name demo-$$(date +%Y%m%d-%H%M%S) --time-budget $(BUDGET)
 
 test: $(VENV)/.dev
-	$(BIN)/pytest
+	$(BIN)/pytest -m "not thorough"
 
 test-fast: $(VENV)/.dev
 	$(BIN)/pytest -m "not slow"

@@ -63,7 +63,7 @@ def run(study: str, results_dir: Path, dry_run: bool, **options: Any) -> None:
 
 @main.command()
 @click.argument("name")
-@click.option("--force", is_flag=True, help="Search differently from here on, if options say so.")
+@click.option("--force", is_flag=True, help="Search differently from here on, or over other data.")
 @click.option("--take-over", is_flag=True, help="The driver on another host is known to be dead.")
 @launch_options
 def resume(
@@ -81,7 +81,7 @@ def resume(
     given = Options(**options)
     folder = open_study_dir(results_dir, name)
     change = changed_study(load_state(folder), given, force)
-    plan = replace(launch(change.spec, given, change.unsafe), take_over=take_over)
+    plan = replace(launch(change.spec, given, change.unsafe), take_over=take_over, force=force)
     if dry_run:
         from search.dry_run import describe
 

@@ -29,7 +29,10 @@ class StudyCreated(_Event):
 
 
 class SessionStarted(_Event):
-    """A driver took the study up; trials that were running wait again."""
+    """A driver took the study up; trials that were running wait again.
+
+    ``code`` is a digest of each source file that trains.
+    """
 
     event: Literal["session"] = "session"
     pid: int
@@ -37,6 +40,7 @@ class SessionStarted(_Event):
     total: int
     resources: dict[str, Any]
     versions: dict[str, str]
+    code: dict[str, str]
 
 
 class SessionEnded(_Event):
@@ -47,10 +51,15 @@ class SessionEnded(_Event):
 
 
 class SpecChanged(_Event):
-    """A resume was forced to search differently; holds for trials created from here on."""
+    """A resume was forced to search differently; holds for trials created from here on.
+
+    With another ``corpus``, earlier trials are kept and no longer compared. With another metric,
+    earlier epochs are valued anew from the metrics they have.
+    """
 
     event: Literal["changed"] = "changed"
     spec: dict[str, Any]
+    corpus: str
     changes: list[str]
 
 

@@ -21,8 +21,8 @@ _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\
 #: What a resume may change, for trials to come. Data may lie elsewhere: its digest is compared.
 _SAFE = ("search.trials", "resources.", "data.source")
 
-#: What would make its figures another study's, forced or not.
-_NEVER = ("name", "task", "metric", "mode", "data.")
+#: What would make it another study, forced or not.
+_NEVER = ("name", "task")
 
 
 @dataclass(frozen=True)
@@ -112,8 +112,8 @@ def changed_study(state: StudyState, options: Options, force: bool) -> Change:
     """Lays the options over an existing study.
 
     Raises:
-        SpecError: an option would change what is searched and ``force`` is off, or would change
-            what the figures mean.
+        SpecError: an option would change what is searched and ``force`` is off, or would make it
+            another study.
     """
     old = state.spec.model_dump(mode="json", exclude_none=True)
     old["search"]["trials"] = state.total

@@ -16,9 +16,10 @@ from optuna.storages import InMemoryStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from search.events import EpochDone, Event, SpecChanged, TrialCreated, TrialEnded
+from search.events import EpochDone, Event, SpecChanged, StudyCreated, TrialCreated, TrialEnded
 from search.space import to_distributions
 from search.spec import StudySpec
+from search.state import revalued
 
 _ENDS = {
     "completed": TrialState.COMPLETE,
@@ -60,13 +61,14 @@ class Sampler:
 
     def __init__(self, spec: StudySpec) -> None:
         self._past: list[Event] = []
+        self._corpus = ""
+        self._corpora: dict[int, str] = {}
         self._begin(spec)
 
     def _begin(self, spec: StudySpec) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         direction = StudyDirection.MAXIMIZE if spec.mode == "max" else StudyDirection.MINIMIZE
         self._spec = spec
-        self._mode = spec.mode
         self._distributions = to_distributions(spec.dimensions())
         self._storage = InMemoryStorage()
         self.study = optuna.create_study(storage=self._storage, direction=direction)
@@ -101,11 +103,19 @@ class Sampler:
         self._storage.set_trial_param(trial_id, name, internal, distribution)
 
     def apply(self, event: Event) -> None:
-        """Follows the journal: a new trial, an epoch's value, an end, another space."""
+        """Follows the journal: a new trial, an epoch's value, an end, another search.
+
+        Trials over data that is no longer the study's count as failed: Optuna passes them over.
+        """
         if isinstance(event, (TrialCreated, EpochDone, TrialEnded)):
+            if isinstance(event, TrialCreated):
+                self._corpora[event.trial] = self._corpus
             self._past.append(event)
             self._follow(event)
+        elif isinstance(event, StudyCreated):
+            self._corpus = event.corpus
         elif isinstance(event, SpecChanged):
+            self._corpus = event.corpus
             self._begin(StudySpec.model_validate(event.spec))
             for past in self._past:
                 self._follow(past)
@@ -116,21 +126,26 @@ class Sampler:
                 if self._suggested != event.trial:
                     self._add(event)
                 self._suggested = None
-            case EpochDone() if event.value is not None:
-                self._storage.set_trial_intermediate_value(
-                    self._id(event.trial), event.epoch, event.value
-                )
-                best = self._best.get(event.trial, event.value)
-                pick = max if self._mode == "max" else min
-                self._best[event.trial] = pick(best, event.value)
+            case EpochDone() if self._compared(event.trial):
+                self._value(event.trial, event.epoch, revalued(event, self._spec.metric).value)
             case TrialEnded():
+                state = event.state if self._compared(event.trial) else "failed"
                 value = self._best.pop(event.trial, None)
-                values = None if value is None or event.state == "failed" else [value]
-                self._storage.set_trial_state_values(
-                    self._id(event.trial), _ENDS[event.state], values
-                )
+                values = None if value is None or state == "failed" else [value]
+                self._storage.set_trial_state_values(self._id(event.trial), _ENDS[state], values)
             case _:
                 pass
+
+    def _compared(self, number: int) -> bool:
+        """Whether a trial is over the study's present data."""
+        return self._corpora[number] == self._corpus
+
+    def _value(self, number: int, epoch: int, value: float | None) -> None:
+        if value is None:
+            return
+        self._storage.set_trial_intermediate_value(self._id(number), epoch, value)
+        pick = max if self._spec.mode == "max" else min
+        self._best[number] = pick(self._best.get(number, value), value)
 
     def _add(self, event: TrialCreated) -> None:
         """A trial of the journal's; of its values those that lie in the space as it is now."""

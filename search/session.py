@@ -1,5 +1,6 @@
 """Starting, resuming and extending a study: one act over one journal."""
 
+import hashlib
 import os
 import platform
 import socket
@@ -16,7 +17,7 @@ from cluster.local import check_cores
 from cluster.watchdog import Watchdog
 from search.capacity import Allotment, concurrent_trials, memory_needed
 from search.errors import NoFiniteResult, SpecError, StudyExists, StudyFailed
-from search.events import FORMAT, Event, SessionStarted, StudyCreated
+from search.events import FORMAT, Event, SessionStarted, SpecChanged, StudyCreated
 from search.hangs import HangWatch
 from search.interrupt import Halt, Interrupter
 from search.journal import Journal, read_journal
@@ -47,6 +48,7 @@ class Launch:
     cache_dir: Path
     time_budget: float | None = None
     change: tuple[StudySpec, list[str]] | None = None
+    force: bool = False
     take_over: bool = False
 
 
@@ -91,11 +93,7 @@ def _session(
         assert spec is not None
         under_way = [t.spec for t in state.trials if not t.ended] if state else []
         prepared = prepare_study(launch.data, [spec, *under_way], launch.cache_dir)
-        if state is not None and state.created.corpus != prepared.corpus.key:
-            raise SpecError(
-                f"the data of study {folder.name!r} has changed since it began (data.source = "
-                f"{spec.data.source!r}): put the old data back, or run a new study"
-            )
+        change = _change(state, spec, prepared, launch) if state else None
         _introduce(folder, prepared, launch)
         wanted = launch.resources
         cpus = wanted.cpus_per_trial * (wanted.max_concurrent or 0)  # asked for by name: may crowd
@@ -109,8 +107,30 @@ def _session(
                 concurrent=concurrent_trials(wanted, capacity, memory_needed(spec, prepared)),
                 parcel=_parcel(prepared) if launch.cluster.kind == "address" else None,
             )
-            with _opened(folder, new, prepared, launch) as study:
+            with _opened(folder, new, prepared, launch, change) as study:
                 return _run(folder, study, launch, allotment, interrupter)
+
+
+def _change(
+    state: StudyState, spec: StudySpec, prepared: Prepared, launch: Launch
+) -> SpecChanged | None:
+    """What a resume searches differently from here on, if it was forced to.
+
+    Raises:
+        SpecError: the data is another, and nobody insists.
+    """
+    changes, key = list(launch.change[1]) if launch.change else [], prepared.corpus.key
+    if key != state.corpus:
+        if not launch.force:
+            raise SpecError(
+                f"the data of study {state.created.name!r} has changed since it began "
+                f"(data.source = {spec.data.source!r}): put the old data back, run a new study, or "
+                "insist with --force: trials over the old data are then no longer compared"
+            )
+        changes.append(f"data: {state.corpus[:12]} → {key[:12]}")
+    if not changes:
+        return None
+    return SpecChanged(spec=spec.model_dump(mode="json"), corpus=key, changes=changes)
 
 
 def _introduce(folder: StudyDir, prepared: Prepared, launch: Launch) -> None:
@@ -136,13 +156,16 @@ def _events(folder: StudyDir) -> list[Event]:
 
 @contextmanager
 def _opened(
-    folder: StudyDir, new: StudySpec | None, prepared: Prepared, launch: Launch
+    folder: StudyDir,
+    new: StudySpec | None,
+    prepared: Prepared,
+    launch: Launch,
+    change: SpecChanged | None,
 ) -> Iterator[Study]:
-    """The study's one writer, brought to where its journal is."""
+    """The study's one writer, brought to where its journal is, with a session begun."""
     journal = Journal(folder.journal)
     try:
         if new is not None:
-            replace_file(folder.spec, to_toml(new).encode(), mode=0o600)  # a source may be a secret
             journal.append(
                 StudyCreated(
                     format=FORMAT,
@@ -156,6 +179,10 @@ def _opened(
         state = replay(events)
         study = Study(folder, journal, state, prepared)
         study.replay_into_sampler(events)
+        session = _session_started(launch)
+        _tell_differences(state.session, session, change)
+        events += study.begin(session, launch.resources, change)
+        replace_file(folder.spec, to_toml(state.spec).encode(), mode=0o600)
         board = TensorBoardWriter(folder, state)
         keeper = CheckpointKeeper(folder, state, launch.resources.keep_best)
         for event in events:
@@ -189,11 +216,6 @@ def _run(
             progress.redraw()
 
         try:
-            started = _session_started(launch)
-            _tell_differences(study.state.session, started, launch)
-            study.begin(started, launch.resources)
-            if launch.change is not None:
-                study.change(*launch.change)
             with Watchdog(interrupter.ray_died):
                 run(study, allotment, watch, look_up)
             study.end(reason)
@@ -210,12 +232,15 @@ def _write_report(folder: StudyDir, state: StudyState) -> None:
     replace_file(folder.report, markdown_report(folder, state, running=False).encode())
 
 
-def _tell_differences(before: SessionStarted | None, now: SessionStarted, launch: Launch) -> None:
-    """Says on stderr what is not as in the last session."""
-    notes = list(launch.change[1]) if launch.change else []
+def _tell_differences(
+    before: SessionStarted | None, now: SessionStarted, change: SpecChanged | None
+) -> None:
+    """Says on stderr what is not as in the last session: the search, versions, code."""
+    notes = list(change.changes) if change else []
     if before is not None:
-        old = before.versions
-        notes += [f"{k}: {old.get(k)} → {v}" for k, v in now.versions.items() if old.get(k) != v]
+        for old, new in ((before.versions, now.versions), (before.code, now.code)):
+            names = sorted(name for name in old | new if old.get(name) != new.get(name))
+            notes += [f"{name}: {old.get(name)} → {new.get(name)}" for name in names]
     for note in notes:
         print(f"changed since the last session: {note}", file=sys.stderr)
 
@@ -228,4 +253,14 @@ def _session_started(launch: Launch) -> SessionStarted:
         total=launch.total,
         resources=launch.resources.model_dump(mode="json"),
         versions={"python": platform.python_version()} | {name: version(name) for name in packages},
+        code=_code_digests(),
     )
+
+
+def _code_digests() -> dict[str, str]:
+    """The beginning of the SHA-256 of each source file that trains, by its path."""
+    return {
+        str(path.relative_to(package.parent)): hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+        for package in PACKAGES
+        for path in sorted(package.rglob("*.py"))
+    }

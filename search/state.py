@@ -30,10 +30,12 @@ TrialState = Literal["waiting", "running", "completed", "pruned", "failed"]
 
 @dataclass
 class Trial:
-    """One configuration and all that is known of it; ``spec`` is the study's when it was made."""
+    """One configuration and all that is known of it; ``spec`` and ``corpus`` are the study's when
+    it was made."""
 
     number: int
     spec: StudySpec
+    corpus: str
     params: dict[str, Any]
     origin: str
     state: TrialState = "waiting"
@@ -57,20 +59,13 @@ class Trial:
         finite = [(sign * e.value, -e.epoch, e) for e in self.epochs if e.value is not None]
         return max(finite)[2] if finite else None
 
-    def owed_end(self) -> tuple[EndState, str | None] | None:
-        """How the trial must end by its last decision, if it must."""
-        if self.ended or not self.epochs:
-            return None
-        last = self.epochs[-1]
-        ends: dict[str, EndState] = {"stop": "pruned", "complete": "completed", "fail": "failed"}
-        return (ends[last.decision], last.reason) if last.decision in ends else None
-
 
 class StudyState:
     """Trials in number order, ASHA's rungs, and what the sessions left."""
 
     def __init__(self, created: StudyCreated) -> None:
         self.created = created
+        self.corpus = created.corpus
         self.trials: list[Trial] = []
         self.spec = StudySpec.model_validate(created.spec)
         self.asha = self._rungs()
@@ -90,12 +85,13 @@ class StudyState:
             case SessionEnded():
                 self.session_end = event
             case SpecChanged():
-                self.spec = StudySpec.model_validate(event.spec)
-                self.asha = self._rungs()
+                self._change(event)
             case TrialCreated():
                 if event.trial != len(self.trials):
                     raise JournalDamaged(f"the journal has trial {event.trial} out of order")
-                self.trials.append(Trial(event.trial, self.spec, event.params, event.origin))
+                self.trials.append(
+                    Trial(event.trial, self.spec, self.corpus, event.params, event.origin)
+                )
             case AttemptStarted():
                 trial = self._open(event.trial)
                 trial.attempts, trial.state = event.attempt, "running"
@@ -119,11 +115,31 @@ class StudyState:
         asha = new_asha(
             stopping.grace_epochs, stopping.reduction_factor, stopping.max_epochs, self.spec.mode
         )
-        for trial in self.trials:
+        for trial in self.compared():
             for epoch in trial.epochs:
                 if epoch.value is not None:
                     asha.record(trial.number, epoch.epoch, epoch.value)
         return asha
+
+    def _change(self, event: SpecChanged) -> None:
+        self.spec, self.corpus = StudySpec.model_validate(event.spec), event.corpus
+        for trial in self.trials:
+            trial.epochs = [revalued(epoch, self.spec.metric) for epoch in trial.epochs]
+        self.asha = self._rungs()
+
+    def compared(self) -> list[Trial]:
+        """The trials over the study's present data: figures of other data say nothing here."""
+        return [trial for trial in self.trials if trial.corpus == self.corpus]
+
+    def owed_end(self, trial: Trial) -> tuple[EndState, str | None] | None:
+        """How a trial must end by its last decision, or for its data is no longer the study's."""
+        if trial.ended:
+            return None
+        if trial.corpus != self.corpus:
+            return "pruned", "the study goes on over other data"
+        last = trial.epochs[-1] if trial.epochs else None
+        ends: dict[str, EndState] = {"stop": "pruned", "complete": "completed", "fail": "failed"}
+        return (ends[last.decision], last.reason) if last and last.decision in ends else None
 
     def _start_session(self, event: SessionStarted) -> None:
         self.session, self.session_end, self.total = event, None, event.total
@@ -157,11 +173,12 @@ class StudyState:
         return self.ended >= self.total
 
     def best(self) -> Trial | None:
-        """The trial with the best finite epoch, however it ended; of equals the lowest number."""
+        """The trial with the best finite epoch of those compared, however it ended; of equals the
+        lowest number."""
         mode = self.spec.mode
         best: Trial | None = None
         best_value = 0.0
-        for trial in self.trials:
+        for trial in self.compared():
             epoch = trial.best_epoch(mode)
             if epoch is None or epoch.value is None:
                 continue
@@ -169,6 +186,11 @@ class StudyState:
             if best is None or better:
                 best, best_value = trial, epoch.value
         return best
+
+
+def revalued(epoch: EpochDone, metric: str) -> EpochDone:
+    """An epoch as a study with this metric values it."""
+    return epoch.model_copy(update={"value": epoch.metrics.get(metric)})
 
 
 def replay(events: list[Event]) -> StudyState:

@@ -27,7 +27,7 @@ from search.events import (
 from search.journal import Journal
 from search.preparation import Prepared
 from search.sampler import Sampler, derive_seed
-from search.spec import ResourcesSpec, StudySpec
+from search.spec import ResourcesSpec
 from search.state import StudyState, Trial
 from search.store import StudyDir
 from trainables.messages import Assignment, Checkpoint, Report
@@ -78,19 +78,21 @@ class Study:
         """Calls ``view`` after every event from now on."""
         self._views.append(view)
 
-    def begin(self, session: SessionStarted, resources: ResourcesSpec) -> None:
-        """Opens a session and carries out every decision an earlier one left undone."""
+    def begin(
+        self, session: SessionStarted, resources: ResourcesSpec, change: SpecChanged | None = None
+    ) -> list[Event]:
+        """Opens a session, searches differently from here on if there is a ``change``, and
+        carries out every end that is owed; returns what it has recorded."""
         self._resources = resources
-        self._record(session)
+        events: list[Event] = [session, *([change] if change else [])]
+        self._record(*events)
         for trial in self.state.trials:
-            owed = trial.owed_end()
+            owed = self.state.owed_end(trial)
             if owed is not None:
-                self._record(TrialEnded(trial=trial.number, state=owed[0], reason=owed[1]))
-
-    def change(self, spec: StudySpec, changes: list[str]) -> None:
-        """Searches differently from here on; trials that exist stay what they are."""
-        dumped = spec.model_dump(mode="json")
-        self._record(SpecChanged(spec=dumped, changes=changes))
+                events.append(TrialEnded(trial=trial.number, state=owed[0], reason=owed[1]))
+                self._record(events[-1])
+        self._ended.clear()  # of this session's own trials, none has ended yet
+        return events
 
     def end(self, reason: str) -> None:
         """Closes the session."""
@@ -170,7 +172,7 @@ class Study:
         strange = sorted(name for name, value in report.metrics.items() if value is None)
         if strange:
             return "fail", f"{strange[0]} is not finite at epoch {report.epoch}"
-        value = report.metrics[spec.metric]
+        value = report.metrics[self.state.spec.metric]
         if report.epoch >= spec.stopping.max_epochs:
             return "complete", None
         if value is not None and self.state.asha.is_loser(report.epoch, value):

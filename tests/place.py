@@ -25,12 +25,13 @@ class Place:
         self.study = StudyDir(root / "results" / "small")
         (root / "small.toml").write_text(tomli_w.dumps(tables))
         self.environment = os.environ | {"SEQTUNE_CACHE": str(root / "cache")}
+        self.code = [Path(__file__).parents[1]]
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [sys.executable, "-m", "search", *arguments],
             cwd=self.root,
-            env=self.environment | {"PYTHONPATH": str(Path(__file__).parents[1])},
+            env=self.environment | {"PYTHONPATH": os.pathsep.join(map(str, self.code))},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

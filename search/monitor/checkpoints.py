@@ -29,7 +29,9 @@ class CheckpointKeeper:
         for trial in state.trials:
             stored = folder.checkpoints_of(trial.number).glob("*")
             self._present[trial.number] = {str(p.relative_to(self._root)) for p in stored}
-            if trial.ended:
+            if trial.corpus != state.corpus:
+                self._keep(trial, set())
+            elif trial.ended:
                 self._retire(trial, state)
             else:
                 self._keep(trial, self._needed(trial))

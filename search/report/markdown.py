@@ -47,7 +47,7 @@ def _ranking(state: StudyState, running: bool) -> str:
         assert epoch is not None and epoch.value is not None
         return (-epoch.value if mode == "max" else epoch.value, trial.number)
 
-    ranked = sorted((t for t in state.trials if t.best_epoch(mode)), key=key)[:_TOP]
+    ranked = sorted((t for t in state.compared() if t.best_epoch(mode)), key=key)[:_TOP]
     if not ranked:
         return ""
     names = list(dict.fromkeys(name for trial in ranked for name in trial.params))
@@ -65,7 +65,9 @@ def _ranking(state: StudyState, running: bool) -> str:
         ]
         cells += [short(trial.params.get(name)) for name in names]
         lines.append("| " + " | ".join(map(str, cells)) + " |")
-    return f"## The best {len(ranked)}\n\n" + "\n".join(lines)
+    others = len(state.trials) - len(state.compared())
+    note = f"\n\n{others} trials over other data are not compared." if others else ""
+    return f"## The best {len(ranked)}\n\n" + "\n".join(lines) + note
 
 
 def _failures(state: StudyState) -> str:

@@ -187,8 +187,8 @@ def test_resume_with_another_search_is_refused(finished, change):
     assert finished.folder.journal.read_bytes() == before
 
 
-@pytest.mark.parametrize("change", ["metric=val/loss", "data.max_tokens=9", "mode=min"])
-def test_what_the_figures_mean_is_never_changed(finished, change):
+@pytest.mark.parametrize("change", ["name=other", "task=another", "mode=min"])
+def test_what_would_be_another_study_is_never_changed(finished, change):
     finished.journal.close()
     result = run("resume", "small", "--force", "--set", change)
     assert result.exit_code == 2, result.output

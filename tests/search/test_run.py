@@ -121,25 +121,6 @@ def test_time_budget_ends_well_and_stop_works(place):
     assert process.returncode == 143
 
 
-def test_damaged_checkpoint_falls_back_and_says_so(place):
-    long = ["--set", "stopping.max_epochs=60", "--set", "stopping.grace_epochs=60", "--trials", "2"]
-    process = place.start("run", "small.toml", "--max-concurrent", "1", *long)
-    place.wait_for_epochs(3)
-    process.kill()
-    process.communicate()
-    last = [e for e in place.events() if isinstance(e, EpochDone)][-1]
-    assert last.decision == "continue"
-    path = place.study.root / last.checkpoint.path
-    content = bytearray(path.read_bytes())
-    content[-1] ^= 1
-    path.write_bytes(bytes(content))
-    _, err = place.run("resume", "small")
-    place.check(2)
-    restored = [e for e in place.events() if e.event == "restored"]
-    assert [e.epoch for e in restored] == [last.epoch - 1]
-    assert "retraining from epoch" in err
-
-
 def test_lost_worker_is_replaced(place):
     process = place.start("run", "small.toml", "--max-concurrent", "1")
     place.wait_for_epochs(2)

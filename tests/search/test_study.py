@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from optuna.trial import TrialState
 
 from search.errors import StudyFailed
-from search.events import FORMAT, SessionStarted, StudyCreated
+from search.events import FORMAT, SessionStarted, SpecChanged, StudyCreated
 from search.journal import Journal, read_journal
 from search.preparation import Prepared
 from search.sampler import Sampler
-from search.spec import ResourcesSpec, resolve
+from search.spec import ResourcesSpec, StudySpec, resolve
 from search.state import replay
 from search.store import StudyDir
 from search.study import Failure, Study
@@ -25,7 +25,7 @@ LOST = Failure("lost", "The actor died", "The actor died\nlong story")
 
 
 def session(total: int = 6) -> SessionStarted:
-    return SessionStarted(pid=1, host="h", total=total, resources={}, versions={})
+    return SessionStarted(pid=1, host="h", total=total, resources={}, versions={}, code={})
 
 
 class Bench:
@@ -43,16 +43,16 @@ class Bench:
             journal.close()
         self.open()
 
-    def open(self, total: int = 6) -> None:
+    def open(self, total: int = 6, change: SpecChanged | None = None) -> None:
         events = self.events()
         self.journal = Journal(self.folder.journal)
         self.study = Study(self.folder, self.journal, replay(events), PREPARED)
         self.study.replay_into_sampler(events)
-        self.study.begin(session(total), ResourcesSpec(max_failures=self.max_failures))
+        self.study.begin(session(total), ResourcesSpec(max_failures=self.max_failures), change)
 
-    def crash_and_reopen(self, total: int = 6) -> None:
+    def crash_and_reopen(self, total: int = 6, change: SpecChanged | None = None) -> None:
         self.journal.close()
-        self.open(total)
+        self.open(total, change)
 
     def events(self):
         if not self.folder.journal.exists():
@@ -62,7 +62,9 @@ class Bench:
     def kinds(self) -> list[str]:
         return [event.event for event in self.events()]
 
-    def report(self, work: Assignment, epoch: int, value: float | None, **more: Any) -> bool:
+    def report(
+        self, work: Assignment, epoch: int, value: float | None, loss: float = 0.5, **more: Any
+    ) -> bool:
         path = f"{work.checkpoint_prefix}epoch-{epoch:03d}.safetensors"
         (self.folder.root / path).parent.mkdir(parents=True, exist_ok=True)
         (self.folder.root / path).write_bytes(b"x")
@@ -71,7 +73,7 @@ class Bench:
                 number=work.number,
                 attempt=work.attempt,
                 epoch=epoch,
-                metrics={"val/accuracy": value, "val/loss": 0.5, "train/loss": 0.5},
+                metrics={"val/accuracy": value, "val/loss": loss, "train/loss": 0.5},
                 seconds=1.0,
                 checkpoint=Checkpoint(epoch=epoch, path=path, digest="d"),
                 host="h",
@@ -81,6 +83,14 @@ class Bench:
                 **more,
             )
         )
+
+
+def changed(spec: StudySpec, corpus: str = "k") -> SpecChanged:
+    return SpecChanged(spec=spec.model_dump(mode="json"), corpus=corpus, changes=["something"])
+
+
+def told_trials(bench: Bench) -> list[Any]:
+    return bench.study._sampler.study.trials
 
 
 @pytest.fixture
@@ -231,15 +241,47 @@ def test_a_forced_change_holds_for_later_trials_and_replays(bench, tables):
     tables["fixed"]["cell"] = "gru"
     tables["stopping"]["grace_epochs"] = 2
     spec = resolve(tables, "x")
-    bench.study.change(spec, ["space"])
+    bench.crash_and_reopen(change=changed(spec))
     assert bench.study.state.asha.rungs == {2: {0: 0.8}}
+    assert bench.study.next().hyperparameters == old.hyperparameters
     new = bench.study.next()
     assert new.hyperparameters.cell == "gru" and new.hyperparameters.hidden_size in (8, 16)
     bench.crash_and_reopen()
-    again = bench.study.next()
-    assert (again.number, again.hyperparameters) == (0, old.hyperparameters)
-    assert bench.study.next().hyperparameters == new.hyperparameters
+    again = [bench.study.next() for _ in range(2)]
+    assert [work.hyperparameters for work in again] == [old.hyperparameters, new.hyperparameters]
     assert bench.study.state.spec == spec
+
+
+def test_another_metric_values_old_epochs_anew(bench, tables):
+    good, bad = bench.study.next(), bench.study.next()
+    bench.report(good, 1, 0.9, loss=0.7)
+    bench.report(bad, 1, 0.8, loss=0.3)
+    spec = resolve(tables | {"metric": "val/loss", "mode": "min"}, "x")
+    bench.crash_and_reopen(change=changed(spec))
+    state = bench.study.state
+    assert state.best().number == bad.number
+    assert state.asha.rungs[1] == {0: 0.7, 1: 0.3}
+    assert [t.intermediate_values for t in told_trials(bench)] == [{1: 0.7}, {1: 0.3}]
+    bench.report(bench.study.next(), 2, 0.1, loss=0.2)
+    assert state.trials[0].epochs[-1].value == 0.2
+
+
+def test_over_other_data_old_trials_are_kept_and_not_compared(bench, tables):
+    ended, running = bench.study.next(), bench.study.next()
+    for epoch in range(1, 5):
+        bench.report(ended, epoch, 0.99)
+    bench.report(running, 1, 0.995)
+    bench.crash_and_reopen(change=changed(resolve(tables, "x"), corpus="other"))
+    state = bench.study.state
+    assert [trial.state for trial in state.trials] == ["completed", "pruned"]
+    assert "other data" in state.trials[1].reason
+    assert state.best() is None and not any(state.asha.rungs.values())
+    assert [t.state.name for t in told_trials(bench)] == ["FAIL", "FAIL"]
+    assert bench.study.hopeless() is None
+    new = bench.study.next()
+    assert new.number == 2
+    bench.report(new, 1, 0.5)
+    assert state.best().number == 2
 
 
 def test_first_trials_that_all_fail_alike_are_hopeless(bench):
@@ -272,13 +314,21 @@ def test_trials_that_all_diverge_late_are_hopeless(bench):
 
 
 def drive(bench: Bench, script: list[tuple[int, float | None]]) -> None:
-    """Plays a random but possible history: start, report, or lose an attempt."""
+    """Plays a random but possible history: start, report, lose an attempt, or be forced to search
+    otherwise (by another metric, or over other data)."""
     running: dict[int, Assignment] = {}
     for action, value in script:
         if action == 0 and len(running) < 3:
             work = bench.study.next()
             if isinstance(work, Assignment):
                 running[work.number] = work
+        elif action == 6:
+            spec = bench.study.state.spec
+            metric, mode = ("val/loss", "min") if spec.mode == "max" else ("val/accuracy", "max")
+            spec = spec.model_copy(update={"metric": metric, "mode": mode})
+            corpus = "k" if value is None or value < 0.5 else f"k{len(bench.events())}"
+            bench.study.begin(session(), ResourcesSpec(), changed(spec, corpus))
+            running = {}
         elif running:
             number = sorted(running)[action % len(running)]
             work = running[number]
@@ -292,7 +342,7 @@ def drive(bench: Bench, script: list[tuple[int, float | None]]) -> None:
 
 
 SCRIPT = st.lists(
-    st.tuples(st.integers(0, 5), st.one_of(st.none(), st.floats(0, 1))), min_size=1, max_size=40
+    st.tuples(st.integers(0, 6), st.one_of(st.none(), st.floats(0, 1))), min_size=1, max_size=40
 )
 
 

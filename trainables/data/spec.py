@@ -36,6 +36,13 @@ class DataSpec(BaseModel):
     keep: Literal["start", "end"] = "end"
     vocabulary: int = Field(default=20_000, ge=3, le=5_000_000)
 
+    @field_validator("source")
+    @classmethod
+    def _no_url(cls, source: str) -> str:
+        if "://" in source:  # it may carry a password, so it is not repeated
+            raise ValueError("a URL is not read: download the data and name the file")
+        return source
+
     @field_validator("split")
     @classmethod
     def _sums_to_one(cls, split: object) -> object:
