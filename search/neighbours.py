@@ -13,8 +13,10 @@ from search.store import StudyDir
 from trainables.data.corpus import prepare
 from trainables.data.tokens import UNKNOWN
 from trainables.errors import CheckpointError, did_you_mean
+from trainables.tasks import find_task
 
-_WEIGHTS = "model.embedding.weight"
+#: Averaged weights before the last ones: they are what was evaluated.
+_WEIGHTS = ("average.module.embedding.weight", "model.embedding.weight")
 
 
 def neighbours(
@@ -31,7 +33,7 @@ def neighbours(
     epoch = best.best_epoch(state.spec.mode) if best else None
     if epoch is None:
         raise NoFiniteResult(f"no trial of {folder.name!r} has a result yet")
-    corpus = prepare(state.spec.data, cache_dir)
+    corpus = prepare(state.spec.data, cache_dir, find_task(state.spec.task).labels)
     tokenizer = Tokenizer.from_file(str(corpus.tokenizer_file))
     index_of = tokenizer.get_vocab()
     ids = tokenizer.encode(word, add_special_tokens=False).ids
@@ -50,6 +52,7 @@ def neighbours(
 def _embedding(path: Path) -> Any:
     try:
         with safe_open(path, framework="np") as file:
-            return file.get_tensor(_WEIGHTS)
+            names = [name for name in _WEIGHTS if name in file.keys()]  # noqa: SIM118
+            return file.get_tensor(names[0] if names else _WEIGHTS[-1])
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"no embedding to look at in {path}: {error}") from error

@@ -7,6 +7,7 @@ from search.spec import StudySpec
 from trainables.data.corpus import Corpus, prepare
 from trainables.data.spec import DataSpec
 from trainables.embeddings.vectors import Vectors, prepare_vectors
+from trainables.tasks import find_task
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def prepare_study(data: DataSpec, specs: list[StudySpec], cache_dir: Path) -> Pr
     Raises:
         DataError: data or vectors are missing or cannot be learnt from.
     """
-    corpus = prepare(data, cache_dir)
+    corpus = prepare(data, cache_dir, find_task(specs[0].task).labels)
     vectors = {
         kind: prepare_vectors(corpus, kind, spec.embeddings)
         for spec in reversed(specs)

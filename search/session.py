@@ -33,6 +33,7 @@ from search.study import Study
 from trainables.data.shipping import Parcel, pack
 from trainables.data.spec import DataSpec
 from trainables.durable import replace_file
+from trainables.tasks import code_of
 
 PACKAGES = [Path(__file__).parent.parent / name for name in ("trainables",)]
 
@@ -99,7 +100,7 @@ def _session(
         cpus = wanted.cpus_per_trial * (wanted.max_concurrent or 0)  # asked for by name: may crowd
         if launch.cluster.kind == "local":
             check_cores(wanted.cpus_per_trial)
-        with connect(launch.cluster, PACKAGES, cpus) as capacity:
+        with connect(launch.cluster, _packages(spec), cpus) as capacity:
             interrupter.listen()
             allotment = Allotment(
                 cpus=wanted.cpus_per_trial,
@@ -109,6 +110,12 @@ def _session(
             )
             with _opened(folder, new, prepared, launch, change) as study:
                 return _run(folder, study, launch, allotment, interrupter)
+
+
+def _packages(spec: StudySpec) -> list[Path]:
+    """The code that trials import: this package's, and a task of the user's own."""
+    own = code_of(spec.task)
+    return [*PACKAGES, own] if own else PACKAGES
 
 
 def _change(
@@ -137,9 +144,11 @@ def _introduce(folder: StudyDir, prepared: Prepared, launch: Launch) -> None:
     """Says on stderr what is about to be searched, while Ray starts."""
     corpus = prepared.corpus
     sizes = ", ".join(f"{count:,} {part}" for part, count in corpus.sizes.items())
+    kinds = f" of {len(corpus.classes)} classes" if corpus.classes else ""
+    where = launch.cluster.address or "this machine"
     print(
-        f"study {folder.name}: {launch.total} trials over {sizes} texts of {len(corpus.classes)} "
-        f"classes; starting Ray ({launch.cluster.address or 'this machine'}) …",
+        f"study {folder.name}: {launch.total} trials over {sizes} texts{kinds}; "
+        f"starting Ray ({where}) …",
         file=sys.stderr,
     )
     for note in prepared.notes:
@@ -179,7 +188,7 @@ def _opened(
         state = replay(events)
         study = Study(folder, journal, state, prepared)
         study.replay_into_sampler(events)
-        session = _session_started(launch)
+        session = _session_started(launch, state.spec)
         _tell_differences(state.session, session, change)
         events += study.begin(session, launch.resources, change)
         replace_file(folder.spec, to_toml(state.spec).encode(), mode=0o600)
@@ -245,7 +254,7 @@ def _tell_differences(
         print(f"changed since the last session: {note}", file=sys.stderr)
 
 
-def _session_started(launch: Launch) -> SessionStarted:
+def _session_started(launch: Launch, spec: StudySpec) -> SessionStarted:
     packages = ("seqtune", "ray", "optuna", "torch")
     return SessionStarted(
         pid=os.getpid(),
@@ -253,14 +262,14 @@ def _session_started(launch: Launch) -> SessionStarted:
         total=launch.total,
         resources=launch.resources.model_dump(mode="json"),
         versions={"python": platform.python_version()} | {name: version(name) for name in packages},
-        code=_code_digests(),
+        code=_code_digests(_packages(spec)),
     )
 
 
-def _code_digests() -> dict[str, str]:
+def _code_digests(packages: list[Path]) -> dict[str, str]:
     """The beginning of the SHA-256 of each source file that trains, by its path."""
     return {
         str(path.relative_to(package.parent)): hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-        for package in PACKAGES
-        for path in sorted(package.rglob("*.py"))
+        for package in packages
+        for path in (sorted(package.rglob("*.py")) if package.is_dir() else [package])
     }

@@ -12,9 +12,9 @@ from search.space import Choice, Dimension, Value, check_value, on_grid, parse_s
 from search.store import check_name
 from trainables.data.spec import DataSpec
 from trainables.embeddings.spec import EmbeddingsSpec
-from trainables.errors import did_you_mean
+from trainables.errors import TaskError, did_you_mean
 from trainables.hyperparameters import Hyperparameters
-from trainables.tasks import TASKS
+from trainables.tasks import find_task
 
 if TYPE_CHECKING:
     from trainables.embeddings.vectors import Vectors
@@ -161,15 +161,14 @@ def resolve(tables: dict[str, Any], origin: str) -> StudySpec:
         check_name(spec.name)
         _check_task(spec)
         _check_values(spec)
-    except SpecError as error:
+    except (SpecError, TaskError) as error:
         raise SpecError(f"{origin}: {error}") from None
     return spec
 
 
 def _check_task(spec: StudySpec) -> None:
-    if spec.task not in TASKS:
-        raise SpecError(f"no task {spec.task!r}: {did_you_mean(spec.task, list(TASKS))}")
-    metrics = TASKS[spec.task].metrics
+    task = find_task(spec.task)
+    metrics = task.directions
     if spec.metric not in metrics:
         hint = did_you_mean(spec.metric, list(metrics))
         raise SpecError(f"task {spec.task!r} has no metric {spec.metric!r}: {hint}")
@@ -178,6 +177,8 @@ def _check_task(spec: StudySpec) -> None:
             f"metric {spec.metric!r} is better when it is {metrics[spec.metric]}: "
             f'write mode = "{metrics[spec.metric]}"'
         )
+    for name in {*spec.fixed, *spec.space} & {*task.unused}:
+        raise SpecError(f"{name!r} means nothing to task {spec.task!r}: take it out")
 
 
 def _check_values(spec: StudySpec) -> None:

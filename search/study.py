@@ -175,11 +175,26 @@ class Study:
         value = report.metrics[self.state.spec.metric]
         if report.epoch >= spec.stopping.max_epochs:
             return "complete", None
+        impatient = self._out_of_patience(report, value)
+        if impatient is not None:
+            return "complete", impatient
         if value is not None and self.state.asha.is_loser(report.epoch, value):
             return "stop", f"below the best 1/{spec.stopping.reduction_factor} at epoch " + str(
                 report.epoch
             )
         return "continue", None
+
+    def _out_of_patience(self, report: Report, value: float | None) -> str | None:
+        """Why a trial that no longer improves has come to its own end, if it has."""
+        trial, mode = self.state.trials[report.number], self.state.spec.mode
+        patience = {**trial.spec.fixed, **trial.params}.get("patience", 0)
+        best = trial.best_epoch(mode)
+        if not patience or best is None or best.value is None or value is None:
+            return None
+        improves = value > best.value if mode == "max" else value < best.value
+        if improves or report.epoch - best.epoch < patience:
+            return None
+        return f"no better since epoch {best.epoch}"
 
     def _circumstances(self, trial: Trial, report: Report) -> list[Event]:
         """What happened on the way to this epoch that a reader must know."""

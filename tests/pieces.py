@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from trainables.core.batching import TextReader
-from trainables.core.trainer import ModelEnds, Trainer, TrainerSettings
+from trainables.core.task import ModelEnds
+from trainables.core.trainer import Trainer, TrainerSettings
 from trainables.data.corpus import Part
 from trainables.hyperparameters import Hyperparameters
 from trainables.tasks import TASKS
@@ -30,26 +31,33 @@ def write_reviews(path: Path, rows: int = 120, seed: int = 0) -> Path:
     return path
 
 
-def make_part(texts: int = 40, longest: int = 12, seed: int = 0) -> Part:
-    """Random token ids whose class shows in the first token."""
+def make_part(texts: int = 40, longest: int = 12, seed: int = 0, labels: str = "class") -> Part:
+    """Random token ids whose class, or number (10 or 15), shows in the first token."""
     rng = np.random.default_rng(seed)
     lengths = rng.integers(1, longest + 1, texts)
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     ids = rng.integers(4, 30, offsets[-1]).astype(np.int32)
-    labels = rng.integers(0, 2, texts).astype(np.int64)
-    ids[offsets[:-1]] = 2 + labels
-    return Part(ids, offsets, labels)
+    classes = rng.integers(0, 2, texts).astype(np.int64)
+    ids[offsets[:-1]] = 2 + classes
+    return Part(ids, offsets, classes if labels == "class" else (10 + 5 * classes).astype("f4"))
 
 
 def make_trainer(
-    seed: int = 0, max_epochs: int = 4, part: Part | None = None, **hyperparameters: Any
+    seed: int = 0,
+    max_epochs: int = 4,
+    part: Part | None = None,
+    task: str = "text-classification",
+    **hyperparameters: Any,
 ) -> Trainer:
     """A small trainer over random texts."""
+    part = part or make_part(labels=TASKS[task].labels)
     sizes = {"embedding_dim": 8, "hidden_size": 6, "batch_size": 16, "learning_rate": 0.01}
+    h = Hyperparameters(**(sizes | hyperparameters))
+    make_task = TASKS[task].load()
+    classes = ("a", "b") if TASKS[task].labels == "class" else ()
     return Trainer(
-        TASKS["text-classification"].load(),
-        Hyperparameters(**(sizes | hyperparameters)),
-        ModelEnds(vocabulary=30, classes=2),
-        TextReader(part or make_part(), 12, "end"),
+        make_task(h, ModelEnds(30, classes, part.labels)),
+        h,
+        TextReader(part, 12, "end"),
         TrainerSettings(seed, max_epochs),
     )

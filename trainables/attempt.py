@@ -8,12 +8,13 @@ from pathlib import Path
 
 from trainables.core.batching import TextReader
 from trainables.core.device import Numerics, describe_numerics, prepare_device
-from trainables.core.trainer import ModelEnds, Trainer, TrainerSettings
+from trainables.core.task import ModelEnds
+from trainables.core.trainer import Trainer, TrainerSettings
 from trainables.data.corpus import open_corpus
 from trainables.embeddings.vectors import load_vectors
 from trainables.errors import CheckpointError
 from trainables.messages import Assignment, Checkpoint, Report, Restored
-from trainables.tasks import TASKS
+from trainables.tasks import find_task
 
 
 @dataclass
@@ -37,13 +38,13 @@ def begin(assignment: Assignment, corpus_path: Path) -> Attempt:
     )
 
     vectors_VE = load_vectors(corpus, assignment.vectors) if assignment.vectors else None
-    ends = ModelEnds(corpus.vocabulary, len(corpus.classes), vectors_VE)
+    ends = ModelEnds(corpus.vocabulary, corpus.classes, train.part.labels, vectors_VE)
+    make_task = find_task(assignment.task).load()
 
     def new_trainer() -> Trainer:
         return Trainer(
-            TASKS[assignment.task].load(),
+            make_task(assignment.hyperparameters, ends),
             assignment.hyperparameters,
-            ends,
             train,
             TrainerSettings(assignment.seed, assignment.max_epochs, device),
         )

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from trainables.hyperparameters import Hyperparameters
+from trainables.regularisation import make_dropout, run_with_dropped_weights
 
 CELLS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 POOLED_STATES = {"last": 1, "mean": 1, "max": 1, "attention": 1, "concat": 3}
@@ -24,23 +25,32 @@ def padding_mask(lengths_B: Tensor, width: int) -> Tensor:
 
 
 class RecurrentLayer(nn.Module):
-    """One recurrent layer, in one direction or both."""
+    """One recurrent layer, in one direction or both, with its outputs normalised if asked for."""
 
-    def __init__(self, cell: str, input_size: int, hidden_size: int, bidirectional: bool) -> None:
+    def __init__(self, hyperparameters: Hyperparameters, input_size: int) -> None:
         super().__init__()
-        make = CELLS[cell]
-        self.forwards = make(input_size, hidden_size, batch_first=True)
-        self.backwards = make(input_size, hidden_size, batch_first=True) if bidirectional else None
+        h = hyperparameters
+        make, size = CELLS[h.cell], h.hidden_size
+        self.weight_drop = h.weight_drop
+        self.forwards = make(input_size, size, batch_first=True)
+        self.backwards = make(input_size, size, batch_first=True) if h.bidirectional else None
+        width = size * (2 if h.bidirectional else 1)
+        self.norm = nn.LayerNorm(width) if h.layer_norm else nn.Identity()
 
     def forward(self, x_BTE: Tensor, lengths_B: Tensor) -> Tensor:
         """Outputs of every step: y_BTD; what stands behind a text's end is meaningless."""
-        forwards_BTH: Tensor = self.forwards(x_BTE)[0]
+        y_BTD: Tensor = self.norm(self._both(x_BTE, lengths_B))
+        return y_BTD
+
+    def _both(self, x_BTE: Tensor, lengths_B: Tensor) -> Tensor:
+        forwards_BTH: Tensor = run_with_dropped_weights(self.forwards, x_BTE, self.weight_drop)[0]
         if self.backwards is None:
             return forwards_BTH
         turned_BT = _reversal(lengths_B, x_BTE.shape[1])
         rows_B1 = torch.arange(len(lengths_B), device=x_BTE.device)[:, None]
-        backwards_BTH = self.backwards(x_BTE[rows_B1, turned_BT])[0][rows_B1, turned_BT]
-        return torch.cat([forwards_BTH, backwards_BTH], dim=2)
+        turned_BTE = x_BTE[rows_B1, turned_BT]
+        backwards_BTH = run_with_dropped_weights(self.backwards, turned_BTE, self.weight_drop)[0]
+        return torch.cat([forwards_BTH, backwards_BTH[rows_B1, turned_BT]], dim=2)
 
 
 def _reversal(lengths_B: Tensor, width: int) -> Tensor:
@@ -91,16 +101,16 @@ class RecurrentEncoder(nn.Module):
         h = hyperparameters
         width = h.hidden_size * (2 if h.bidirectional else 1)
         self.layers = nn.ModuleList(
-            RecurrentLayer(h.cell, width if depth else input_size, h.hidden_size, h.bidirectional)
-            for depth in range(h.num_layers)
+            RecurrentLayer(h, width if depth else input_size) for depth in range(h.num_layers)
         )
-        self.dropout = nn.Dropout(h.dropout)
+        self.input_dropout = make_dropout(h.input_dropout, h.locked_dropout)
+        self.dropout = make_dropout(h.dropout, h.locked_dropout)
         self.pooling = Pooling(h.pooling, h.hidden_size, h.bidirectional)
         self.output_size = self.pooling.output_size
 
     def forward(self, x_BTE: Tensor, lengths_B: Tensor) -> Tensor:
         """pooled_BP of texts with at least one token each."""
-        y_BTD = x_BTE
+        y_BTD = self.input_dropout(x_BTE)
         for depth, layer in enumerate(self.layers):
             y_BTD = layer(self.dropout(y_BTD) if depth else y_BTD, lengths_B)
         pooled: Tensor = self.pooling(y_BTD, lengths_B)

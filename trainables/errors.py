@@ -15,6 +15,10 @@ class DataError(SeqtuneError):
     """The data set cannot be read, or cannot be learnt from."""
 
 
+class TaskError(SeqtuneError):
+    """A task cannot be found, or is not one."""
+
+
 class CheckpointError(SeqtuneError):
     """A checkpoint is missing, damaged, or does not belong to the model it is loaded into."""
 

@@ -27,11 +27,14 @@ class Hyperparameters(BaseModel):
         ),
     ] = "lstm"
     embedding: Annotated[
-        Literal["scratch", "glove", "word2vec"],
+        Literal["scratch", "glove", "word2vec", "bert"],
         Field(
             description="where the embedding starts: at random, or at vectors learnt elsewhere "
             "(see the study's [embeddings])",
-            json_schema_extra=_from("glove: Pennington 2014; word2vec: Mikolov 2013"),
+            json_schema_extra=_from(
+                "glove: Pennington 2014; word2vec: Mikolov 2013; bert: Devlin 2019, its table of "
+                "word pieces (with data.tokens = bert)"
+            ),
         ),
     ] = "scratch"
     embedding_dim: Annotated[
@@ -39,7 +42,7 @@ class Hyperparameters(BaseModel):
         Field(
             ge=1,
             le=4096,
-            description="length of a token's embedding vector; glove and word2vec bring their own",
+            description="length of a token's embedding vector; vectors learnt elsewhere bring it",
         ),
     ] = 64
     freeze_embedding: Annotated[
@@ -99,6 +102,73 @@ class Hyperparameters(BaseModel):
             json_schema_extra=_from("Iyyer 2015"),
         ),
     ] = 0.0
+    embedding_dropout: Annotated[
+        float,
+        Field(
+            ge=0.0,
+            lt=1.0,
+            description="share of the vocabulary's words whose vectors are zero for a step",
+            json_schema_extra=_from("Gal & Ghahramani 2016; Merity 2018"),
+        ),
+    ] = 0.0
+    locked_dropout: Annotated[
+        bool,
+        Field(
+            description="dropout before and between the layers drops the same features at every "
+            "step of a text",
+            json_schema_extra=_from("Gal & Ghahramani 2016; Merity 2018"),
+        ),
+    ] = False
+    input_dropout: Annotated[
+        float,
+        Field(ge=0.0, lt=1.0, description="share of the embedded tokens' features dropped"),
+    ] = 0.0
+    weight_drop: Annotated[
+        float,
+        Field(
+            ge=0.0,
+            lt=1.0,
+            description="share of the recurrent (hidden-to-hidden) weights dropped for a step",
+            json_schema_extra=_from("Merity 2018"),
+        ),
+    ] = 0.0
+    layer_norm: Annotated[
+        bool,
+        Field(
+            description="normalise the outputs of each recurrent layer",
+            json_schema_extra=_from("Ba 2016"),
+        ),
+    ] = False
+    head_hidden: Annotated[
+        int,
+        Field(ge=0, le=65536, description="units of a hidden layer (ReLU) in the head; 0 for none"),
+    ] = 0
+    token_drop: Annotated[
+        float,
+        Field(
+            ge=0.0,
+            lt=1.0,
+            description="share of a training text's tokens removed",
+            json_schema_extra=_from("Wei & Zou 2019"),
+        ),
+    ] = 0.0
+    token_swap: Annotated[
+        float,
+        Field(
+            ge=0.0,
+            le=1.0,
+            description="share of a training text's tokens that change places in pairs",
+            json_schema_extra=_from("Wei & Zou 2019"),
+        ),
+    ] = 0.0
+    token_crop: Annotated[
+        float,
+        Field(
+            ge=0.0,
+            lt=1.0,
+            description="largest share of a training text cut away at its ends, anew each epoch",
+        ),
+    ] = 0.0
     learning_rate: Annotated[float, Field(gt=0.0, le=10.0, description="peak step size")] = 1e-3
     weight_decay: Annotated[
         float,
@@ -140,3 +210,26 @@ class Hyperparameters(BaseModel):
             json_schema_extra=_from("Szegedy 2016"),
         ),
     ] = 0.0
+    class_weights: Annotated[
+        Literal["none", "balanced"],
+        Field(
+            description="balanced: each class counts alike in the loss, however many texts it has"
+        ),
+    ] = "none"
+    ema_decay: Annotated[
+        float,
+        Field(
+            ge=0.0,
+            lt=1.0,
+            description="evaluate a running average of the weights with this decay a step; 0: not",
+            json_schema_extra=_from("Polyak & Juditsky 1992"),
+        ),
+    ] = 0.0
+    patience: Annotated[
+        int,
+        Field(
+            ge=0,
+            description="a trial ends after so many epochs without a better value; 0: never",
+            json_schema_extra=_from("Prechelt 1998"),
+        ),
+    ] = 0

@@ -46,7 +46,11 @@ def parameter_count(hyperparameters: Hyperparameters, vocabulary: int, classes: 
         count += directions * gates * h.hidden_size * (width + h.hidden_size + 2)
         width = directions * h.hidden_size
     count += width + 1 if h.pooling == "attention" else 0
-    return count + (width * (3 if h.pooling == "concat" else 1) + 1) * classes
+    count += 2 * width * h.num_layers if h.layer_norm else 0
+    pooled = width * (3 if h.pooling == "concat" else 1)
+    if h.head_hidden:
+        return count + (pooled + 1) * h.head_hidden + (h.head_hidden + 1) * classes
+    return count + (pooled + 1) * classes
 
 
 def estimate_bytes(
@@ -55,9 +59,10 @@ def estimate_bytes(
     """Resident memory of the process that trains this configuration, at its peak.
 
     Weights count nine times: themselves, gradients, two moments, and, while a checkpoint is
-    written, copies of all but the gradients on their way to the file.
+    written, copies of all but the gradients on their way to the file; averaged, thrice more.
     """
-    weights = 9 * _FLOAT_BYTES * parameter_count(hyperparameters, vocabulary, classes)
+    copies = 9 if hyperparameters.ema_decay == 0 else 12
+    weights = copies * _FLOAT_BYTES * parameter_count(hyperparameters, vocabulary, classes)
     tokens = max(max_tokens, micro_batch_tokens(hyperparameters))
     activations = _TAKEN_PER_COUNTED * tokens * activation_bytes_per_token(hyperparameters)
     return BARE_WORKER_BYTES + weights + int(activations)

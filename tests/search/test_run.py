@@ -134,3 +134,35 @@ def test_lost_worker_is_replaced(place):
     failures = [event for event in place.events() if event.event == "failure"]
     assert failures and failures[0].kind == "lost"
     assert sum(row["failures"] for row in place.trials()) == len(failures)
+
+
+OWN_TASK = """
+from trainables.tasks.text_classification import TextClassification
+
+class Coin(TextClassification):
+    directions = {"val/heads": "max"}
+    labels = "class"
+    unused = ("label_smoothing",)
+
+    def metrics(self, logits_NC, targets_N):
+        return {"heads": float((logits_NC.argmax(dim=1) == 1).double().mean())}
+"""
+
+
+def test_task_of_ones_own_and_numbers_as_labels(place, tables):
+    """A task in a file beside the study, and a regression, through the whole machinery."""
+    (place.root / "my_task.py").write_text(OWN_TASK)
+    own = ["--set", "task=my_task:Coin", "--set", "metric=val/heads", "--trials", "2"]
+    place.run("run", "small.toml", *own)
+    place.check(2)
+    assert set(place.trials()[0]["epochs"][0]["metrics"]) == {"val/heads", "train/loss"}
+    smooth = ["--set", "fixed.label_smoothing=0.1", "--name", "other"]
+    assert "means nothing" in place.run("run", "small.toml", *own, *smooth, code=2)[1]
+    rows = [f"{w} {w} {i},{i % 7}" for i in range(140) for w in [["nul", "ein", "zwei"][i % 3]]]
+    (place.root / "numbers.csv").write_text("text,label\n" + "\n".join(rows))
+    number = ["--set", "task=text-regression", "--set", "metric=val/rmse", "--set", "mode=min"]
+    number += ["--data", "numbers.csv", "--name", "numbers", "--trials", "2"]
+    out, err = place.run("run", "small.toml", *number)
+    assert "best trial" in out and "14 test texts; starting" in err
+    row = json.loads(place.run("best", "numbers", "--format", "json")[0])
+    assert 0 < row["value"] < 4 and row["mode"] == "min"

@@ -113,6 +113,20 @@ def test_good_trial_completes_and_bad_one_is_pruned(bench):
     assert bench.study.state.best().number == 0
 
 
+def test_patience_ends_a_trial_that_no_longer_improves(bench, tables):
+    tables["fixed"]["patience"] = 2
+    tables["stopping"] |= {"max_epochs": 9, "grace_epochs": 9}
+    bench.crash_and_reopen(change=changed(resolve(tables, "x")))
+    work = bench.study.next()
+    assert [
+        bench.report(work, epoch, value)
+        for epoch, value in enumerate((0.5, 0.7, 0.6, 0.71, 0.71), start=1)
+    ] == [True] * 5
+    assert not bench.report(work, 6, 0.7)
+    trial = bench.study.state.trials[0]
+    assert (trial.state, trial.reason) == ("completed", "no better since epoch 4")
+
+
 def test_value_that_is_not_finite_fails_the_trial(bench):
     work = bench.study.next()
     assert bench.report(work, 1, 0.9)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.pieces import write_reviews
-from trainables.data.corpus import open_corpus, prepare
+from trainables.data.corpus import corpus_key, open_corpus, prepare
 from trainables.data.sources import find_source
 from trainables.data.spec import DataSpec
 from trainables.data.splits import split_rows
@@ -206,3 +206,26 @@ def test_imdb_is_what_the_design_says(tmp_path):
     corpus = prepare(DataSpec(source="imdb"), tmp_path)
     assert corpus.sizes == {"train": 20_000, "validation": 2_500, "test": 2_500}
     assert corpus.vocabulary == 20_000
+
+
+def number_rows(path, labels):
+    path.write_text("text,label\n" + "".join(f"word{i} and,{y}\n" for i, y in enumerate(labels)))
+    return DataSpec(source=str(path))
+
+
+def test_labels_that_are_numbers(tmp_path):
+    spec = number_rows(tmp_path / "x.csv", [i / 4 for i in range(40)])
+    corpus = prepare(spec, tmp_path / "cache", "number")
+    assert corpus.classes == () and corpus.sizes == {"train": 32, "validation": 4, "test": 4}
+    labels = np.concatenate([corpus.part(part).labels for part in corpus.sizes])
+    assert labels.dtype == np.float32 and sorted(labels) == [i / 4 for i in range(40)]
+    assert corpus_key(spec, "class") != corpus.key == corpus_key(spec, "number")
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [(["1", "two", "3"], "'two' .* not a finite number"), ([2] * 30, "are 2: nothing to learn")],
+)
+def test_labels_that_are_no_numbers_to_learn(tmp_path, labels, message):
+    with pytest.raises(DataError, match=message):
+        prepare(number_rows(tmp_path / "x.csv", labels), tmp_path / "cache", "number")

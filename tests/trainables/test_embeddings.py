@@ -161,3 +161,18 @@ def test_about_file_is_plain_json(corpus, glove_txt):
     vectors = prepare_vectors(corpus, "glove", EmbeddingsSpec(glove=str(glove_txt)))
     about = corpus.vectors_file(vectors.name).with_suffix(".json")
     assert json.loads(about.read_text())["width"] == 3
+
+
+def test_berts_table_of_word_pieces(reviews, tmp_path):
+    """Every piece has its vector; close words are close."""
+    data = DataSpec(source=str(reviews), tokens="bert")
+    corpus = prepare(data, tmp_path / "cache")
+    vectors = prepare_vectors(corpus, "bert", EmbeddingsSpec())
+    assert (vectors.width, vectors.words_covered, vectors.tokens_covered) == (384, 1.0, 1.0)
+    vectors_VE = load_vectors(corpus, vectors.name)
+
+    def cosine(one, other):
+        a, b = row(corpus, vectors_VE, one), row(corpus, vectors_VE, other)
+        return a @ b / np.linalg.norm(a) / np.linalg.norm(b)
+
+    assert cosine("boring", "dull") > cosine("boring", "france") + 0.1

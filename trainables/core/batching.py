@@ -4,7 +4,7 @@ A *batch* is what one optimiser step sees; a *micro-batch* is what one forward p
 memory. Shapes: B texts, T tokens of the longest text, N texts of a part.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,11 +19,12 @@ from trainables.data.tokens import PAD
 BATCHES_PER_BUCKET = 50
 
 Rows = NDArray[np.int64]
+Change = Callable[[NDArray[np.int32]], NDArray[np.int32]]
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Padded ids_BT (int64), true lengths_B (at least 1) and class targets_B (int64)."""
+    """Padded ids_BT (int64), true lengths_B (at least 1) and class targets_B."""
 
     ids_BT: Tensor
     lengths_B: Tensor
@@ -60,18 +61,22 @@ class TextReader:
         padding token."""
         return np.clip(self.part.lengths, 1, self.max_tokens)
 
-    def read(self, rows: Rows) -> Batch:
-        """Copies the texts of these rows out of the mapped corpus."""
+    def read(self, rows: Rows, change: Change | None = None) -> Batch:
+        """Copies the texts of these rows out of the mapped corpus, each changed by ``change``,
+        which makes none of them longer."""
         offsets, ids = self.part.offsets, self.part.ids
         starts, ends = offsets[rows], offsets[rows + 1]
         if self.keep == "end":
             starts = np.maximum(starts, ends - self.max_tokens)
         else:
             ends = np.minimum(ends, starts + self.max_tokens)
-        lengths = np.maximum(ends - starts, 1)
+        texts = [ids[start:end] for start, end in zip(starts, ends, strict=True)]
+        if change is not None:
+            texts = [change(text) for text in texts]
+        lengths = np.array([max(1, len(text)) for text in texts], dtype=np.int64)
         padded = np.full((len(rows), int(lengths.max())), PAD, dtype=np.int64)
-        for row, start, end in zip(padded, starts, ends, strict=True):
-            row[: end - start] = ids[start:end]
+        for row, text in zip(padded, texts, strict=True):
+            row[: len(text)] = text
         return Batch(
             torch.from_numpy(padded),
             torch.from_numpy(lengths),

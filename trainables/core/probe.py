@@ -6,7 +6,8 @@ import numpy as np
 
 from trainables.core.batching import TextReader
 from trainables.core.device import prepare_device
-from trainables.core.trainer import ModelEnds, Trainer, TrainerSettings
+from trainables.core.task import ModelEnds
+from trainables.core.trainer import Trainer, TrainerSettings
 from trainables.data.corpus import Part
 from trainables.hyperparameters import Hyperparameters
 from trainables.tasks import TASKS
@@ -22,10 +23,10 @@ def seconds_per_token(hyperparameters: Hyperparameters) -> float:
     ids = np.arange(_TEXTS * _TOKENS, dtype=np.int32) % 100 + 2
     labels = np.arange(_TEXTS, dtype=np.int64) % 2
     reader = TextReader(Part(ids, offsets, labels), _TOKENS, "end")
+    make_task = TASKS["text-classification"].load()
     trainer = Trainer(
-        TASKS["text-classification"].load(),
+        make_task(hyperparameters, ModelEnds(102, ("a", "b"), labels)),
         hyperparameters,
-        ModelEnds(vocabulary=102, classes=2),
         reader,
         TrainerSettings(seed=0, max_epochs=2, device=device),
     )

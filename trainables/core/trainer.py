@@ -6,16 +6,19 @@ Shapes: B texts in a micro-batch, N texts of a part, C outputs.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from trainables.core.allocator import bound_hoard
+from trainables.core.augmentation import augmentation_of
+from trainables.core.averaging import average_of
 from trainables.core.batching import (
+    Change,
     Rows,
     TextReader,
     micro_batches,
@@ -29,25 +32,12 @@ from trainables.core.randomness import (
     restore_random_state,
     seed_everything,
 )
+from trainables.core.task import Task
 from trainables.errors import CheckpointError
 from trainables.hyperparameters import Hyperparameters
 from trainables.memory import micro_batch_tokens
 
 CPU = torch.device("cpu")
-
-
-class Task(Protocol):
-    """What a task must say of itself; everything else is the trainer's."""
-
-    def build(self, hyperparameters: Hyperparameters, ends: "ModelEnds") -> nn.Module:
-        """A new model that maps (ids_BT, lengths_B) to outputs_BC; its token embedding, if it has
-        one, is the attribute ``embedding``."""
-
-    def losses(self, outputs_BC: Tensor, targets_B: Tensor, smoothing: float) -> Tensor:
-        """The loss of each example, losses_B."""
-
-    def metrics(self, outputs_NC: Tensor, targets_N: Tensor) -> dict[str, float]:
-        """Figures of a whole part, by plain name; ``val/`` is put before them."""
 
 
 @dataclass(frozen=True)
@@ -57,16 +47,6 @@ class TrainerSettings:
     seed: int
     max_epochs: int
     device: torch.device = CPU
-
-
-@dataclass(frozen=True)
-class ModelEnds:
-    """What a model's ends depend on: distinct token ids, word vectors to start from (NaN rows
-    where a word has none), and outputs."""
-
-    vocabulary: int
-    classes: int
-    vectors_VE: NDArray[np.float32] | None = None
 
 
 class Trainer:
@@ -80,15 +60,14 @@ class Trainer:
         self,
         task: Task,
         hyperparameters: Hyperparameters,
-        ends: ModelEnds,
         train: TextReader,
         settings: TrainerSettings,
     ) -> None:
         seed_everything(settings.seed)
         self.task, self.hyperparameters, self.settings = task, hyperparameters, settings
         self.train = train
-        self.model = task.build(hyperparameters, ends)
-        self.model.to(settings.device)
+        self.model = task.build().to(settings.device)
+        self.average = average_of(self.model, hyperparameters.ema_decay)
         self.optimizer = build_optimizer(self.model, hyperparameters)
         steps = -(-len(train.part) // hyperparameters.batch_size) * settings.max_epochs
         self.schedule = build_schedule(self.optimizer, hyperparameters.schedule, steps)
@@ -100,12 +79,18 @@ class Trainer:
         self.model.train()
         self._freeze_or_release()
         lengths_N = self.train.lengths_N
-        order = epoch_generator(self.settings.seed, self.epoch)
+        rng = epoch_generator(self.settings.seed, self.epoch)
+        change = self._change(rng)
         total = torch.zeros((), dtype=torch.float64, device=self.settings.device)
-        for rows in shuffled_batches(lengths_N, self.hyperparameters.batch_size, order):
-            total += self._train_step(rows)
+        for rows in shuffled_batches(lengths_N, self.hyperparameters.batch_size, rng):
+            total += self._train_step(rows, change)
         self.epoch += 1
         return total.item() / len(lengths_N)
+
+    def _change(self, rng: np.random.Generator) -> Change | None:
+        """What is done to each training text, anew each epoch."""
+        augmentation = augmentation_of(self.hyperparameters)
+        return partial(augmentation.apply, rng=rng) if augmentation else None
 
     def _freeze_or_release(self) -> None:
         """Holds the embedding still for as long as the hyperparameters ask."""
@@ -113,12 +98,11 @@ class Trainer:
         for parameter in embedding_parameters(self.model):
             parameter.requires_grad_(not h.freeze_embedding and self.epoch >= h.freeze_epochs)
 
-    def _train_step(self, rows: Rows) -> Tensor:
+    def _train_step(self, rows: Rows, change: Change | None) -> Tensor:
         """One optimiser step; the gradient is the whole batch's, however it is cut."""
-        smoothing = self.hyperparameters.label_smoothing
         total = torch.zeros((), dtype=torch.float64, device=self.settings.device)
-        for outputs_BC, targets_B in self._outputs(self.train, rows):
-            losses_B = self.task.losses(outputs_BC, targets_B, smoothing)
+        for outputs_BC, targets_B in self._outputs(self.model, self.train, rows, change):
+            losses_B = self.task.losses(outputs_BC, targets_B)
             (losses_B.sum() / len(rows)).backward()  # type: ignore[no-untyped-call]
             total += losses_B.detach().sum()
         if self.hyperparameters.clip_norm > 0:
@@ -126,12 +110,16 @@ class Trainer:
         self.optimizer.step()
         self.schedule.step()
         self.optimizer.zero_grad(set_to_none=True)
+        if self.average is not None:
+            self.average.update_parameters(self.model)
         return total
 
-    def _outputs(self, reader: TextReader, rows: Rows) -> Iterator[tuple[Tensor, Tensor]]:
+    def _outputs(
+        self, model: nn.Module, reader: TextReader, rows: Rows, change: Change | None = None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
         for some in micro_batches(rows, reader.lengths_N, self.micro_batch_tokens):
-            batch = reader.read(some).to(self.settings.device)
-            yield self.model(batch.ids_BT, batch.lengths_B), batch.targets_B
+            batch = reader.read(some, change).to(self.settings.device)
+            yield model(batch.ids_BT, batch.lengths_B), batch.targets_B
             bound_hoard()
 
     def evaluate(self, reader: TextReader) -> dict[str, float]:
@@ -140,9 +128,11 @@ class Trainer:
         return self.task.metrics(outputs_NC, targets_N)
 
     def predict(self, reader: TextReader) -> tuple[Tensor, Tensor]:
-        """Outputs and targets of a whole part, texts by ascending length."""
-        with _evaluating(self.model):
-            pairs = list(self._outputs(reader, np.arange(len(reader.part))))
+        """Outputs and targets of a whole part, texts by ascending length; by the averaged weights
+        where there are such."""
+        model = self.model if self.average is None else self.average
+        with _evaluating(model):
+            pairs = list(self._outputs(model, reader, np.arange(len(reader.part))))
         return torch.cat([o for o, _ in pairs]).cpu(), torch.cat([t for _, t in pairs]).cpu()
 
     def save(self, path: Path) -> str:
@@ -153,6 +143,8 @@ class Trainer:
         """
         tensors, generators = random_state()
         tensors |= {f"model.{k}": v for k, v in self.model.state_dict().items()}
+        if self.average is not None:
+            tensors |= {f"average.{k}": v for k, v in self.average.state_dict().items()}
         optimizer = self.optimizer.state_dict()
         for index, slots in optimizer["state"].items():
             tensors |= {f"optimizer.{index}.{name}": slot for name, slot in slots.items()}
@@ -177,6 +169,8 @@ class Trainer:
             if state["hyperparameters"] != self.hyperparameters.model_dump():
                 raise CheckpointError(f"{path} belongs to another configuration")
             self.model.load_state_dict(_under("model.", tensors))
+            if self.average is not None:
+                self.average.load_state_dict(_under("average.", tensors))
             self.optimizer.load_state_dict(_optimizer_state(tensors, state["param_groups"]))
             self.schedule.load_state_dict(state["schedule"])
             restore_random_state(tensors, state["rng"])

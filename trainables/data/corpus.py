@@ -18,25 +18,25 @@ import numpy as np
 from numpy.typing import NDArray
 from platformdirs import user_cache_path
 
-from trainables.data.sources import Table, find_source, read_tables
-from trainables.data.spec import DataSpec, SplitNames
-from trainables.data.splits import PARTS, split_rows
+from trainables.data.parts import Labels, Parts, cut_parts
+from trainables.data.sources import find_source, read_tables
+from trainables.data.spec import DataSpec
 from trainables.errors import DataError
 
-FORMAT = 2
+FORMAT = 3
 ARRAYS = ("ids", "offsets", "labels")
 
 
 @dataclass(frozen=True)
 class Part:
-    """One part's texts: text ``i`` is ``ids[offsets[i]:offsets[i + 1]]``, its class ``labels[i]``.
+    """One part's texts: text ``i`` is ``ids[offsets[i]:offsets[i + 1]]``, its label ``labels[i]``.
 
-    ids int32, offsets int64 (one more than there are texts), labels int64.
+    ids int32, offsets int64 (one more than there are texts), labels int64 (classes) or float32.
     """
 
     ids: NDArray[np.int32]
     offsets: NDArray[np.int64]
-    labels: NDArray[np.int64]
+    labels: NDArray[np.int64] | NDArray[np.float32]
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -51,7 +51,8 @@ class Part:
 class Corpus:
     """A prepared data set on disk; parts are mapped when asked for.
 
-    ``notes`` are sentences a person should read before trusting a search over it.
+    ``classes`` is empty where labels are numbers. ``notes`` are sentences a person should read
+    before trusting a search over it.
     """
 
     path: Path
@@ -119,33 +120,34 @@ def open_corpus(path: Path) -> Corpus:
         raise DataError(f"no usable corpus in {path}: {error}; remove it to rebuild it") from error
 
 
-def corpus_key(spec: DataSpec) -> str:
+def corpus_key(spec: DataSpec, labels: str = "class") -> str:
     """The digest a corpus of this spec has: format, source bytes and every choice that shapes it.
 
     ``max_tokens`` and ``keep`` are left out: texts are stored whole and cut when read.
     """
     choices = spec.model_dump(mode="json", exclude={"source", "max_tokens", "keep"})
-    recipe = json.dumps([FORMAT, find_source(spec.source).digest(), choices], sort_keys=True)
+    recipe = json.dumps(
+        [FORMAT, labels, find_source(spec.source).digest(), choices], sort_keys=True
+    )
     return hashlib.sha256(recipe.encode()).hexdigest()[:32]
 
 
-def prepare(spec: DataSpec, cache_dir: Path) -> Corpus:
+def prepare(spec: DataSpec, cache_dir: Path, labels: Labels = "class") -> Corpus:
     """Reads, splits and tokenises a data set once; later calls open what is there.
+
+    ``labels`` are one of a closed set (``class``) or numbers to be predicted (``number``).
 
     Raises:
         DataError: the source is unreadable or cannot be learnt from (one class, too few rows).
     """
-    path = corpus_folder(cache_dir, corpus_key(spec))
+    path = corpus_folder(cache_dir, corpus_key(spec, labels))
     if (path / "corpus.json").exists():
         return open_corpus(path)
-    tables = read_tables(spec, cache_dir / "datasets")
-    classes = _classes(tables, spec.source)
-    parts = _cut(tables, classes, spec)
+    parts = cut_parts(read_tables(spec, cache_dir / "datasets"), spec, labels)
     path.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix="building-", dir=path.parent))
     try:
-        notes = [*_left_out(tables), *_oddities(parts, classes)]
-        _write(building, parts, classes, spec.vocabulary, notes)
+        _write(building, parts, spec)
         os.replace(building, path)
     except OSError as error:
         if not (path / "corpus.json").exists():  # else: another process was first, with the same
@@ -155,99 +157,12 @@ def prepare(spec: DataSpec, cache_dir: Path) -> Corpus:
     return open_corpus(path)
 
 
-#: Rows or classes named in a note; more are only counted.
-_NAMED = 5
+def _write(folder: Path, parts: Parts, spec: DataSpec) -> None:
+    from trainables.data.tokens import clean, learn, with_normaliser
 
-
-def _left_out(tables: dict[str, Table]) -> list[str]:
-    """A note on each part that has unusable rows."""
-    notes = []
-    for part, table in tables.items():
-        if table.left_out:
-            rows = ", ".join(map(str, table.left_out[:_NAMED]))
-            more = ", …" if len(table.left_out) > _NAMED else ""
-            notes.append(
-                f"{len(table.left_out)} rows of the {part} data left out for want of a text or a "
-                f"label: {rows}{more}"
-            )
-    return notes
-
-
-def _oddities(
-    parts: dict[str, tuple[list[str], NDArray[np.int64]]], classes: list[str | int | float | bool]
-) -> list[str]:
-    """Notes on classes never seen in training, and on one that drowns the others."""
-    counts = np.bincount(parts["train"][1], minlength=len(classes))
-    notes = []
-    unseen = [str(label) for label, count in zip(classes, counts, strict=True) if count == 0]
-    if unseen:
-        listed = ", ".join(unseen[:_NAMED])
-        notes.append(f"{len(unseen)} classes are never seen in training: {listed}")
-    share = counts.max() / counts.sum()
-    if share >= 0.9:
-        label = classes[int(counts.argmax())]
-        notes.append(f"{share:.1%} of the training texts are {label!r}: accuracy says little")
-    return notes
-
-
-def _classes(tables: dict[str, Table], source: str) -> list[str | int | float | bool]:
-    """Distinct labels of all parts, numbers by value and strings by spelling."""
-    seen = {label for table in tables.values() for label in table.labels}
-    classes = sorted(seen, key=lambda x: (isinstance(x, str), x))
-    if len(classes) == 1:
-        raise DataError(
-            f"all rows of {source!r} have the label {classes[0]!r}: "
-            "a classifier needs at least two classes"
-        )
-    rows = sum(len(table.labels) for table in tables.values())
-    if len(classes) > max(2, rows // 2):
-        raise DataError(
-            f"{source!r} has {len(classes)} different labels in {rows} rows: "
-            "is data.label the right column?"
-        )
-    return classes
-
-
-def _cut(
-    tables: dict[str, Table], classes: list[str | int | float | bool], spec: DataSpec
-) -> dict[str, tuple[list[str], NDArray[np.int64]]]:
-    """Texts and class numbers of the three parts."""
-    number = {label: i for i, label in enumerate(classes)}
-    coded = {
-        name: (table.texts, np.array([number[y] for y in table.labels], dtype=np.int64))
-        for name, table in tables.items()
-    }
-    if isinstance(spec.split, SplitNames):
-        names = spec.split.model_dump()
-        missing = [name for name in names.values() if name not in coded]
-        if missing:
-            raise DataError(f"{spec.source!r} has no part {missing[0]!r}; it has {list(coded)}")
-        return {part: coded[name] for part, name in names.items()}
-    brought = {part: coded[part] for part in PARTS[1:] if part in coded}
-    texts, labels_N = coded["train"]
-    kept = [part for part in PARTS if part not in brought]
-    wanted = [spec.split[PARTS.index(part)] for part in kept]
-    fractions = tuple(fraction / sum(wanted) for fraction in wanted)
-    rows = split_rows(texts, labels_N, fractions, spec.split_seed)
-    cut = {
-        part: ([texts[i] for i in chosen], labels_N[chosen])
-        for part, chosen in zip(kept, rows, strict=True)
-    }
-    return {part: {**brought, **cut}[part] for part in PARTS}
-
-
-def _write(
-    folder: Path,
-    parts: dict[str, tuple[list[str], NDArray[np.int64]]],
-    classes: list[str | int | float | bool],
-    vocabulary: int,
-    notes: list[str],
-) -> None:
-    from trainables.data.tokens import clean, learn_words, with_normaliser
-
-    cleaned = {part: [clean(text) for text in texts] for part, (texts, _) in parts.items()}
-    tokenizer = learn_words(cleaned["train"], vocabulary)
-    for part, (_, labels_N) in parts.items():
+    cleaned = {part: [clean(text) for text in texts] for part, texts in parts.texts.items()}
+    tokenizer = learn(spec.tokens, cleaned["train"], spec.vocabulary)
+    for part, labels_N in parts.labels.items():
         encodings = tokenizer.encode_batch_fast(cleaned[part], add_special_tokens=False)
         ids = [np.array(encoding.ids, dtype=np.int32) for encoding in encodings]
         offsets = np.zeros(len(ids) + 1, dtype=np.int64)
@@ -263,9 +178,9 @@ def _write(
     with_normaliser(tokenizer).save(str(folder / "tokenizer.json"))
     about = {
         "format": FORMAT,
-        "classes": [str(label) for label in classes],
+        "classes": parts.classes,
         "vocabulary": tokenizer.get_vocab_size(),
-        "sizes": {part: len(texts) for part, (texts, _) in parts.items()},
-        "notes": notes,
+        "sizes": {part: len(texts) for part, texts in parts.texts.items()},
+        "notes": parts.notes,
     }
     (folder / "corpus.json").write_text(json.dumps(about, indent=1))

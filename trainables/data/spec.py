@@ -22,7 +22,8 @@ class DataSpec(BaseModel):
 
     ``source`` is a built-in name, a local path (csv, tsv, json, jsonl, parquet, or a folder) or a
     data set on the Hugging Face hub. ``text`` and ``label`` name columns; when absent they are
-    looked for under the customary names.
+    looked for under the customary names. ``tokens`` are the most frequent words, characters or word
+    pieces of the training texts, ``vocabulary`` of them at most, or BERT's own word pieces.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
@@ -34,6 +35,7 @@ class DataSpec(BaseModel):
     split_seed: int = Field(default=0, ge=0)
     max_tokens: int = Field(default=400, ge=1, le=100_000)
     keep: Literal["start", "end"] = "end"
+    tokens: Literal["words", "characters", "wordpieces", "bert"] = "words"
     vocabulary: int = Field(default=20_000, ge=3, le=5_000_000)
 
     @field_validator("source")

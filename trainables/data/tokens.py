@@ -1,7 +1,7 @@
-"""Words: how a text becomes token ids, with the ``tokenizers`` library.
+"""Tokens: how a text becomes ids, with the ``tokenizers`` library.
 
 Words are split as the Penn Treebank does ("do n't", "movie 's"), which is also how GloVe's
-vocabulary was made. Id 0 pads, id 1 stands for every word outside the vocabulary.
+vocabulary was made. Id 0 pads, id 1 stands for every token outside the vocabulary.
 """
 
 import re
@@ -9,6 +9,8 @@ import unicodedata
 from collections.abc import Iterable
 
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
+
+from trainables.data.bert import bert_pieces
 
 PAD, UNKNOWN = 0, 1
 SPECIAL = ["[PAD]", "[UNK]"]
@@ -31,10 +33,19 @@ def clean(text: str) -> str:
     return unicodedata.normalize("NFC", re.sub(_TAG, " ", text)).lower()
 
 
-def learn_words(texts: Iterable[str], vocabulary: int) -> Tokenizer:
-    """A tokenizer over the ``vocabulary`` most frequent words of already cleaned texts."""
+def learn(kind: str, texts: Iterable[str], vocabulary: int) -> Tokenizer:
+    """A tokenizer over the ``vocabulary`` most frequent ``words``, ``characters`` or ``wordpieces``
+    of already cleaned texts; ``bert`` takes the word pieces of a BERT as they are."""
+    if kind == "bert":
+        return _berts_own()
+    if kind == "wordpieces":
+        return _learn_pieces(texts, vocabulary)
     tokenizer = Tokenizer(models.WordLevel(unk_token=SPECIAL[UNKNOWN]))
-    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(_WORD), "removed", invert=True)
+    tokenizer.pre_tokenizer = (
+        pre_tokenizers.Split(Regex(_WORD), "removed", invert=True)
+        if kind == "words"
+        else pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
+    )
     trainer = trainers.WordLevelTrainer(
         vocab_size=vocabulary, special_tokens=SPECIAL, show_progress=False
     )
@@ -42,9 +53,30 @@ def learn_words(texts: Iterable[str], vocabulary: int) -> Tokenizer:
     return tokenizer
 
 
+def _learn_pieces(texts: Iterable[str], vocabulary: int) -> Tokenizer:
+    """Word pieces as BERT's were learnt (Schuster & Nakajima 2012)."""
+    tokenizer = Tokenizer(models.WordPiece(unk_token=SPECIAL[UNKNOWN]))
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=vocabulary, special_tokens=SPECIAL, show_progress=False
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer
+
+
+def _berts_own() -> Tokenizer:
+    """BERT's word pieces, renumbered so that padding and the unknown piece come first."""
+    pieces = [piece for piece in bert_pieces() if piece not in SPECIAL]
+    vocabulary = {piece: number for number, piece in enumerate([*SPECIAL, *pieces])}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token=SPECIAL[UNKNOWN]))
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    return tokenizer
+
+
 def with_normaliser(tokenizer: Tokenizer) -> Tokenizer:
     """The same tokenizer for raw text: what a saved model carries."""
-    tokenizer.normalizer = normalizers.Sequence(
-        [normalizers.Replace(Regex(_TAG), " "), normalizers.NFC(), normalizers.Lowercase()]
-    )
+    steps = [normalizers.Replace(Regex(_TAG), " "), normalizers.NFC(), normalizers.Lowercase()]
+    own = [tokenizer.normalizer] if tokenizer.normalizer is not None else []
+    tokenizer.normalizer = normalizers.Sequence([*steps, *own])
     return tokenizer

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from trainables.data.bert import bert_folder, bert_vectors
 from trainables.data.corpus import Corpus
 from trainables.embeddings.glove import glove_digest, read_glove
 from trainables.embeddings.spec import EmbeddingsSpec
@@ -49,14 +50,25 @@ def prepare_vectors(corpus: Corpus, kind: str, spec: EmbeddingsSpec) -> Vectors:
     Raises:
         DataError: the source is missing, malformed, or covers no word.
     """
-    digest = glove_digest(spec) if kind == "glove" else word2vec_digest(spec)
+    digest = _digest(kind, spec)
     name = f"{kind}-{hashlib.sha256(digest.encode()).hexdigest()[:16]}.npy"
     about = corpus.vectors_file(name).with_suffix(".json")
     if not about.exists():
-        words = words_of(corpus)
-        vectors_VE = read_glove(spec, words) if kind == "glove" else read_word2vec(spec, corpus)
-        _store(corpus, name, vectors_VE)
+        _store(corpus, name, _read(kind, spec, corpus))
     return Vectors(**json.loads(about.read_text()))
+
+
+def _digest(kind: str, spec: EmbeddingsSpec) -> str:
+    """What the vectors of a kind are identified by, beside their corpus."""
+    if kind == "bert":
+        return bert_folder().parent.name
+    return glove_digest(spec) if kind == "glove" else word2vec_digest(spec)
+
+
+def _read(kind: str, spec: EmbeddingsSpec, corpus: Corpus) -> Matrix:
+    if kind == "bert":
+        return bert_vectors(words_of(corpus))
+    return read_glove(spec, words_of(corpus)) if kind == "glove" else read_word2vec(spec, corpus)
 
 
 def _store(corpus: Corpus, name: str, vectors_VE: Matrix) -> None:

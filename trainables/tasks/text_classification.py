@@ -1,69 +1,103 @@
-"""Text classification: a recurrent encoder over word embeddings and a linear head.
+"""Text classification: one label a text, from a closed set.
 
-Shapes: B texts, T tokens, E embedding, C classes, N texts of a whole part.
+Shapes: B texts, C classes, N texts of a whole part.
 """
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trainables.core.trainer import ModelEnds
-from trainables.data.tokens import PAD, UNKNOWN
-from trainables.embeddings.layer import build_embedding
-from trainables.encoders import RecurrentEncoder
+from trainables.core.task import ModelEnds
 from trainables.hyperparameters import Hyperparameters
+from trainables.network import TextNetwork
 
-
-class TextClassifier(nn.Module):
-    """Token ids and lengths in, one logit a class out."""
-
-    def __init__(self, hyperparameters: Hyperparameters, ends: ModelEnds) -> None:
-        super().__init__()
-        h = hyperparameters
-        self.word_dropout = h.word_dropout
-        self.embedding = build_embedding(ends.vocabulary, h.embedding_dim, ends.vectors_VE)
-        self.encoder = RecurrentEncoder(h, h.embedding_dim)
-        self.dropout = nn.Dropout(h.dropout)
-        self.head = nn.Linear(self.encoder.output_size, ends.classes)
-
-    def forward(self, ids_BT: Tensor, lengths_B: Tensor) -> Tensor:
-        """logits_BC; padding behind a text's length changes nothing."""
-        if self.training and self.word_dropout > 0:
-            dropped_BT = torch.rand(ids_BT.shape, device=ids_BT.device) < self.word_dropout
-            ids_BT = ids_BT.masked_fill(dropped_BT & (ids_BT != PAD), UNKNOWN)
-        pooled_BP = self.encoder(self.embedding(ids_BT), lengths_B)
-        logits_BC: Tensor = self.head(self.dropout(pooled_BP))
-        return logits_BC
+#: With more classes a confusion matrix is no longer something to look at as single figures.
+_CONFUSION_CLASSES = 5
 
 
 class TextClassification:
-    """One label a text, from a closed set."""
+    """Cross-entropy over logits; label smoothing and class weights in the training loss only."""
 
-    def build(self, hyperparameters: Hyperparameters, ends: ModelEnds) -> nn.Module:
+    def __init__(self, hyperparameters: Hyperparameters, ends: ModelEnds) -> None:
+        self._hyperparameters, self._ends = hyperparameters, ends
+        self._weights_C: Tensor | None = None
+        if hyperparameters.class_weights == "balanced":
+            self._weights_C = balanced(torch.from_numpy(ends.targets_N), len(ends.classes))
+
+    def build(self) -> nn.Module:
         """A new model with random weights, but for what its embedding starts from."""
-        return TextClassifier(hyperparameters, ends)
+        return TextNetwork(self._hyperparameters, self._ends, len(self._ends.classes))
 
-    def losses(self, logits_BC: Tensor, targets_B: Tensor, smoothing: float) -> Tensor:
+    def losses(self, logits_BC: Tensor, targets_B: Tensor) -> Tensor:
         """Cross-entropy of each text, losses_B."""
+        weights_C = self._weights_C
         return functional.cross_entropy(
-            logits_BC, targets_B, reduction="none", label_smoothing=smoothing
+            logits_BC,
+            targets_B,
+            weight=None if weights_C is None else weights_C.to(logits_BC.device),
+            reduction="none",
+            label_smoothing=self._hyperparameters.label_smoothing,
         )
 
     def metrics(self, logits_NC: Tensor, targets_N: Tensor) -> dict[str, float]:
-        """Accuracy, macro-averaged F1 and mean loss over a whole part."""
-        predicted_N = logits_NC.argmax(dim=1)
-        return {
+        """Accuracy, macro-averaged F1, ROC-AUC and mean log loss over a whole part; of few classes
+        also how many texts of each were taken for which."""
+        predicted_N, classes = logits_NC.argmax(dim=1), self._ends.classes
+        figures = {
             "accuracy": (predicted_N == targets_N).double().mean().item(),
-            "macro_f1": macro_f1(predicted_N, targets_N, logits_NC.shape[1]),
+            "macro_f1": macro_f1(predicted_N, targets_N, len(classes)),
+            "auc": auc(torch.softmax(logits_NC.double(), dim=1), targets_N),
             "loss": functional.cross_entropy(logits_NC.double(), targets_N).item(),
         }
+        if len(classes) <= _CONFUSION_CLASSES:
+            counts_CC = confusion(predicted_N, targets_N, len(classes))
+            for true, row in zip(classes, counts_CC.tolist(), strict=True):
+                figures |= {
+                    f"confusion/{true} as {said}": float(count)
+                    for said, count in zip(classes, row, strict=True)
+                }
+        return figures
+
+
+def balanced(targets_N: Tensor, classes: int) -> Tensor:
+    """weights_C inverse to each class's share, 1 on average over the texts; a class never seen
+    counts 1."""
+    counts_C = torch.bincount(targets_N, minlength=classes)
+    seen_C = counts_C > 0
+    weights_C = len(targets_N) / (seen_C.sum() * counts_C.clamp(min=1))
+    return torch.where(seen_C, weights_C, torch.ones(())).float()
+
+
+def confusion(predicted_N: Tensor, targets_N: Tensor, classes: int) -> Tensor:
+    """counts_CC: row the true class, column the one said."""
+    flat = torch.bincount(targets_N * classes + predicted_N, minlength=classes * classes)
+    return flat.reshape(classes, classes)
 
 
 def macro_f1(predicted_N: Tensor, targets_N: Tensor, classes: int) -> float:
     """F1 of each class, averaged over the classes that are predicted or present, all alike."""
-    hits_C = torch.bincount(targets_N[predicted_N == targets_N], minlength=classes)
-    seen_C = torch.bincount(targets_N, minlength=classes)
-    said_C = torch.bincount(predicted_N, minlength=classes)
-    met_C = seen_C + said_C > 0
-    f1_C = 2.0 * hits_C[met_C].double() / (seen_C + said_C)[met_C]
-    return float(f1_C.mean())
+    counts_CC = confusion(predicted_N, targets_N, classes)
+    met_C = counts_CC.sum(0) + counts_CC.sum(1)
+    f1_C = 2.0 * counts_CC.diagonal().double() / met_C
+    return float(f1_C[met_C > 0].mean())
+
+
+def auc(shares_NC: Tensor, targets_N: Tensor) -> float:
+    """Area under the ROC curve: how often a text of a class is given more of it than a text of
+    another, equal shares counting half (Hanley & McNeil 1982); over several classes the mean of one
+    against the rest. NaN shares make NaN; 0.5 where only one class is present."""
+    if shares_NC.isnan().any():
+        return float("nan")
+    columns = range(1, 2) if shares_NC.shape[1] == 2 else range(shares_NC.shape[1])
+    areas = []
+    for klass in columns:
+        mine_N = targets_N == klass
+        mine, others = int(mine_N.sum()), int((~mine_N).sum())
+        if mine and others:
+            _, where_N, counts = torch.unique(
+                shares_NC[:, klass], return_inverse=True, return_counts=True
+            )
+            middle_ranks = counts.cumsum(0) - (counts - 1) / 2
+            ranks = middle_ranks[where_N][mine_N].double().sum().item()
+            areas.append((ranks - mine * (mine + 1) / 2) / (mine * others))
+    return sum(areas) / len(areas) if areas else 0.5

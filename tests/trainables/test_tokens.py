@@ -1,0 +1,38 @@
+"""Words, characters and word pieces."""
+
+from itertools import pairwise
+
+import pytest
+from tokenizers import Tokenizer
+
+from trainables.data.bert import bert_pieces
+from trainables.data.corpus import prepare
+from trainables.data.spec import DataSpec
+from trainables.data.tokens import learn
+
+
+@pytest.mark.parametrize("kind", ["words", "characters", "wordpieces", "bert"])
+def test_every_kind_of_token_reads_raw_text_as_the_corpus_does(tmp_path, kind):
+    """The saved tokenizer gives a raw text the ids that the corpus has for it."""
+    path = tmp_path / "x.csv"
+    texts = [f"A <br /> Déjà-vu movie, isn't it? {i}" for i in range(30)]
+    path.write_text("text,label\n" + "".join(f'"{t}",{i % 2}\n' for i, t in enumerate(texts)))
+    corpus = prepare(DataSpec(source=str(path), tokens=kind, vocabulary=300), tmp_path / "cache")
+    tokenizer = Tokenizer.from_file(str(corpus.tokenizer_file))
+    vocabulary = tokenizer.get_vocab()
+    assert (vocabulary["[PAD]"], vocabulary["[UNK]"]) == (0, 1)
+    assert corpus.vocabulary == len(vocabulary) and (kind == "bert" or len(vocabulary) <= 300)
+    part = corpus.part("train")
+    own = {tuple(part.ids[a:b]) for a, b in pairwise(part.offsets)}
+    read = {tuple(e.ids) for e in tokenizer.encode_batch(texts, add_special_tokens=False)}
+    assert own <= read
+    length = {"words": 11, "characters": 30}.get(kind, 12)
+    assert all(len(ids) >= length for ids in own)
+
+
+def test_berts_own_pieces_without_accents():
+    tokenizer = learn("bert", [], 10)
+    assert tokenizer.get_vocab_size() == len(bert_pieces()) == 30522
+    encoding = tokenizer.encode("Déjà-vu: an unbelievably moving film", add_special_tokens=False)
+    assert encoding.tokens[:4] == ["de", "##ja", "-", "vu"] and "[UNK]" not in encoding.tokens
+    assert "##bly" in encoding.tokens

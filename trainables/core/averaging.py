@@ -1,0 +1,28 @@
+"""A running average of the weights, which is evaluated in their place (Polyak & Juditsky 1992)."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim.swa_utils import AveragedModel
+
+
+def average_of(model: nn.Module, decay: float) -> AveragedModel | None:
+    """A copy that follows the model when told to; None where ``decay`` is 0.
+
+    The first steps count for more: after n of them the decay is (1 + n) / (10 + n) at most, so
+    that the weights a network starts from are soon forgotten.
+    """
+    if decay == 0:
+        return None
+    return AveragedModel(model, multi_avg_fn=_follow(decay))
+
+
+def _follow(decay: float) -> Callable[[Any, Any, Any], None]:
+    @torch.no_grad()
+    def follow(averages: Any, weights: Any, steps: Any) -> None:
+        n = int(steps)
+        torch._foreach_lerp_(averages, weights, 1.0 - min(decay, (1 + n) / (10 + n)))
+
+    return follow

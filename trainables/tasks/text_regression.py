@@ -1,0 +1,43 @@
+"""Text regression: one number a text.
+
+Shapes: B texts, N texts of a whole part, 1 output.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from trainables.core.task import ModelEnds
+from trainables.hyperparameters import Hyperparameters
+from trainables.network import TextNetwork
+
+
+class TextRegression:
+    """Squared error; the network's output is in standard deviations from the training mean, every
+    figure but the loss in the labels' own unit."""
+
+    def __init__(self, hyperparameters: Hyperparameters, ends: ModelEnds) -> None:
+        self._hyperparameters, self._ends = hyperparameters, ends
+        self._mean = float(ends.targets_N.mean())
+        self._deviation = float(ends.targets_N.std()) or 1.0
+
+    def build(self) -> nn.Module:
+        """A new model with random weights, but for what its embedding starts from."""
+        return TextNetwork(self._hyperparameters, self._ends, outputs=1)
+
+    def losses(self, outputs_B1: Tensor, targets_B: Tensor) -> Tensor:
+        """Squared error of each text in squared standard deviations, losses_B."""
+        return (outputs_B1[:, 0] - (targets_B - self._mean) / self._deviation).square()
+
+    def metrics(self, outputs_N1: Tensor, targets_N: Tensor) -> dict[str, float]:
+        """Mean absolute error, root mean squared error, share of variance explained, loss."""
+        predicted_N = outputs_N1[:, 0].double() * self._deviation + self._mean
+        errors_N = predicted_N - targets_N
+        squared = errors_N.square().mean()
+        variance = targets_N.double().var(unbiased=False)
+        explained = 1.0 - squared / variance if variance > 0 else torch.zeros(())
+        return {
+            "mae": errors_N.abs().mean().item(),
+            "rmse": squared.sqrt().item(),
+            "r2": explained.item(),
+            "loss": squared.item() / self._deviation**2,
+        }
