@@ -39,7 +39,7 @@ def prepare_study(data: DataSpec, specs: list[StudySpec], cache_dir: Path) -> Pr
     """
     corpus = prepare(data, cache_dir, find_task(specs[0].task).labels)
     vectors = {
-        kind: prepare_vectors(corpus, kind, spec.embeddings)
+        kind: prepare_vectors(corpus, kind, spec.embeddings, spec.data)
         for spec in reversed(specs)
         for kind in spec.pretrained()
     }

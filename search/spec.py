@@ -187,6 +187,11 @@ def _check_values(spec: StudySpec) -> None:
         check_value(name, value, "fixed")
         if name in dimensions:
             raise SpecError(f"{name!r} stands in [fixed] and in [space]: keep one")
+    berts = {"bert", "bert-features"} & {*spec.pretrained()}
+    if berts and spec.data.tokens != "bert":
+        raise SpecError(
+            f'embedding = "{min(berts)}" needs its own word pieces: write data.tokens = "bert"'
+        )
     always = spec.fixed.get("embedding") or spec.space.get("embedding") or ["scratch"]
     if "embedding_dim" in {*spec.fixed, *spec.space} and "scratch" not in always:
         raise SpecError(

@@ -10,7 +10,8 @@ from trainables.core.batching import TextReader
 from trainables.core.device import Numerics, describe_numerics, prepare_device
 from trainables.core.task import ModelEnds
 from trainables.core.trainer import Trainer, TrainerSettings
-from trainables.data.corpus import open_corpus
+from trainables.data.corpus import Corpus, Part, open_corpus
+from trainables.embeddings.bert import FEATURES, positions
 from trainables.embeddings.vectors import load_vectors
 from trainables.errors import CheckpointError
 from trainables.messages import Assignment, Checkpoint, Report, Restored
@@ -33,10 +34,9 @@ def begin(assignment: Assignment, corpus_path: Path) -> Attempt:
     device = prepare_device(assignment.device, assignment.threads)
     corpus = open_corpus(corpus_path)
     train, validation = (
-        TextReader(corpus.part(part), assignment.max_tokens, assignment.keep)
-        for part in ("train", "validation")
+        TextReader(_part(assignment, corpus, name), assignment.max_tokens, assignment.keep)
+        for name in ("train", "validation")
     )
-
     vectors_VE = load_vectors(corpus, assignment.vectors) if assignment.vectors else None
     ends = ModelEnds(corpus.vocabulary, corpus.classes, train.part.labels, vectors_VE)
     make_task = find_task(assignment.task).load()
@@ -62,6 +62,13 @@ def begin(assignment: Assignment, corpus_path: Path) -> Attempt:
         damage.append("no checkpoint is left")
     restored = Restored(epoch=trainer.epoch, reason="; ".join(damage)) if damage else None
     return Attempt(assignment, trainer, validation, describe_numerics(device), restored)
+
+
+def _part(assignment: Assignment, corpus: Corpus, name: str) -> Part:
+    """What is read of the corpus: tokens, or the places of their features."""
+    if assignment.hyperparameters.embedding == FEATURES:
+        return positions(corpus, name, assignment.max_tokens)
+    return corpus.part(name)
 
 
 def next_epoch(attempt: Attempt) -> Report:

@@ -27,13 +27,13 @@ class Hyperparameters(BaseModel):
         ),
     ] = "lstm"
     embedding: Annotated[
-        Literal["scratch", "glove", "word2vec", "bert"],
+        Literal["scratch", "glove", "word2vec", "bert", "bert-features"],
         Field(
             description="where the embedding starts: at random, or at vectors learnt elsewhere "
             "(see the study's [embeddings])",
             json_schema_extra=_from(
                 "glove: Pennington 2014; word2vec: Mikolov 2013; bert: Devlin 2019, its table of "
-                "word pieces (with data.tokens = bert)"
+                "word pieces; bert-features: its outputs, frozen (both with data.tokens = bert)"
             ),
         ),
     ] = "scratch"

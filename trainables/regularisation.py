@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from trainables.embeddings.layer import FrozenRows
+
 
 class LockedDropout(nn.Module):
     """Drops the same features at every step of a text (Gal & Ghahramani 2016; Merity 2018)."""
@@ -30,7 +32,7 @@ def make_dropout(share: float, locked: bool) -> nn.Module:
     return LockedDropout(share) if locked else nn.Dropout(share)
 
 
-def embed(layer: nn.Embedding, ids_BT: Tensor, share: float) -> Tensor:
+def embed(layer: nn.Embedding | FrozenRows, ids_BT: Tensor, share: float) -> Tensor:
     """Embedded tokens x_BTE; in training, a share of the vocabulary's words is zero everywhere in
     the batch and the others are scaled up (Gal & Ghahramani 2016; Merity 2018)."""
     x_BTE: Tensor = layer(ids_BT)

@@ -16,6 +16,9 @@ from trainables.embeddings.spec import EmbeddingsSpec
 from trainables.embeddings.vectors import load_vectors, prepare_vectors, words_of
 from trainables.errors import DataError
 
+#: What of it matters to vectors: nothing, but to BERT's features.
+DATA = DataSpec(source="reviews.csv")
+
 
 @pytest.fixture
 def corpus(reviews, tmp_path):
@@ -40,7 +43,7 @@ def test_stanfords_files(corpus, glove_txt, tmp_path, zipped):
         source = tmp_path / "glove.zip"
         with zipfile.ZipFile(source, "w") as archive:
             archive.write(glove_txt, "glove.3d.txt")
-    vectors = prepare_vectors(corpus, "glove", EmbeddingsSpec(glove=str(source)))
+    vectors = prepare_vectors(corpus, "glove", EmbeddingsSpec(glove=str(source)), DATA)
     vectors_VE = load_vectors(corpus, vectors.name)
     assert vectors.width == 3 and vectors_VE.shape == (corpus.vocabulary, 3)
     np.testing.assert_allclose(row(corpus, vectors_VE, "warm"), [0.1, 0.2, 0.3])
@@ -53,9 +56,9 @@ def test_stanfords_files(corpus, glove_txt, tmp_path, zipped):
 
 def test_second_time_opens_what_is_there_and_travels(corpus, glove_txt, tmp_path):
     spec = EmbeddingsSpec(glove=str(glove_txt))
-    first = prepare_vectors(corpus, "glove", spec)
+    first = prepare_vectors(corpus, "glove", spec, DATA)
     stamp = corpus.vectors_file(first.name).stat().st_mtime_ns
-    assert prepare_vectors(corpus, "glove", spec) == first
+    assert prepare_vectors(corpus, "glove", spec, DATA) == first
     assert corpus.vectors_file(first.name).stat().st_mtime_ns == stamp
     folder = unpack(pack(corpus, [first.name]), corpus.key, tmp_path / "elsewhere")
     assert (folder / "vectors" / first.name).exists() and not (folder / "test").exists()
@@ -74,12 +77,12 @@ def test_packaged_glove():
 def test_word2vec_is_trained_once_and_repeats(corpus, tmp_path):
     pytest.importorskip("gensim")
     spec = EmbeddingsSpec(word2vec_dim=12, word2vec_epochs=2)
-    vectors = prepare_vectors(corpus, "word2vec", spec)
+    vectors = prepare_vectors(corpus, "word2vec", spec, DATA)
     one = np.array(load_vectors(corpus, vectors.name))
     assert vectors.width == 12 and vectors.words_covered == 1.0
     assert np.isnan(one[:2]).all() and not np.isnan(one[2:]).any()
     corpus.vectors_file(vectors.name).with_suffix(".json").unlink()
-    prepare_vectors(corpus, "word2vec", spec)
+    prepare_vectors(corpus, "word2vec", spec, DATA)
     np.testing.assert_array_equal(one, load_vectors(corpus, vectors.name))
 
 
@@ -87,7 +90,7 @@ def test_word2vec_file(corpus, tmp_path):
     pytest.importorskip("gensim")
     path = tmp_path / "tiny.vec"
     path.write_text("2 2\nwarm 1 2\nelse 3 4\n")
-    vectors = prepare_vectors(corpus, "word2vec", EmbeddingsSpec(word2vec=str(path)))
+    vectors = prepare_vectors(corpus, "word2vec", EmbeddingsSpec(word2vec=str(path)), DATA)
     np.testing.assert_allclose(row(corpus, load_vectors(corpus, vectors.name), "warm"), [1, 2])
 
 
@@ -107,9 +110,9 @@ def test_bad_vector_files(corpus, tmp_path, content, kind, suffix, message):
     path = tmp_path / f"bad{suffix}"
     path.write_text(content)
     with pytest.raises(DataError, match=message):
-        prepare_vectors(corpus, kind, EmbeddingsSpec(**{kind: str(path)}))
+        prepare_vectors(corpus, kind, EmbeddingsSpec(**{kind: str(path)}), DATA)
     with pytest.raises(DataError, match="No such file"):
-        prepare_vectors(corpus, kind, EmbeddingsSpec(**{kind: str(tmp_path / "none")}))
+        prepare_vectors(corpus, kind, EmbeddingsSpec(**{kind: str(tmp_path / "none")}), DATA)
 
 
 def test_uncovered_words_are_of_the_covered_ones_size():
@@ -158,21 +161,6 @@ def test_embedding_learns_at_its_own_rate():
 
 
 def test_about_file_is_plain_json(corpus, glove_txt):
-    vectors = prepare_vectors(corpus, "glove", EmbeddingsSpec(glove=str(glove_txt)))
+    vectors = prepare_vectors(corpus, "glove", EmbeddingsSpec(glove=str(glove_txt)), DATA)
     about = corpus.vectors_file(vectors.name).with_suffix(".json")
     assert json.loads(about.read_text())["width"] == 3
-
-
-def test_berts_table_of_word_pieces(reviews, tmp_path):
-    """Every piece has its vector; close words are close."""
-    data = DataSpec(source=str(reviews), tokens="bert")
-    corpus = prepare(data, tmp_path / "cache")
-    vectors = prepare_vectors(corpus, "bert", EmbeddingsSpec())
-    assert (vectors.width, vectors.words_covered, vectors.tokens_covered) == (384, 1.0, 1.0)
-    vectors_VE = load_vectors(corpus, vectors.name)
-
-    def cosine(one, other):
-        a, b = row(corpus, vectors_VE, one), row(corpus, vectors_VE, other)
-        return a @ b / np.linalg.norm(a) / np.linalg.norm(b)
-
-    assert cosine("boring", "dull") > cosine("boring", "france") + 0.1

@@ -27,7 +27,7 @@ class ModelEnds:
     vocabulary: int
     classes: tuple[str, ...]
     targets_N: NDArray[np.int64] | NDArray[np.float32]
-    vectors_VE: NDArray[np.float32] | None = None
+    vectors_VE: NDArray[np.float32] | NDArray[np.float16] | None = None
 
 
 class Task(Protocol):

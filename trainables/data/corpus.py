@@ -47,6 +47,11 @@ class Part:
         return np.diff(self.offsets)
 
 
+def read_lengths(part: Part, max_tokens: int) -> NDArray[np.int64]:
+    """Tokens of each text as it is read: ``max_tokens`` at most."""
+    return np.minimum(part.lengths, max_tokens)
+
+
 @dataclass(frozen=True)
 class Corpus:
     """A prepared data set on disk; parts are mapped when asked for.

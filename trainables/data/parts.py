@@ -40,6 +40,8 @@ def cut_parts(tables: dict[str, Table], spec: DataSpec, labels: Labels) -> Parts
     Raises:
         DataError: one class only, too many, a label that is no number, or too few rows.
     """
+    if spec.limit is not None:
+        tables = tables | {name: _some(table, spec) for name, table in tables.items()}
     classes = _classes(tables, spec.source) if labels == "class" else []
     number = {label: i for i, label in enumerate(classes)}
     coded: Coded = {}
@@ -64,6 +66,13 @@ def cut_parts(tables: dict[str, Table], spec: DataSpec, labels: Labels) -> Parts
         [str(label) for label in classes],
         notes,
     )
+
+
+def _some(table: Table, spec: DataSpec) -> Table:
+    """A seeded draw of at most ``limit`` rows, in their order."""
+    rows = np.random.default_rng(spec.split_seed).permutation(len(table.texts))[: spec.limit]
+    chosen = sorted(rows.tolist())
+    return Table([table.texts[i] for i in chosen], [table.labels[i] for i in chosen])
 
 
 def _number(label: Label, spec: DataSpec) -> float:

@@ -24,6 +24,7 @@ class DataSpec(BaseModel):
     data set on the Hugging Face hub. ``text`` and ``label`` name columns; when absent they are
     looked for under the customary names. ``tokens`` are the most frequent words, characters or word
     pieces of the training texts, ``vocabulary`` of them at most, or BERT's own word pieces.
+    ``limit`` is for quick looks: so many rows at most are used, drawn by ``split_seed``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
@@ -31,6 +32,7 @@ class DataSpec(BaseModel):
     source: str = Field(min_length=1)
     text: str | None = None
     label: str | None = None
+    limit: int | None = Field(default=None, ge=3)
     split: tuple[Fraction, Fraction, Fraction] | SplitNames = (0.8, 0.1, 0.1)
     split_seed: int = Field(default=0, ge=0)
     max_tokens: int = Field(default=400, ge=1, le=100_000)

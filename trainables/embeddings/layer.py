@@ -1,24 +1,42 @@
-"""The embedding layer, from nothing or from pre-trained vectors.
+"""The embedding layer: from nothing, from pre-trained vectors, or features that stay as they are.
 
-Shapes: V words, E numbers a word.
+Shapes: V words, E numbers a word, M positions of a corpus, B texts, T tokens.
 """
+
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from trainables.data.tokens import PAD
 
 
+class FrozenRows(nn.Module):
+    """Rows of a memory-mapped matrix, which stays where it is: nothing is trained or stored."""
+
+    def __init__(self, rows_ME: NDArray[np.floating[Any]]) -> None:
+        super().__init__()
+        self._rows_ME, self.num_embeddings = rows_ME, len(rows_ME)
+
+    def forward(self, ids_BT: Tensor) -> Tensor:
+        """x_BTE (float32) on the ids' device."""
+        picked_BTE = np.take(self._rows_ME, ids_BT.cpu().numpy(), axis=0)
+        return torch.from_numpy(picked_BTE).to(ids_BT.device).float()
+
+
 def build_embedding(
-    vocabulary: int, width: int, vectors_VE: NDArray[np.float32] | None
-) -> nn.Embedding:
+    vocabulary: int, width: int, vectors_VE: NDArray[np.floating[Any]] | None
+) -> nn.Embedding | FrozenRows:
     """A layer whose padding row is zero.
 
-    Words without a vector are drawn from a normal distribution with the mean and spread of those
-    that have one, so they are of the same size.
+    Half-precision vectors are features of positions, not of words. Words without a vector are
+    drawn from a normal distribution with the mean and spread of those that have one, so they are
+    of the same size.
     """
+    if vectors_VE is not None and vectors_VE.dtype == np.float16:
+        return FrozenRows(vectors_VE)
     layer = nn.Embedding(vocabulary, width, padding_idx=PAD)
     if vectors_VE is None:
         return layer

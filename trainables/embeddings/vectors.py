@@ -15,14 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from trainables.data.bert import bert_folder, bert_vectors
+from trainables.data.bert import bert_folder
 from trainables.data.corpus import Corpus
+from trainables.data.spec import DataSpec
+from trainables.durable import replace_file
+from trainables.embeddings.bert import FEATURES, bert_vectors, write_features
 from trainables.embeddings.glove import glove_digest, read_glove
 from trainables.embeddings.spec import EmbeddingsSpec
 from trainables.embeddings.word2vec import read_word2vec, word2vec_digest
 from trainables.errors import DataError
 
-Matrix = NDArray[np.float32]
+Matrix = NDArray[np.float32] | NDArray[np.float16]
 
 
 @dataclass(frozen=True)
@@ -44,22 +47,28 @@ def words_of(corpus: Corpus) -> list[str]:
     return sorted(vocabulary, key=vocabulary.__getitem__)
 
 
-def prepare_vectors(corpus: Corpus, kind: str, spec: EmbeddingsSpec) -> Vectors:
+def prepare_vectors(corpus: Corpus, kind: str, spec: EmbeddingsSpec, data: DataSpec) -> Vectors:
     """Reads or trains the vectors once a corpus; later calls open what is there.
 
     Raises:
         DataError: the source is missing, malformed, or covers no word.
     """
-    digest = _digest(kind, spec)
+    digest = _digest(kind, spec, data)
     name = f"{kind}-{hashlib.sha256(digest.encode()).hexdigest()[:16]}.npy"
     about = corpus.vectors_file(name).with_suffix(".json")
     if not about.exists():
-        _store(corpus, name, _read(kind, spec, corpus))
+        corpus.vectors_file(name).parent.mkdir(exist_ok=True)
+        if kind == FEATURES:
+            _store_features(corpus, name, data)
+        else:
+            _store(corpus, name, _read(kind, spec, corpus))
     return Vectors(**json.loads(about.read_text()))
 
 
-def _digest(kind: str, spec: EmbeddingsSpec) -> str:
+def _digest(kind: str, spec: EmbeddingsSpec, data: DataSpec) -> str:
     """What the vectors of a kind are identified by, beside their corpus."""
+    if kind == FEATURES:  # of the texts as they are cut
+        return json.dumps([bert_folder().parent.name, data.max_tokens, data.keep])
     if kind == "bert":
         return bert_folder().parent.name
     return glove_digest(spec) if kind == "glove" else word2vec_digest(spec)
@@ -84,13 +93,23 @@ def _store(corpus: Corpus, name: str, vectors_VE: Matrix) -> None:
         float(counts_V[covered_V].sum() / max(1, counts_V.sum())),
     )
     path = corpus.vectors_file(name)
-    path.parent.mkdir(exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
         np.save(file, vectors_VE, allow_pickle=False)
     os.replace(file.name, path)
-    beside = Path(f"{file.name}.json")
-    beside.write_text(json.dumps(vectors.__dict__))
-    os.replace(beside, path.with_suffix(".json"))
+    _describe(vectors, path)
+
+
+def _store_features(corpus: Corpus, name: str, data: DataSpec) -> None:
+    path = corpus.vectors_file(name)
+    computed = write_features(corpus, words_of(corpus), data, path.parent)
+    os.replace(computed, path)
+    width = np.load(path, mmap_mode="r", allow_pickle=False).shape[1]
+    _describe(Vectors(name, width, 1.0, 1.0), path)
+
+
+def _describe(vectors: Vectors, path: Path) -> None:
+    """Writes what is known of the vectors beside them; with it they are complete."""
+    replace_file(path.with_suffix(".json"), json.dumps(vectors.__dict__).encode())
 
 
 def load_vectors(corpus: Corpus, name: str) -> Matrix:

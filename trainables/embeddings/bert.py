@@ -1,0 +1,134 @@
+"""BERT (Devlin et al. 2019) under a recurrent network: its table of word pieces as static vectors,
+or what it makes of every piece in its context, frozen and computed once for all trials.
+
+Shapes: V pieces of the vocabulary, E numbers a piece, M positions: every token of the training and
+validation texts as they are read, after two rows of zeros for padding and the unknown token.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainables.data.bert import bert_folder, bert_pieces
+from trainables.data.corpus import Corpus, Part, read_lengths
+from trainables.data.spec import DataSpec
+
+if TYPE_CHECKING:
+    pass
+
+FEATURES = "bert-features"
+
+_TABLE = "embeddings.word_embeddings.weight"
+_PARTS = ("train", "validation")
+
+#: Rows of zeros before the first token: the ids that pad and that stand for the unknown.
+_RESERVED = 2
+
+#: Tokens of one pass, and of one window: BERT knows 512 places, two of which are its own marks.
+_PASS_TOKENS, _WINDOW = 8192, 510
+
+
+def bert_vectors(pieces: list[str]) -> NDArray[np.float32]:
+    """vectors_VE of these word pieces from the table the model starts from, NaN where there is
+    none."""
+    from safetensors.numpy import load_file
+
+    table_VE = load_file(bert_folder() / "model.safetensors")[_TABLE]
+    row_of = {piece: row for row, piece in enumerate(bert_pieces())}
+    result = np.full((len(pieces), table_VE.shape[1]), np.nan, dtype=np.float32)
+    for index, piece in enumerate(pieces):
+        row = row_of.get(piece)
+        if row is not None:
+            result[index] = table_VE[row]
+    return result
+
+
+def positions(corpus: Corpus, name: str, max_tokens: int) -> Part:
+    """A part whose ids are rows of the features instead of tokens; its texts are cut already."""
+    start = _RESERVED
+    for part in map(corpus.part, _PARTS[: _PARTS.index(name)]):
+        start += int(read_lengths(part, max_tokens).sum())
+    part = corpus.part(name)
+    offsets = np.concatenate([[0], np.cumsum(read_lengths(part, max_tokens))])
+    ids = np.arange(start, start + offsets[-1], dtype=np.int32)
+    return Part(ids, offsets.astype(np.int64), part.labels)
+
+
+def write_features(corpus: Corpus, words: list[str], data: DataSpec, folder: Path) -> Path:
+    """Computes features_ME (float16) into a file in ``folder``, which the caller puts in place."""
+    model, berts = _load_model(), {piece: i for i, piece in enumerate(bert_pieces())}
+    id_of_V = np.array([berts[word] for word in words], dtype=np.int64)
+    rows = sum(int(read_lengths(corpus.part(p), data.max_tokens).sum()) for p in _PARTS)
+    print(
+        f"note: computing BERT's features of {rows:,} tokens, once for all trials …",
+        file=sys.stderr,
+    )
+    with tempfile.NamedTemporaryFile(dir=folder, suffix=".npy", delete=False) as file:
+        path = Path(file.name)
+    shape = (rows + _RESERVED, model.config.hidden_size)
+    features_ME = np.lib.format.open_memmap(path, "w+", dtype=np.float16, shape=shape)
+    for name in _PARTS:
+        place, part = positions(corpus, name, data.max_tokens), corpus.part(name)
+        windows = _windows(part, place, data)
+        for some in _passes(windows):
+            _run(model, [id_of_V[ids] for ids, _ in some], [rows for _, rows in some], features_ME)
+    features_ME.flush()
+    return path
+
+
+def _load_model() -> Any:
+    from transformers import AutoModel
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    return AutoModel.from_pretrained(bert_folder(), local_files_only=True).eval()
+
+
+Window = tuple[NDArray[np.int32], slice]
+
+
+def _windows(part: Part, place: Part, data: DataSpec) -> list[Window]:
+    """Token ids of at most one window each, and the rows their features go to; shortest first."""
+    found: list[Window] = []
+    for text in range(len(part)):
+        ids = part.ids[part.offsets[text] : part.offsets[text + 1]]
+        ids = ids[-data.max_tokens :] if data.keep == "end" else ids[: data.max_tokens]
+        first = int(place.offsets[text] + (place.ids[0] if len(place.ids) else 0))
+        for start in range(0, len(ids), _WINDOW):
+            some = ids[start : start + _WINDOW]
+            found.append((some, slice(first + start, first + start + len(some))))
+    return sorted(found, key=lambda window: len(window[0]))
+
+
+def _passes(windows: list[Window]) -> list[list[Window]]:
+    """Runs of windows whose padded size is bounded."""
+    passes: list[list[Window]] = [[]]
+    for window in windows:
+        if passes[-1] and (len(passes[-1]) + 1) * len(window[0]) > _PASS_TOKENS:
+            passes.append([])
+        passes[-1].append(window)
+    return [some for some in passes if some]
+
+
+def _run(
+    model: Any, texts: list[NDArray[np.int64]], rows: list[slice], features_ME: NDArray[np.float16]
+) -> None:
+    """One forward pass over texts of BERT's own ids, its marks around each."""
+    import torch
+
+    start, end, pad = (bert_pieces().index(mark) for mark in ("[CLS]", "[SEP]", "[PAD]"))
+    width = max(map(len, texts)) + 2
+    ids_BT = torch.full((len(texts), width), pad)
+    mask_BT = torch.zeros((len(texts), width), dtype=torch.long)
+    for row, ids in enumerate(texts):
+        ids_BT[row, : len(ids) + 2] = torch.tensor([start, *ids.tolist(), end])
+        mask_BT[row, : len(ids) + 2] = 1
+    with torch.inference_mode():
+        x_BTE: torch.Tensor = model(input_ids=ids_BT, attention_mask=mask_BT).last_hidden_state
+    for row, place in enumerate(rows):
+        features_ME[place] = x_BTE[row, 1 : 1 + place.stop - place.start].half().numpy()
