@@ -82,15 +82,22 @@ def new_study(study: str, options: Options) -> StudySpec:
     if options.data is not None and isinstance(tables.get("data"), dict):
         _forget_columns(tables["data"], options.data)
     spec = resolve(apply_settings(tables, options.as_settings()), str(study))
-    return spec.model_copy(update={"data": _absolute(spec.data)})
+    places = {name: _absolute(value) for name, value in spec.embeddings.files().items()}
+    embeddings = spec.embeddings.model_copy(update=places)
+    return spec.model_copy(update={"data": _at_home(spec.data), "embeddings": embeddings})
 
 
-def _absolute(data: DataSpec) -> DataSpec:
-    """A local source by its whole path, so that the study resumes from any folder."""
-    path = Path(data.source).expanduser()
-    if data.source in PACKAGED or not path.exists():
+def _at_home(data: DataSpec) -> DataSpec:
+    """Data whose local source is named by its whole path."""
+    if data.source in PACKAGED:
         return data
-    return data.model_copy(update={"source": str(path.absolute())})
+    return data.model_copy(update={"source": _absolute(data.source)})
+
+
+def _absolute(source: str) -> str:
+    """A local file or folder by its whole path, so that the study resumes from any folder."""
+    path = Path(source).expanduser()
+    return str(path.absolute()) if path.exists() else source
 
 
 def _forget_columns(data: dict[str, Any], source: str) -> None:
@@ -162,7 +169,7 @@ def launch(spec: StudySpec, options: Options, unsafe: Sequence[str] = ()) -> Lau
     budget = options.time_budget
     return Launch(
         total=spec.search.trials,
-        data=_absolute(spec.data),
+        data=_at_home(spec.data),
         resources=spec.resources,
         cluster=parse_cluster(options.cluster),
         cache_dir=default_cache(),

@@ -43,4 +43,15 @@ def apply_settings(tables: dict[str, Any], settings: list[tuple[list[str], Any]]
         other = _EXCLUSIVE.get(keys[0])
         if other and len(keys) == 2 and isinstance(result.get(other), dict):
             result[other].pop(keys[1], None)
+        if keys[0] == "fixed" and len(keys) == 2:
+            _take_out_of_first(result, keys[1])
     return result
+
+
+def _take_out_of_first(tables: dict[str, Any], name: str) -> None:
+    """What is fixed is no longer to be tried; configurations with nothing left to say go."""
+    first = tables.get("first")
+    if isinstance(first, list) and all(isinstance(config, dict) for config in first):
+        for config in first:
+            config.pop(name, None)
+        tables["first"] = [config for config in first if config]

@@ -26,6 +26,15 @@ def test_commands_and_options_exist(document):
         assert {word for word in words if word.startswith("--")} <= known, line
 
 
+@pytest.mark.slow
+def test_notebook_of_the_readme_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SEQTUNE_CACHE", str(tmp_path))
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    for block in blocks:
+        exec(block, {})
+    assert float(capsys.readouterr().out.split()[-1]) > 0.6
+
+
 def test_make_targets_of_the_documents_exist():
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
     for document in DOCUMENTS:

@@ -1,11 +1,15 @@
 """The Markdown report; every figure in it is recomputed from the journal."""
 
+from search.events import EpochDone
 from search.spec import to_toml
 from search.state import StudyState, Trial
 from search.store import StudyDir
 from search.views import count_states, failure_causes, short, trial_state
 
 _TOP = 10
+
+#: How the metrics of a confusion matrix begin: ``val/confusion/TRUE as SAID``.
+_CONFUSION = "val/confusion/"
 
 
 def markdown_report(folder: StudyDir, state: StudyState, running: bool) -> str:
@@ -29,14 +33,33 @@ def _best(state: StudyState) -> str:
     epoch = best.best_epoch(state.spec.mode) if best else None
     if best is None or epoch is None:
         return "## Best trial\n\nNo trial has a finite result."
-    metrics = ", ".join(f"{name} {short(value)}" for name, value in epoch.metrics.items())
+    plain = {k: v for k, v in epoch.metrics.items() if not k.startswith(_CONFUSION)}
+    metrics = ", ".join(f"{name} {short(value)}" for name, value in plain.items())
     rows = "\n".join(f"| {name} | {short(value)} |" for name, value in best.params.items())
     return (
         f"## Best trial\n\nTrial {best.number} at epoch {epoch.epoch}: {metrics}. "
         f"Chosen by `{best.origin}`; weights in `{epoch.checkpoint.path}`.\n\n"
         "The best of many validation scores is optimistic: it was chosen for being high.\n\n"
-        f"| hyperparameter | value |\n| --- | --- |\n{rows}"
+        f"| hyperparameter | value |\n| --- | --- |\n{rows}" + _confusion(epoch)
     )
+
+
+def _confusion(epoch: EpochDone) -> str:
+    """How many validation texts of each class were taken for which, if the task tells."""
+    counts = {
+        tuple(name.removeprefix(_CONFUSION).split(" as ", 1)): value
+        for name, value in epoch.metrics.items()
+        if name.startswith(_CONFUSION)
+    }
+    if not counts:
+        return ""
+    classes = list(dict.fromkeys(true for true, _ in counts))
+    lines = ["| true \\ said | " + " | ".join(classes) + " |"]
+    lines.append("| --- " * (len(classes) + 1) + "|")
+    for true in classes:
+        cells = [short(counts.get((true, said))) for said in classes]
+        lines.append(f"| {true} | " + " | ".join(cells) + " |")
+    return "\n\n" + "\n".join(lines)
 
 
 def _ranking(state: StudyState, running: bool) -> str:

@@ -11,7 +11,7 @@ import tomli_w
 from click.testing import CliRunner
 
 from search.cli import main
-from tests.search.test_study import Bench, Failure
+from tests.search.test_study import CONFUSION, Bench, Failure
 
 
 def run(*arguments: str):
@@ -114,7 +114,7 @@ def test_trials_as_json_has_the_contracts_keys(finished):
     assert rows[0]["epochs"][0] == {
         "epoch": 1,
         "value": 0.6,
-        "metrics": {"val/accuracy": 0.6, "val/loss": 0.5, "train/loss": 0.5},
+        "metrics": {"val/accuracy": 0.6, "val/loss": 0.5, "train/loss": 0.5} | CONFUSION,
         "seconds": 1.0,
     }
     assert (rows[2]["value"], rows[2]["checkpoint"], rows[2]["failures"]) == (None, None, 1)
@@ -157,6 +157,8 @@ def test_report_is_recomputed_from_the_journal(finished):
     text = (finished.folder.root / "report.md").read_text()
     for piece in ("Trial 0 at epoch 2: val/accuracy 0.9", "trials 2: ValueError: no", "[space"):
         assert piece in text
+    assert "| true \\ said | a | b |\n| --- | --- | --- |\n| a | 7 | 7 |" in text
+    assert "confusion" not in text
 
 
 def test_nothing_finite_is_exit_code_3(tmp_path, tables, monkeypatch):

@@ -63,6 +63,13 @@ def test_builtin_studies_resolve(path):
         ("metric", "val/acuracy", "did you mean 'val/accuracy'"),
         ("mode", "min", 'mode = "max"'),
         ("task", "text-clasification", "did you mean 'text-classification'"),
+        ("task", "nowhere:Task", "cannot import task"),
+        ("fixed.embedding", "bert", 'data.tokens = "bert"'),
+        (
+            "data.source",
+            "https://me:secret@host/x.csv",
+            "data.source: a URL is not read: download the data and name the file$",
+        ),
         ("name", "../up", "study name"),
         ("name", "a/b", "study name"),
         ("name", "", "study name"),
@@ -78,6 +85,14 @@ def test_what_is_wrong_is_said(tables, path, value, message):
         resolve(changed(tables, path, value), "mine.toml")
     assert str(caught.value).startswith("mine.toml: ")
     assert "\n" not in str(caught.value)
+
+
+def test_hyperparameter_that_means_nothing_to_the_task(tables):
+    tables |= {"task": "text-regression", "metric": "val/rmse", "mode": "min"}
+    resolve(tables, "x")
+    tables["space"]["label_smoothing"] = {"low": 0.0, "high": 0.1}
+    with pytest.raises(SpecError, match="'label_smoothing' means nothing to task"):
+        resolve(tables, "x")
 
 
 def test_key_in_both_fixed_and_space(tables):
@@ -127,9 +142,11 @@ def test_malformed_setting(setting):
 
 
 def test_fixing_a_searched_value_takes_it_out_of_the_space(tables):
+    tables["first"] = [{"dropout": 0.1}, {"dropout": 0.2, "hidden_size": 4}]
     before = copy.deepcopy(tables)
     spec = resolve(changed(tables, "fixed.dropout", 0.25), "x")
     assert "dropout" not in spec.space and spec.fixed["dropout"] == 0.25
+    assert spec.first == ({"hidden_size": 4},)
     assert tables == before
 
 

@@ -21,6 +21,7 @@ from trainables.data.corpus import Corpus
 from trainables.messages import Assignment, Checkpoint, Report, Restored
 
 PREPARED = Prepared(Corpus(Path("/corpus"), ("a", "b"), 10, {}, ()))
+CONFUSION = {f"val/confusion/{pair}": 7.0 for pair in ("a as a", "a as b", "b as a", "b as b")}
 LOST = Failure("lost", "The actor died", "The actor died\nlong story")
 
 
@@ -73,7 +74,7 @@ class Bench:
                 number=work.number,
                 attempt=work.attempt,
                 epoch=epoch,
-                metrics={"val/accuracy": value, "val/loss": loss, "train/loss": 0.5},
+                metrics={"val/accuracy": value, "val/loss": loss, "train/loss": 0.5} | CONFUSION,
                 seconds=1.0,
                 checkpoint=Checkpoint(epoch=epoch, path=path, digest="d"),
                 host="h",

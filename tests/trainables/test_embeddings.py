@@ -86,6 +86,24 @@ def test_word2vec_is_trained_once_and_repeats(corpus, tmp_path):
     np.testing.assert_array_equal(one, load_vectors(corpus, vectors.name))
 
 
+def test_word2vec_learns_from_more_text(corpus, tmp_path):
+    """Words that the other text always puts together come closer; its words stay outside."""
+    pytest.importorskip("gensim")
+    more = tmp_path / "unlabelled.csv"
+    more.write_text("text,label\n" + "warm mess zebra,-1\n" * 3000 + ",-1\n")
+    choices = {"word2vec_dim": 12, "word2vec_epochs": 2}
+
+    def cosine(spec):
+        vectors = prepare_vectors(corpus, "word2vec", spec, DATA)
+        vectors_VE = load_vectors(corpus, vectors.name)
+        a, b = row(corpus, vectors_VE, "warm"), row(corpus, vectors_VE, "mess")
+        return a @ b / np.linalg.norm(a) / np.linalg.norm(b)
+
+    alone = cosine(EmbeddingsSpec(**choices))
+    together = cosine(EmbeddingsSpec(**choices, unlabelled=str(more)))
+    assert together > alone + 0.5
+
+
 def test_word2vec_file(corpus, tmp_path):
     pytest.importorskip("gensim")
     path = tmp_path / "tiny.vec"

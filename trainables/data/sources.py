@@ -143,6 +143,21 @@ def read_tables(spec: DataSpec, cache_dir: Path) -> dict[str, Table]:
     return {part: table for part, table in tables.items() if table.texts}
 
 
+def read_texts(name: str, cache_dir: Path) -> list[str]:
+    """The texts of all parts of a data set, whatever their labels; blank ones left out.
+
+    Raises:
+        DataError: unreadable, or no column that looks like the text.
+    """
+    spec = DataSpec(source=name)
+    texts: list[str] = []
+    for rows in _load(find_source(name), spec, cache_dir).values():
+        column = _column(None, TEXT_COLUMNS, rows.column_names, "text", name)
+        found = rows.data.column(column).to_pylist()
+        texts += [text for text in found if isinstance(text, str) and text.strip()]
+    return texts
+
+
 def _load(source: Source, spec: DataSpec, cache_dir: Path) -> dict[str, Any]:
     from datasets import Dataset, DatasetDict, disable_progress_bars, load_dataset
     from datasets import logging as datasets_logging

@@ -8,7 +8,8 @@ class EmbeddingsSpec(BaseModel):
 
     ``glove`` is ``6B.50d`` (the package of the extra ``glove``) or a path to Stanford's .txt or
     .zip. ``word2vec`` is ``train`` (skip-gram on the study's own training texts, once) or a path
-    to a .bin or .vec file; gensim's own .kv is a pickle, and never loaded.
+    to a .bin or .vec file; gensim's own .kv is a pickle, and never loaded. ``unlabelled`` is more
+    text to learn them from: a file or folder like ``data.source``, labels or none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -16,4 +17,10 @@ class EmbeddingsSpec(BaseModel):
     glove: str = Field(default="6B.50d", min_length=1)
     word2vec: str = Field(default="train", min_length=1)
     word2vec_dim: int = Field(default=100, ge=1, le=2000)
+    unlabelled: str | None = Field(default=None, min_length=1)
     word2vec_epochs: int = Field(default=5, ge=1, le=1000)
+
+    def files(self) -> dict[str, str]:
+        """The settings that may name a file, as they are."""
+        named = {"glove": self.glove, "word2vec": self.word2vec, "unlabelled": self.unlabelled}
+        return {name: value for name, value in named.items() if value is not None}

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from trainables.data.corpus import Corpus
+from trainables.data.sources import find_source, read_texts
+from trainables.data.tokens import clean
 from trainables.embeddings.glove import file_digest
 from trainables.embeddings.spec import EmbeddingsSpec
 from trainables.errors import DataError
@@ -28,7 +30,8 @@ def word2vec_digest(spec: EmbeddingsSpec) -> str:
     except ImportError as error:
         raise DataError("word2vec needs gensim: pip install 'seqtune[word2vec]'") from error
     if spec.word2vec == TRAIN:
-        return json.dumps([gensim.__version__, spec.word2vec_dim, spec.word2vec_epochs])
+        more = find_source(spec.unlabelled).digest() if spec.unlabelled else None
+        return json.dumps([gensim.__version__, spec.word2vec_dim, spec.word2vec_epochs, more])
     return file_digest(spec.word2vec, "embeddings.word2vec")
 
 
@@ -46,15 +49,27 @@ def read_word2vec(spec: EmbeddingsSpec, corpus: Corpus) -> NDArray[np.float32]:
 
 
 class _Sentences:
-    """The training texts as lists of token numbers; read anew for each pass."""
+    """The training texts, and more without labels, as lists of token numbers; read anew for each
+    pass."""
 
-    def __init__(self, corpus: Corpus) -> None:
+    def __init__(self, corpus: Corpus, unlabelled: str | None) -> None:
         self._part = corpus.part("train")
+        self._more = _encode(corpus, unlabelled) if unlabelled else []
 
     def __iter__(self) -> Iterator[list[str]]:
         offsets, ids = self._part.offsets, self._part.ids
         for start, end in pairwise(offsets):
             yield list(map(str, ids[start:end]))
+        for text in self._more:
+            yield list(map(str, text))
+
+
+def _encode(corpus: Corpus, source: str) -> list[NDArray[np.int32]]:
+    """Texts of another file in the corpus's own tokens."""
+    tokenizer = Tokenizer.from_file(str(corpus.tokenizer_file))
+    texts = [clean(text) for text in read_texts(source, corpus.path.parent.parent / "datasets")]
+    encodings = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+    return [np.array(encoding.ids, dtype=np.int32) for encoding in encodings]
 
 
 def _train(spec: EmbeddingsSpec, corpus: Corpus) -> object:
@@ -62,7 +77,7 @@ def _train(spec: EmbeddingsSpec, corpus: Corpus) -> object:
     from gensim.models import Word2Vec
 
     model = Word2Vec(
-        _Sentences(corpus),
+        _Sentences(corpus, spec.unlabelled),
         vector_size=spec.word2vec_dim,
         epochs=spec.word2vec_epochs,
         sg=1,
