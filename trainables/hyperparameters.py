@@ -107,7 +107,7 @@ class Hyperparameters(BaseModel):
         Field(
             ge=0.0,
             lt=1.0,
-            description="share of the vocabulary's words whose vectors are zero for a step",
+            description="share of the vocabulary's words whose vectors are zero for a forward pass",
             json_schema_extra=_from("Gal & Ghahramani 2016; Merity 2018"),
         ),
     ] = 0.0
@@ -128,7 +128,7 @@ class Hyperparameters(BaseModel):
         Field(
             ge=0.0,
             lt=1.0,
-            description="share of the recurrent (hidden-to-hidden) weights dropped for a step",
+            description="share of the recurrent weights dropped for a forward pass",
             json_schema_extra=_from("Merity 2018"),
         ),
     ] = 0.0
@@ -141,7 +141,7 @@ class Hyperparameters(BaseModel):
     ] = False
     head_hidden: Annotated[
         int,
-        Field(ge=0, le=65536, description="units of a hidden layer (ReLU) in the head; 0 for none"),
+        Field(ge=0, le=4096, description="units of a hidden layer (ReLU) in the head; 0 for none"),
     ] = 0
     token_drop: Annotated[
         float,

@@ -7,6 +7,8 @@ tokens of one micro-batch; what remains is the weights, their gradients and the 
 from trainables.hyperparameters import Hyperparameters
 
 _FLOAT_BYTES = 4
+#: What the head's hidden layer keeps of each of its units: before and after ReLU and dropout.
+_HEAD = 3
 _GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 
 #: Bytes a forward pass may keep for the backward pass, by the count below. What is really taken
@@ -23,12 +25,13 @@ BARE_WORKER_BYTES = 420 << 20
 
 def activation_bytes_per_token(hyperparameters: Hyperparameters) -> int:
     """What one token leaves behind for the backward pass: embedding, and gates, states and
-    outputs of every layer and direction."""
+    outputs of every layer and direction; and the head, as if each text had one token only."""
     h = hyperparameters
     per_unit = _GATES[h.cell] + 6
     directions = 2 if h.bidirectional else 1
     units = h.num_layers * directions * h.hidden_size
-    return _FLOAT_BYTES * (h.embedding_dim + units * per_unit)
+    copies = 1 + (h.input_dropout > 0) + (h.embedding_dropout > 0) + h.bidirectional
+    return _FLOAT_BYTES * (copies * h.embedding_dim + units * per_unit + _HEAD * h.head_hidden)
 
 
 def micro_batch_tokens(hyperparameters: Hyperparameters) -> int:

@@ -34,10 +34,14 @@ def make_dropout(share: float, locked: bool) -> nn.Module:
 
 def embed(layer: nn.Embedding | FrozenRows, ids_BT: Tensor, share: float) -> Tensor:
     """Embedded tokens x_BTE; in training, a share of the vocabulary's words is zero everywhere in
-    the batch and the others are scaled up (Gal & Ghahramani 2016; Merity 2018)."""
+    the batch and the others are scaled up (Gal & Ghahramani 2016; Merity 2018); of features, a
+    share of the tokens."""
     x_BTE: Tensor = layer(ids_BT)
     if not layer.training or share == 0:
         return x_BTE
+    if isinstance(layer, FrozenRows):  # each row is one place in one text
+        ones_BT1 = torch.ones_like(x_BTE[:, :, :1])
+        return x_BTE * functional.dropout(ones_BT1, share)
     ones_V = torch.ones(layer.num_embeddings, device=ids_BT.device, dtype=x_BTE.dtype)
     return x_BTE * functional.dropout(ones_V, share)[ids_BT][:, :, None]
 

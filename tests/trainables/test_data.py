@@ -224,7 +224,11 @@ def test_labels_that_are_numbers(tmp_path):
 
 @pytest.mark.parametrize(
     ("labels", "message"),
-    [(["1", "two", "3"], "'two' .* not a finite number"), ([2] * 30, "are 2: nothing to learn")],
+    [
+        (["1", "two", "3"], "'two' .* not a finite number"),
+        (["1e39", "1"], "1e.?39 .* not a finite"),
+        ([2] * 30, "are 2: nothing to learn"),
+    ],
 )
 def test_labels_that_are_no_numbers_to_learn(tmp_path, labels, message):
     with pytest.raises(DataError, match=message):

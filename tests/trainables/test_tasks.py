@@ -35,6 +35,8 @@ def test_area_counts_pairs():
     shares = torch.tensor([0.1, 0.4, 0.4, 0.6, 0.9])
     targets = torch.tensor([0, 0, 1, 1, 1])
     assert auc(torch.stack([1 - shares, shares], dim=1), targets) == pytest.approx(5.5 / 6)
+    far = torch.tensor([[0.0, 50.0], [0.0, 45.0], [0.0, 60.0], [0.0, 70.0]])
+    assert auc(far, torch.tensor([0, 0, 1, 1])) == 1.0, "shares of these would all be 1"
     assert auc(torch.tensor([[0.2, 0.8]]), torch.tensor([1])) == 0.5
     assert np.isnan(auc(torch.tensor([[float("nan"), 1.0]]), torch.tensor([1])))
 
@@ -72,12 +74,19 @@ class Spam(TextClassification):
 
 class Half:
     directions = {}
+
+class Wrong(Spam):
+    labels = "regression"
 """
 
 
 def test_task_of_ones_own(tmp_path, monkeypatch):
     (tmp_path / "my_tasks.py").write_text(OWN)
+    (tmp_path / "broken.py").write_text("def (")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "tasks.py").write_text(OWN)
     monkeypatch.chdir(tmp_path)
+    assert code_of("mine.tasks:Spam") == tmp_path / "mine"
     entry = find_task("my_tasks:Spam")
     assert entry.directions == {"val/accuracy": "max"} and entry.labels == "class"
     assert issubclass(entry.load(), TextClassification)
@@ -87,6 +96,9 @@ def test_task_of_ones_own(tmp_path, monkeypatch):
         ("my_tasks:Half", "has no 'labels'"),
         ("my_tasks:None_", "cannot import"),
         ("nowhere:X", "cannot import"),
+        (":X", "cannot import"),
+        ("broken:X", "SyntaxError"),
+        ("my_tasks:Wrong", "labels must be"),
         ("text-regresion", "did you mean 'text-regression'"),
     ]:
         with pytest.raises(TaskError, match=message):

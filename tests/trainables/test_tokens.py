@@ -1,6 +1,9 @@
 """Words, characters and word pieces."""
 
+import subprocess
+import sys
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from tokenizers import Tokenizer
@@ -8,7 +11,7 @@ from tokenizers import Tokenizer
 from trainables.data.bert import bert_pieces
 from trainables.data.corpus import prepare
 from trainables.data.spec import DataSpec
-from trainables.data.tokens import learn
+from trainables.data.tokens import clean, learn, with_normaliser
 
 
 @pytest.mark.parametrize("kind", ["words", "characters", "wordpieces", "bert"])
@@ -28,6 +31,30 @@ def test_every_kind_of_token_reads_raw_text_as_the_corpus_does(tmp_path, kind):
     assert own <= read
     length = {"words": 11, "characters": 30}.get(kind, 12)
     assert all(len(ids) >= length for ids in own)
+
+
+PIECES = """
+from tests.pieces import GOOD, BAD
+from trainables.data.tokens import learn
+texts = [f"{a} {b}ly {c}" for a in GOOD for b in BAD for c in GOOD]
+print(sorted(learn("wordpieces", texts, 90).get_vocab().items()))
+"""
+
+
+def test_pieces_are_numbered_alike_in_every_process():
+    """A cache that was cleared is filled again with the same ids."""
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-c", PIECES]
+    said = {subprocess.check_output(command, cwd=root, text=True) for _ in range(4)}
+    assert len(said) == 1 and "##" in said.pop()
+
+
+@pytest.mark.parametrize("kind", ["words", "characters", "wordpieces"])
+def test_marks_and_letters_in_a_text_are_plain_text(kind):
+    raw = "Σοφος ΣΟΦΟΣ [PAD] [UNK]"
+    tokenizer = learn(kind, [clean(raw)] * 3, 100)
+    read = with_normaliser(tokenizer).encode(raw).ids
+    assert read == tokenizer.encode(clean(raw)).ids and not {0, 1} & set(read)
 
 
 def test_berts_own_pieces_without_accents():

@@ -24,7 +24,7 @@ _SETTINGS = (
     (_M_TOP_PAD, 64 << 20),
 )
 
-#: Resident bytes of the process above which free pages are given back.
+#: Resident bytes of the process, mapped files apart, above which free pages are given back.
 HOARD_BOUND_BYTES = 1 << 30
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -47,6 +47,6 @@ def bound_hoard() -> None:
     if not _keeping or _libc is None:
         return
     with open("/proc/self/statm") as file:
-        resident = int(file.read().split()[1]) * _PAGE_BYTES
-    if resident > HOARD_BOUND_BYTES:
+        _, resident, shared, *_ = map(int, file.read().split())
+    if (resident - shared) * _PAGE_BYTES > HOARD_BOUND_BYTES:
         _libc.malloc_trim(0)

@@ -1,6 +1,7 @@
 """A small BERT's files: the package of the extra ``bert`` (all-MiniLM-L6-v2, uncased)."""
 
 import importlib.util
+from importlib.metadata import version
 from pathlib import Path
 
 from trainables.errors import DataError
@@ -20,6 +21,15 @@ def bert_folder() -> Path:
             f"BERT needs the package {_PACKAGE.replace('_', '-')!r}: pip install 'seqtune[bert]'"
         )
     return Path(found.origin).parent / "model"
+
+
+def bert_version() -> str:
+    """What its vectors are identified by.
+
+    Raises:
+        DataError: the package is not installed.
+    """
+    return f"{bert_folder().parent.name} {version(_PACKAGE)}"
 
 
 def bert_pieces() -> list[str]:

@@ -23,7 +23,7 @@ from trainables.data.sources import find_source, read_tables
 from trainables.data.spec import DataSpec
 from trainables.errors import DataError
 
-FORMAT = 3
+FORMAT = 4
 ARRAYS = ("ids", "offsets", "labels")
 
 

@@ -40,9 +40,9 @@ def cut_parts(tables: dict[str, Table], spec: DataSpec, labels: Labels) -> Parts
     Raises:
         DataError: one class only, too many, a label that is no number, or too few rows.
     """
-    if spec.limit is not None:
-        tables = tables | {name: _some(table, spec) for name, table in tables.items()}
     classes = _classes(tables, spec.source) if labels == "class" else []
+    if spec.limit is not None:
+        tables = {name: _some(table, spec) for name, table in tables.items()}
     number = {label: i for i, label in enumerate(classes)}
     coded: Coded = {}
     for name, table in tables.items():
@@ -72,18 +72,21 @@ def _some(table: Table, spec: DataSpec) -> Table:
     """A seeded draw of at most ``limit`` rows, in their order."""
     rows = np.random.default_rng(spec.split_seed).permutation(len(table.texts))[: spec.limit]
     chosen = sorted(rows.tolist())
-    return Table([table.texts[i] for i in chosen], [table.labels[i] for i in chosen])
+    return Table(
+        [table.texts[i] for i in chosen], [table.labels[i] for i in chosen], table.left_out
+    )
 
 
 def _number(label: Label, spec: DataSpec) -> float:
     try:
-        value = float(label)
-    except ValueError:
+        with np.errstate(over="ignore"):
+            value = float(np.float32(label))
+    except (ValueError, OverflowError):
         value = math.nan
     if not math.isfinite(value):
         raise DataError(
-            f"label {label!r} of {spec.source!r} is not a finite number: is data.label the right "
-            "column? For classes, use a classification task"
+            f"label {label!r} of {spec.source!r} is not a finite number of 32 bits: is data.label "
+            "the right column? For classes, use a classification task"
         )
     return value
 

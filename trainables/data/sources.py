@@ -149,11 +149,10 @@ def read_texts(name: str, cache_dir: Path) -> list[str]:
     Raises:
         DataError: unreadable, or no column that looks like the text.
     """
-    spec = DataSpec(source=name)
-    texts: list[str] = []
-    for rows in _load(find_source(name), spec, cache_dir).values():
+    source, texts = find_source(name), []
+    for rows in _load(source, DataSpec(source=name), cache_dir).values():
         column = _column(None, TEXT_COLUMNS, rows.column_names, "text", name)
-        found = rows.data.column(column).to_pylist()
+        found = (text for text, _ in _pairs(rows, column, column, source.only))
         texts += [text for text in found if isinstance(text, str) and text.strip()]
     return texts
 

@@ -24,7 +24,8 @@ class DataSpec(BaseModel):
     data set on the Hugging Face hub. ``text`` and ``label`` name columns; when absent they are
     looked for under the customary names. ``tokens`` are the most frequent words, characters or word
     pieces of the training texts, ``vocabulary`` of them at most, or BERT's own word pieces.
-    ``limit`` is for quick looks: so many rows at most are used, drawn by ``split_seed``.
+    ``limit`` is for quick looks: so many rows at most of each part the source has, drawn by
+    ``split_seed``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)

@@ -6,7 +6,6 @@ vocabulary was made. Id 0 pads, id 1 stands for every token outside the vocabula
 
 import re
 import unicodedata
-from collections.abc import Iterable
 
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
@@ -30,10 +29,11 @@ def clean(text: str) -> str:
         half = MAX_CHARACTERS // 2
         text = f"{text[:half]} {text[-half:]}"
     text = text.encode("utf-8", "replace").decode("utf-8")
-    return unicodedata.normalize("NFC", re.sub(_TAG, " ", text)).lower()
+    # Python lowers a last sigma to another letter than the tokenizer does.
+    return unicodedata.normalize("NFC", re.sub(_TAG, " ", text)).replace("Σ", "σ").lower()
 
 
-def learn(kind: str, texts: Iterable[str], vocabulary: int) -> Tokenizer:
+def learn(kind: str, texts: list[str], vocabulary: int) -> Tokenizer:
     """A tokenizer over the ``vocabulary`` most frequent ``words``, ``characters`` or ``wordpieces``
     of already cleaned texts; ``bert`` takes the word pieces of a BERT as they are."""
     if kind == "bert":
@@ -41,26 +41,42 @@ def learn(kind: str, texts: Iterable[str], vocabulary: int) -> Tokenizer:
     if kind == "wordpieces":
         return _learn_pieces(texts, vocabulary)
     tokenizer = Tokenizer(models.WordLevel(unk_token=SPECIAL[UNKNOWN]))
-    tokenizer.pre_tokenizer = (
+    pre_tokenizer = (
         pre_tokenizers.Split(Regex(_WORD), "removed", invert=True)
         if kind == "words"
         else pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
     )
+    tokenizer.pre_tokenizer = pre_tokenizer
     trainer = trainers.WordLevelTrainer(
         vocab_size=vocabulary, special_tokens=SPECIAL, show_progress=False
     )
     tokenizer.train_from_iterator(texts, trainer)
-    return tokenizer
+    model = models.WordLevel(tokenizer.get_vocab(), unk_token=SPECIAL[UNKNOWN])
+    return _without_marks(model, pre_tokenizer)
 
 
-def _learn_pieces(texts: Iterable[str], vocabulary: int) -> Tokenizer:
-    """Word pieces as BERT's were learnt (Schuster & Nakajima 2012)."""
+def _learn_pieces(texts: list[str], vocabulary: int) -> Tokenizer:
+    """Word pieces as BERT's were learnt (Schuster & Nakajima 2012).
+
+    The letters are given in order, since the trainer numbers those it finds in an order that
+    changes from process to process; they are the fewest pieces there can be.
+    """
+    letters = sorted({letter for text in texts for letter in text if not letter.isspace()})
+    first = [*SPECIAL, *letters, *(f"##{letter}" for letter in letters)]
     tokenizer = Tokenizer(models.WordPiece(unk_token=SPECIAL[UNKNOWN]))
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     trainer = trainers.WordPieceTrainer(
-        vocab_size=vocabulary, special_tokens=SPECIAL, show_progress=False
+        vocab_size=vocabulary, special_tokens=first, show_progress=False
     )
     tokenizer.train_from_iterator(texts, trainer)
+    model = models.WordPiece(tokenizer.get_vocab(), unk_token=SPECIAL[UNKNOWN])
+    return _without_marks(model, pre_tokenizers.BertPreTokenizer())
+
+
+def _without_marks(model: models.Model, pre_tokenizer: pre_tokenizers.PreTokenizer) -> Tokenizer:
+    """A tokenizer that takes "[PAD]" in a text for what it is: a bracket, a word, a bracket."""
+    tokenizer = Tokenizer(model)
+    tokenizer.pre_tokenizer = pre_tokenizer
     return tokenizer
 
 
@@ -68,9 +84,9 @@ def _berts_own() -> Tokenizer:
     """BERT's word pieces, renumbered so that padding and the unknown piece come first."""
     pieces = [piece for piece in bert_pieces() if piece not in SPECIAL]
     vocabulary = {piece: number for number, piece in enumerate([*SPECIAL, *pieces])}
-    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token=SPECIAL[UNKNOWN]))
+    model = models.WordPiece(vocabulary, unk_token=SPECIAL[UNKNOWN])
+    tokenizer = _without_marks(model, pre_tokenizers.BertPreTokenizer())
     tokenizer.normalizer = normalizers.BertNormalizer()
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     return tokenizer
 
 

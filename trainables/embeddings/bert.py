@@ -5,10 +5,11 @@ Shapes: V pieces of the vocabulary, E numbers a piece, M positions: every token 
 validation texts as they are read, after two rows of zeros for padding and the unknown token.
 """
 
+import os
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +17,7 @@ from numpy.typing import NDArray
 from trainables.data.bert import bert_folder, bert_pieces
 from trainables.data.corpus import Corpus, Part, read_lengths
 from trainables.data.spec import DataSpec
-
-if TYPE_CHECKING:
-    pass
+from trainables.errors import DataError
 
 FEATURES = "bert-features"
 
@@ -30,6 +29,9 @@ _RESERVED = 2
 
 #: Tokens of one pass, and of one window: BERT knows 512 places, two of which are its own marks.
 _PASS_TOKENS, _WINDOW = 8192, 510
+
+#: How the name of a file begins that is not whole yet.
+_COMPUTING = "computing-"
 
 
 def bert_vectors(pieces: list[str]) -> NDArray[np.float32]:
@@ -58,26 +60,45 @@ def positions(corpus: Corpus, name: str, max_tokens: int) -> Part:
     return Part(ids, offsets.astype(np.int64), part.labels)
 
 
-def write_features(corpus: Corpus, words: list[str], data: DataSpec, folder: Path) -> Path:
-    """Computes features_ME (float16) into a file in ``folder``, which the caller puts in place."""
-    model, berts = _load_model(), {piece: i for i, piece in enumerate(bert_pieces())}
-    id_of_V = np.array([berts[word] for word in words], dtype=np.int64)
+def write_features(corpus: Corpus, words: list[str], data: DataSpec, path: Path) -> None:
+    """Computes features_ME (float16) once; ``path`` is there when they are whole.
+
+    Raises:
+        DataError: no room for them.
+    """
+    model = _load_model()
     rows = sum(int(read_lengths(corpus.part(p), data.max_tokens).sum()) for p in _PARTS)
     print(
         f"note: computing BERT's features of {rows:,} tokens, once for all trials …",
         file=sys.stderr,
     )
-    with tempfile.NamedTemporaryFile(dir=folder, suffix=".npy", delete=False) as file:
-        path = Path(file.name)
-    shape = (rows + _RESERVED, model.config.hidden_size)
-    features_ME = np.lib.format.open_memmap(path, "w+", dtype=np.float16, shape=shape)
+    width = model.config.hidden_size
+    for stale in path.parent.glob(f"{_COMPUTING}*"):
+        stale.unlink(missing_ok=True)
+    with tempfile.NamedTemporaryFile(prefix=_COMPUTING, suffix=".npy", dir=path.parent) as file:
+        try:  # or a full disk would be noticed by a signal in the middle
+            os.posix_fallocate(file.fileno(), 0, (rows + _RESERVED) * width * 2 + 4096)
+        except OSError as error:
+            size = rows * width * 2 >> 20
+            raise DataError(f"no room for {size} MB in {path.parent}: {error.strerror}") from error
+        features_ME = np.lib.format.open_memmap(
+            file.name, "w+", dtype=np.float16, shape=(rows + _RESERVED, width)
+        )
+        _fill(features_ME, model, corpus, words, data)
+        features_ME.flush()
+        os.link(file.name, path)
+
+
+def _fill(
+    features_ME: NDArray[np.float16], model: Any, corpus: Corpus, words: list[str], data: DataSpec
+) -> None:
+    berts = {piece: i for i, piece in enumerate(bert_pieces())}
+    id_of_V = np.array([berts[word] for word in words], dtype=np.int64)
+    features_ME[:_RESERVED] = 0
     for name in _PARTS:
         place, part = positions(corpus, name, data.max_tokens), corpus.part(name)
-        windows = _windows(part, place, data)
-        for some in _passes(windows):
+        for some in _passes(_windows(part, place, data)):
             _run(model, [id_of_V[ids] for ids, _ in some], [rows for _, rows in some], features_ME)
-    features_ME.flush()
-    return path
 
 
 def _load_model() -> Any:

@@ -18,7 +18,11 @@ class FrozenRows(nn.Module):
 
     def __init__(self, rows_ME: NDArray[np.floating[Any]]) -> None:
         super().__init__()
-        self._rows_ME, self.num_embeddings = rows_ME, len(rows_ME)
+        self._rows_ME = rows_ME
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "FrozenRows":
+        """The same matrix: a copy of a mapped file would be a copy in memory."""
+        return FrozenRows(self._rows_ME)
 
     def forward(self, ids_BT: Tensor) -> Tensor:
         """x_BTE (float32) on the ids' device."""

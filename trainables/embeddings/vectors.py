@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from trainables.data.bert import bert_folder
+from trainables.data.bert import bert_version
 from trainables.data.corpus import Corpus
 from trainables.data.spec import DataSpec
 from trainables.durable import replace_file
@@ -68,9 +68,9 @@ def prepare_vectors(corpus: Corpus, kind: str, spec: EmbeddingsSpec, data: DataS
 def _digest(kind: str, spec: EmbeddingsSpec, data: DataSpec) -> str:
     """What the vectors of a kind are identified by, beside their corpus."""
     if kind == FEATURES:  # of the texts as they are cut
-        return json.dumps([bert_folder().parent.name, data.max_tokens, data.keep])
+        return json.dumps([bert_version(), data.max_tokens, data.keep])
     if kind == "bert":
-        return bert_folder().parent.name
+        return bert_version()
     return glove_digest(spec) if kind == "glove" else word2vec_digest(spec)
 
 
@@ -101,8 +101,8 @@ def _store(corpus: Corpus, name: str, vectors_VE: Matrix) -> None:
 
 def _store_features(corpus: Corpus, name: str, data: DataSpec) -> None:
     path = corpus.vectors_file(name)
-    computed = write_features(corpus, words_of(corpus), data, path.parent)
-    os.replace(computed, path)
+    path.unlink(missing_ok=True)
+    write_features(corpus, words_of(corpus), data, path)
     width = np.load(path, mmap_mode="r", allow_pickle=False).shape[1]
     _describe(Vectors(name, width, 1.0, 1.0), path)
 

@@ -16,6 +16,9 @@ from trainables.errors import TaskError, did_you_mean
 if TYPE_CHECKING:
     from trainables.core.task import Task
 
+#: What a name that leads nowhere, or a user's own file, raises when it is imported.
+_WRONG = (ImportError, AttributeError, SyntaxError, NameError, TypeError, ValueError, OSError)
+
 Labels = Literal["class", "number"]
 
 
@@ -61,12 +64,17 @@ def find_task(name: str) -> TaskEntry:
         hint = did_you_mean(name, list(TASKS))
         raise TaskError(f"no task {name!r}: {hint}; one of your own is named 'module:Class'")
     task = _import(name)
-    missing = [
-        m for m in ("directions", "labels", "build", "losses", "metrics") if m not in dir(task)
-    ]
+    needed = ("directions", "labels", "build", "losses", "metrics")
+    missing = [what for what in needed if not hasattr(task, what)]
     if missing:
         raise TaskError(f"task {name!r} has no {missing[0]!r}: see trainables/core/task.py")
-    return TaskEntry(name, dict(task.directions), task.labels, tuple(getattr(task, "unused", ())))
+    directions = dict(task.directions)
+    if not set(directions.values()) <= {"min", "max"} or task.labels not in ("class", "number"):
+        raise TaskError(
+            f"task {name!r}: labels must be 'class' or 'number', and each of directions 'min' or "
+            "'max'"
+        )
+    return TaskEntry(name, directions, task.labels, tuple(getattr(task, "unused", ())))
 
 
 def code_of(name: str) -> Path | None:
@@ -75,8 +83,8 @@ def code_of(name: str) -> Path | None:
         return None
     _import(name)
     top = sys.modules[name.partition(":")[0].partition(".")[0]]
-    file = Path(str(top.__file__))
-    return file.parent if file.name == "__init__.py" else file
+    folders = list(getattr(top, "__path__", ()))
+    return Path(folders[0] if folders else str(top.__file__))
 
 
 def _import(location: str) -> Any:
@@ -87,5 +95,6 @@ def _import(location: str) -> Any:
         sys.path.append(here)
     try:
         return getattr(import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise TaskError(f"cannot import task {location!r}: {error}") from error
+    except _WRONG as error:
+        what = f"{type(error).__name__}: {error}"
+        raise TaskError(f"cannot import task {location!r}: {what}") from error

@@ -14,6 +14,9 @@ from trainables.network import TextNetwork
 #: With more classes a confusion matrix is no longer something to look at as single figures.
 _CONFUSION_CLASSES = 5
 
+#: With more classes one ROC curve for each would take longer than an epoch.
+_AUC_CLASSES = 100
+
 
 class TextClassification:
     """Cross-entropy over logits; label smoothing and class weights in the training loss only."""
@@ -46,9 +49,10 @@ class TextClassification:
         figures = {
             "accuracy": (predicted_N == targets_N).double().mean().item(),
             "macro_f1": macro_f1(predicted_N, targets_N, len(classes)),
-            "auc": auc(torch.softmax(logits_NC.double(), dim=1), targets_N),
             "loss": functional.cross_entropy(logits_NC.double(), targets_N).item(),
         }
+        if len(classes) <= _AUC_CLASSES:
+            figures["auc"] = auc(logits_NC.double(), targets_N)
         if len(classes) <= _CONFUSION_CLASSES:
             counts_CC = confusion(predicted_N, targets_N, len(classes))
             for true, row in zip(classes, counts_CC.tolist(), strict=True):
@@ -82,22 +86,32 @@ def macro_f1(predicted_N: Tensor, targets_N: Tensor, classes: int) -> float:
     return float(f1_C[met_C > 0].mean())
 
 
-def auc(shares_NC: Tensor, targets_N: Tensor) -> float:
+def auc(logits_NC: Tensor, targets_N: Tensor) -> float:
     """Area under the ROC curve: how often a text of a class is given more of it than a text of
     another, equal shares counting half (Hanley & McNeil 1982); over several classes the mean of one
-    against the rest. NaN shares make NaN; 0.5 where only one class is present."""
-    if shares_NC.isnan().any():
+    against the rest. NaN logits make NaN; 0.5 where only one class is present."""
+    if logits_NC.isnan().any():
         return float("nan")
-    columns = range(1, 2) if shares_NC.shape[1] == 2 else range(shares_NC.shape[1])
+    columns = range(1, 2) if logits_NC.shape[1] == 2 else range(logits_NC.shape[1])
     areas = []
     for klass in columns:
         mine_N = targets_N == klass
         mine, others = int(mine_N.sum()), int((~mine_N).sum())
         if mine and others:
-            _, where_N, counts = torch.unique(
-                shares_NC[:, klass], return_inverse=True, return_counts=True
-            )
-            middle_ranks = counts.cumsum(0) - (counts - 1) / 2
-            ranks = middle_ranks[where_N][mine_N].double().sum().item()
+            ranks_N = _middle_ranks(_log_odds(logits_NC, klass))
+            ranks = ranks_N[mine_N].sum().item()
             areas.append((ranks - mine * (mine + 1) / 2) / (mine * others))
     return sum(areas) / len(areas) if areas else 0.5
+
+
+def _log_odds(logits_NC: Tensor, klass: int) -> Tensor:
+    """How much more a class is thought of than all others; never saturates, as its share would."""
+    others = [c for c in range(logits_NC.shape[1]) if c != klass]
+    odds_N: Tensor = logits_NC[:, klass] - logits_NC[:, others].logsumexp(dim=1)
+    return odds_N
+
+
+def _middle_ranks(values_N: Tensor) -> Tensor:
+    """Ranks from 1; equal values share the middle of theirs."""
+    _, where_N, counts = torch.unique(values_N, return_inverse=True, return_counts=True)
+    return (counts.cumsum(0) - (counts - 1) / 2).double()[where_N]
