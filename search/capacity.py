@@ -26,14 +26,15 @@ class Allotment:
 def memory_needed(spec: StudySpec, prepared: Prepared) -> int:
     """Bytes that the largest configuration of the space takes in its process."""
     corpus, top = prepared.corpus, largest(spec.dimensions())
+    vectors = prepared.vectors(spec)
     return max(
         estimate_bytes(
-            spec.hyperparameters(top | {"embedding": kind}, prepared.vectors),
+            spec.hyperparameters(top | {"embedding": kind}, vectors),
             corpus.vocabulary,
             len(corpus.classes),
             spec.data.max_tokens,
         )
-        for kind in ["scratch", *prepared.vectors]
+        for kind in ["scratch", *vectors]
     )
 
 

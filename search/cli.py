@@ -80,12 +80,13 @@ def resume(
 
     given = Options(**options)
     folder = open_study_dir(results_dir, name)
-    change = changed_study(load_state(folder), given, force)
-    plan = replace(launch(change.spec, given, change.unsafe), take_over=take_over, force=force)
+    state = load_state(folder)
+    change = changed_study(state, given, force)
+    plan = replace(launch(change.spec, given, change.texts), take_over=take_over, force=force)
     if dry_run:
         from search.dry_run import describe
 
-        click.echo(describe(change.spec, plan))
+        click.echo(describe(change.spec, plan, state))
         return
     interrupter = Interrupter(plan.time_budget, _how_to_resume(name, results_dir, given.cluster))
     _carry_out(lambda: go_on(folder, plan, interrupter), interrupter, results_dir)
@@ -236,6 +237,7 @@ def report(name: str, results_dir: Path) -> None:
     replace_file(
         folder.report,
         markdown_report(folder, load_state(folder), folder.owner() is not None).encode(),
+        mode=0o600,
     )
     click.echo(results_dir / name / folder.report.name)
 

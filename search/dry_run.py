@@ -5,8 +5,9 @@ from typing import Any
 from search.capacity import memory_needed
 from search.preparation import Prepared, prepare_study
 from search.sampler import Sampler
-from search.session import Launch
+from search.session import Launch, find_change
 from search.spec import StudySpec, to_toml
+from search.state import StudyState
 from trainables.hyperparameters import Hyperparameters
 from trainables.memory import parameter_count
 
@@ -14,13 +15,16 @@ _SAMPLES = 3
 _GIB = 1 << 30
 
 
-def describe(spec: StudySpec, launch: Launch) -> str:
-    """The resolved study, what the data is, a few configurations, memory and time.
+def describe(spec: StudySpec, launch: Launch, state: StudyState | None = None) -> str:
+    """The resolved study, what the data is, a few configurations, memory and time; of a study that
+    exists (``state``), what would change.
 
     Raises:
         DataError: the data cannot be learnt from.
+        SpecError: the study could not be resumed so.
     """
-    prepared = prepare_study(launch.data, [spec], launch.cache_dir)
+    prepared = prepare_study(spec, launch.cache_dir, state.trials if state else ())
+    change = find_change(state, spec, prepared, launch) if state else None
     corpus = prepared.corpus
     sampler = Sampler(spec)
     samples = []
@@ -35,7 +39,8 @@ def describe(spec: StudySpec, launch: Launch) -> str:
         to_toml(spec).strip(),
         "",
         f"data: {sizes} texts, {len(corpus.classes)} classes, {corpus.vocabulary:,} words",
-        *(f"note: {note}" for note in prepared.notes),
+        *(f"note: {note}" for note in prepared.notes(spec)),
+        *(f"changed: {text}" for text in (change.changes if change else ())),
         *(f"sample {i}: {params}" for i, params in enumerate(samples)),
         f"memory: at most {need / _GIB:.2f} GiB a trial",
         f"time: about {per_epoch:.1f} s an epoch and core (measured on this machine); "
@@ -57,7 +62,7 @@ def _epoch_seconds(spec: StudySpec, prepared: Prepared, samples: list[dict[str, 
     rate = seconds_per_token(reference) / _work(reference)
     part = prepared.corpus.part("train")
     tokens = float(part.lengths.clip(1, spec.data.max_tokens).sum())
-    works = [_work(spec.hyperparameters(params, prepared.vectors)) for params in samples]
+    works = [_work(spec.hyperparameters(params, prepared.vectors(spec))) for params in samples]
     return rate * tokens * sum(works) / len(works)
 
 

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from trainables.messages import Checkpoint
 
-FORMAT = 1
+FORMAT = 2
 
 Decision = Literal["continue", "stop", "complete", "fail"]
 EndState = Literal["completed", "pruned", "failed"]
@@ -31,7 +31,8 @@ class StudyCreated(_Event):
 class SessionStarted(_Event):
     """A driver took the study up; trials that were running wait again.
 
-    ``code`` is a digest of each source file that trains.
+    ``code`` is a digest of each source file that trains, ``vectors`` the file behind each kind of
+    word vectors, whose name is a digest of where they come from.
     """
 
     event: Literal["session"] = "session"
@@ -41,6 +42,7 @@ class SessionStarted(_Event):
     resources: dict[str, Any]
     versions: dict[str, str]
     code: dict[str, str]
+    vectors: dict[str, str] = {}
 
 
 class SessionEnded(_Event):

@@ -14,12 +14,14 @@ from search.spec import StudySpec, find_study_file, read_toml, resolve
 from search.state import StudyState
 from trainables.data.corpus import default_cache
 from trainables.data.sources import PACKAGED
-from trainables.data.spec import DataSpec
 
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
 
-#: What a resume may change, for trials to come. Data may lie elsewhere: its digest is compared.
-_SAFE = ("search.trials", "resources.", "data.source")
+#: What belongs to a session: it may change at every resume.
+_SESSION = ("search.trials", "resources.")
+
+#: What else a resume may change unforced. Data may lie elsewhere: its digest is compared.
+_SAFE = ("data.source",)
 
 #: What would make it another study, forced or not.
 _NEVER = ("name", "task")
@@ -82,16 +84,17 @@ def new_study(study: str, options: Options) -> StudySpec:
     if options.data is not None and isinstance(tables.get("data"), dict):
         _forget_columns(tables["data"], options.data)
     spec = resolve(apply_settings(tables, options.as_settings()), str(study))
+    return _at_home(spec)
+
+
+def _at_home(spec: StudySpec) -> StudySpec:
+    """A study whose local files are named by their whole paths."""
     places = {name: _absolute(value) for name, value in spec.embeddings.files().items()}
     embeddings = spec.embeddings.model_copy(update=places)
-    return spec.model_copy(update={"data": _at_home(spec.data), "embeddings": embeddings})
-
-
-def _at_home(data: DataSpec) -> DataSpec:
-    """Data whose local source is named by its whole path."""
-    if data.source in PACKAGED:
-        return data
-    return data.model_copy(update={"source": _absolute(data.source)})
+    data = spec.data
+    if data.source not in PACKAGED:
+        data = data.model_copy(update={"source": _absolute(data.source)})
+    return spec.model_copy(update={"data": data, "embeddings": embeddings})
 
 
 def _absolute(source: str) -> str:
@@ -109,10 +112,10 @@ def _forget_columns(data: dict[str, Any], source: str) -> None:
 
 @dataclass(frozen=True)
 class Change:
-    """An existing study with the options laid over it, and what is unsafe in that."""
+    """An existing study with the options laid over it, and what that changes."""
 
     spec: StudySpec
-    unsafe: list[str]
+    texts: list[str]
 
 
 def changed_study(state: StudyState, options: Options, force: bool) -> Change:
@@ -126,7 +129,8 @@ def changed_study(state: StudyState, options: Options, force: bool) -> Change:
     old["search"]["trials"] = state.total
     if state.session is not None:
         old["resources"] = {k: v for k, v in state.session.resources.items() if v is not None}
-    spec = resolve(apply_settings(old, options.as_settings()), f"study {state.created.name!r}")
+    origin = f"study {state.created.name!r}"
+    spec = _at_home(resolve(apply_settings(old, options.as_settings()), origin))
     new = spec.model_dump(mode="json", exclude_none=True)
     if spec.search.trials < len(state.trials):
         raise SpecError(
@@ -136,12 +140,13 @@ def changed_study(state: StudyState, options: Options, force: bool) -> Change:
     changes = {
         key: f"{key}: {before!r} → {after!r}"
         for key, before, after in _differences(old, new)
-        if not key.startswith(_SAFE)
+        if not key.startswith(_SESSION)
     }
     never = [text for key, text in changes.items() if key.startswith(_NEVER)]
-    if never or (changes and not force):
+    unsafe = [text for key, text in changes.items() if not key.startswith(_SAFE)]
+    if never or (unsafe and not force):
         remedy = "Run a new study with --name" + ("" if never else ", or insist with --force")
-        listed = "; ".join(never or changes.values())
+        listed = "; ".join(never or unsafe)
         raise SpecError(
             f"study {state.created.name!r} cannot be resumed with another {listed}. {remedy}"
         )
@@ -160,7 +165,7 @@ def _differences(old: Any, new: Any, path: str = "") -> list[tuple[str, Any, Any
     return [] if old == new else [(path, old, new)]
 
 
-def launch(spec: StudySpec, options: Options, unsafe: Sequence[str] = ()) -> Launch:
+def launch(spec: StudySpec, options: Options, changes: Sequence[str] = ()) -> Launch:
     """What this invocation asks for.
 
     Raises:
@@ -169,10 +174,9 @@ def launch(spec: StudySpec, options: Options, unsafe: Sequence[str] = ()) -> Lau
     budget = options.time_budget
     return Launch(
         total=spec.search.trials,
-        data=_at_home(spec.data),
         resources=spec.resources,
         cluster=parse_cluster(options.cluster),
         cache_dir=default_cache(),
         time_budget=None if budget is None else parse_duration(budget),
-        change=(spec, list(unsafe)) if unsafe else None,
+        change=(spec, list(changes)) if changes else None,
     )

@@ -49,9 +49,9 @@ def apply_settings(tables: dict[str, Any], settings: list[tuple[list[str], Any]]
 
 
 def _take_out_of_first(tables: dict[str, Any], name: str) -> None:
-    """What is fixed is no longer to be tried; configurations with nothing left to say go."""
+    """What is fixed is no longer to be tried. The configurations keep their places: the trial of a
+    number takes the one of that number, and draws what it does not say."""
     first = tables.get("first")
     if isinstance(first, list) and all(isinstance(config, dict) for config in first):
         for config in first:
             config.pop(name, None)
-        tables["first"] = [config for config in first if config]

@@ -131,6 +131,7 @@ class Sampler:
             case TrialEnded():
                 state = event.state if self._compared(event.trial) else "failed"
                 value = self._best.pop(event.trial, None)
+                state = "failed" if value is None and state == "completed" else state
                 values = None if value is None or state == "failed" else [value]
                 self._storage.set_trial_state_values(self._id(event.trial), _ENDS[state], values)
             case _:

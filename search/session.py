@@ -31,7 +31,6 @@ from search.state import StudyState, replay
 from search.store import StudyDir, create_study_dir
 from search.study import Study
 from trainables.data.shipping import Parcel, pack
-from trainables.data.spec import DataSpec
 from trainables.durable import replace_file
 from trainables.tasks import code_of
 
@@ -43,7 +42,6 @@ class Launch:
     """What belongs to this invocation and not to the study."""
 
     total: int
-    data: DataSpec
     resources: ResourcesSpec
     cluster: ClusterConfig
     cache_dir: Path
@@ -87,15 +85,15 @@ def _session(
         if new is not None and folder.exists():  # begun by another driver a moment ago
             raise StudyExists(f"study {new.name!r} exists: choose another --name")
         state = None if new else replay(_events(folder))
-        if state is not None and state.ended >= launch.total == state.total:
+        changing = launch.change is not None or launch.force
+        if state is not None and not changing and state.ended >= launch.total == state.total:
             _write_report(folder, state)
             return Outcome(state, "finished", 0)
         spec = launch.change[0] if launch.change else (state.spec if state else new)
         assert spec is not None
-        under_way = [t.spec for t in state.trials if not t.ended] if state else []
-        prepared = prepare_study(launch.data, [spec, *under_way], launch.cache_dir)
-        change = _change(state, spec, prepared, launch) if state else None
-        _introduce(folder, prepared, launch)
+        prepared = prepare_study(spec, launch.cache_dir, state.trials if state else ())
+        change = find_change(state, spec, prepared, launch) if state else None
+        _introduce(folder, spec, prepared, launch)
         wanted = launch.resources
         cpus = wanted.cpus_per_trial * (wanted.max_concurrent or 0)  # asked for by name: may crowd
         if launch.cluster.kind == "local":
@@ -118,13 +116,13 @@ def _packages(spec: StudySpec) -> list[Path]:
     return [*PACKAGES, own] if own else PACKAGES
 
 
-def _change(
+def find_change(
     state: StudyState, spec: StudySpec, prepared: Prepared, launch: Launch
 ) -> SpecChanged | None:
-    """What a resume searches differently from here on, if it was forced to.
+    """What a resume searches differently from here on, if anything.
 
     Raises:
-        SpecError: the data is another, and nobody insists.
+        SpecError: the data is another, and nobody insists, or no trial is left to be made over it.
     """
     changes, key = list(launch.change[1]) if launch.change else [], prepared.corpus.key
     if key != state.corpus:
@@ -134,13 +132,18 @@ def _change(
                 f"(data.source = {spec.data.source!r}): put the old data back, run a new study, or "
                 "insist with --force: trials over the old data are then no longer compared"
             )
-        changes.append(f"data: {state.corpus[:12]} → {key[:12]}")
+        if launch.total <= len(state.trials):
+            raise SpecError(
+                f"study {state.created.name!r} has made all its {len(state.trials)} trials over "
+                "the old data: ask for more with --trials"
+            )
+        changes.append(f"data: {state.corpus[:12]} → {key[:12]}: earlier trials are not compared")
     if not changes:
         return None
     return SpecChanged(spec=spec.model_dump(mode="json"), corpus=key, changes=changes)
 
 
-def _introduce(folder: StudyDir, prepared: Prepared, launch: Launch) -> None:
+def _introduce(folder: StudyDir, spec: StudySpec, prepared: Prepared, launch: Launch) -> None:
     """Says on stderr what is about to be searched, while Ray starts."""
     corpus = prepared.corpus
     sizes = ", ".join(f"{count:,} {part}" for part, count in corpus.sizes.items())
@@ -151,12 +154,12 @@ def _introduce(folder: StudyDir, prepared: Prepared, launch: Launch) -> None:
         f"starting Ray ({where}) …",
         file=sys.stderr,
     )
-    for note in prepared.notes:
+    for note in prepared.notes(spec):
         print(f"note: {note}", file=sys.stderr)
 
 
 def _parcel(prepared: Prepared) -> Parcel:
-    return pack(prepared.corpus, [vectors.name for vectors in prepared.vectors.values()])
+    return pack(prepared.corpus, prepared.files)
 
 
 def _events(folder: StudyDir) -> list[Event]:
@@ -188,10 +191,10 @@ def _opened(
         state = replay(events)
         study = Study(folder, journal, state, prepared)
         study.replay_into_sampler(events)
-        session = _session_started(launch, state.spec)
+        session = _session_started(launch, change, state, prepared)
         _tell_differences(state.session, session, change)
         events += study.begin(session, launch.resources, change)
-        replace_file(folder.spec, to_toml(state.spec).encode(), mode=0o600)
+        replace_file(folder.spec, to_toml(state.spec, state.total).encode(), mode=0o600)
         board = TensorBoardWriter(folder, state)
         keeper = CheckpointKeeper(folder, state, launch.resources.keep_best)
         for event in events:
@@ -238,7 +241,7 @@ def _run(
 
 
 def _write_report(folder: StudyDir, state: StudyState) -> None:
-    replace_file(folder.report, markdown_report(folder, state, running=False).encode())
+    replace_file(folder.report, markdown_report(folder, state, running=False).encode(), mode=0o600)
 
 
 def _tell_differences(
@@ -247,14 +250,21 @@ def _tell_differences(
     """Says on stderr what is not as in the last session: the search, versions, code."""
     notes = list(change.changes) if change else []
     if before is not None:
-        for old, new in ((before.versions, now.versions), (before.code, now.code)):
+        for old, new in (
+            (before.versions, now.versions),
+            (before.code, now.code),
+            (before.vectors, now.vectors),
+        ):
             names = sorted(name for name in old | new if old.get(name) != new.get(name))
             notes += [f"{name}: {old.get(name)} → {new.get(name)}" for name in names]
     for note in notes:
         print(f"changed since the last session: {note}", file=sys.stderr)
 
 
-def _session_started(launch: Launch, spec: StudySpec) -> SessionStarted:
+def _session_started(
+    launch: Launch, change: SpecChanged | None, state: StudyState, prepared: Prepared
+) -> SessionStarted:
+    spec = launch.change[0] if change and launch.change else state.spec
     packages = ("seqtune", "ray", "optuna", "torch")
     return SessionStarted(
         pid=os.getpid(),
@@ -263,6 +273,7 @@ def _session_started(launch: Launch, spec: StudySpec) -> SessionStarted:
         resources=launch.resources.model_dump(mode="json"),
         versions={"python": platform.python_version()} | {name: version(name) for name in packages},
         code=_code_digests(_packages(spec)),
+        vectors={kind: vectors.name for kind, vectors in prepared.vectors(spec).items()},
     )
 
 

@@ -235,8 +235,10 @@ def _explain(error: ValidationError) -> str:
     return f"{where}: {message}" if where else message
 
 
-def to_toml(spec: StudySpec) -> str:
-    """The resolved study as a study file that resolves to the same spec."""
+def to_toml(spec: StudySpec, total: int | None = None) -> str:
+    """The resolved study as a study file that resolves to the same spec (with ``total`` trials)."""
     import tomli_w
 
-    return tomli_w.dumps(spec.model_dump(mode="json", exclude_none=True))
+    tables = spec.model_dump(mode="json", exclude_none=True)
+    tables["search"]["trials"] = total or spec.search.trials
+    return tomli_w.dumps(tables)

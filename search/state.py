@@ -55,9 +55,7 @@ class Trial:
 
     def best_epoch(self, mode: str) -> EpochDone | None:
         """The epoch with the best finite value, the earliest of equals."""
-        sign = 1.0 if mode == "max" else -1.0
-        finite = [(sign * e.value, -e.epoch, e) for e in self.epochs if e.value is not None]
-        return max(finite)[2] if finite else None
+        return best_of(self.epochs, mode)
 
 
 class StudyState:
@@ -186,6 +184,13 @@ class StudyState:
             if best is None or better:
                 best, best_value = trial, epoch.value
         return best
+
+
+def best_of(epochs: list[EpochDone], mode: str) -> EpochDone | None:
+    """The epoch with the best finite value, the earliest of equals."""
+    sign = 1.0 if mode == "max" else -1.0
+    finite = [(sign * e.value, -e.epoch, e) for e in epochs if e.value is not None]
+    return max(finite)[2] if finite else None
 
 
 def revalued(epoch: EpochDone, metric: str) -> EpochDone:

@@ -84,7 +84,7 @@ class Study:
         """Opens a session, searches differently from here on if there is a ``change``, and
         carries out every end that is owed; returns what it has recorded."""
         self._resources = resources
-        events: list[Event] = [session, *([change] if change else [])]
+        events: list[Event] = [*([change] if change else []), session]
         self._record(*events)
         for trial in self.state.trials:
             owed = self.state.owed_end(trial)
@@ -114,7 +114,7 @@ class Study:
         return self._assignment(waiting, attempt.attempt)
 
     def _assignment(self, trial: Trial, attempt: int) -> Assignment:
-        spec, vectors = trial.spec, self._prepared.vectors
+        spec, vectors = trial.spec, self._prepared.vectors(trial.spec)
         hyperparameters = spec.hyperparameters(trial.params, vectors)
         start = vectors.get(hyperparameters.embedding)
         return Assignment(
@@ -172,16 +172,18 @@ class Study:
         strange = sorted(name for name, value in report.metrics.items() if value is None)
         if strange:
             return "fail", f"{strange[0]} is not finite at epoch {report.epoch}"
-        value = report.metrics[self.state.spec.metric]
+        metric = self.state.spec.metric
+        if metric not in report.metrics:
+            return "fail", f"task {spec.task!r} reports {', '.join(report.metrics)}: no {metric}"
+        value = report.metrics[metric]
         if report.epoch >= spec.stopping.max_epochs:
             return "complete", None
         impatient = self._out_of_patience(report, value)
         if impatient is not None:
             return "complete", impatient
         if value is not None and self.state.asha.is_loser(report.epoch, value):
-            return "stop", f"below the best 1/{spec.stopping.reduction_factor} at epoch " + str(
-                report.epoch
-            )
+            share = self.state.spec.stopping.reduction_factor
+            return "stop", f"below the best 1/{share} at epoch {report.epoch}"
         return "continue", None
 
     def _out_of_patience(self, report: Report, value: float | None) -> str | None:

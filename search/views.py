@@ -60,7 +60,7 @@ def trial_row(
         ],
         "attempts": trial.attempts,
         "failures": len(trial.failures),
-        "reason": trial.reason,
+        "reason": trial.reason or (None if trial.corpus == state.corpus else "over other data"),
         "host": last.host if last else None,
         "device": last.device if last else None,
         "checkpoint": path if path and folder and (folder.root / path).exists() else None,

@@ -9,7 +9,7 @@ makes it superfluous is on the disk.
 import bisect
 
 from search.events import EpochDone, Event, TrialEnded
-from search.state import StudyState, Trial
+from search.state import StudyState, Trial, best_of
 from search.store import StudyDir
 
 #: Newest checkpoints kept of a trial that may go on.
@@ -30,8 +30,8 @@ class CheckpointKeeper:
             stored = folder.checkpoints_of(trial.number).glob("*")
             self._present[trial.number] = {str(p.relative_to(self._root)) for p in stored}
             if trial.corpus != state.corpus:
-                self._keep(trial, set())
-            elif trial.ended:
+                continue  # not compared, and not taken away either
+            if trial.ended:
                 self._retire(trial, state)
             else:
                 self._keep(trial, self._needed(trial))
@@ -51,7 +51,10 @@ class CheckpointKeeper:
         return newest | self._best(trial)
 
     def _best(self, trial: Trial) -> set[str]:
-        best = trial.best_epoch(self._mode)
+        """The best of those that are there: by another metric it may have gone already."""
+        present = self._present.get(trial.number, set())
+        there = [epoch for epoch in trial.epochs if epoch.checkpoint.path in present]
+        best = best_of(there, self._mode)
         return {best.checkpoint.path} if best else set()
 
     def _retire(self, trial: Trial, state: StudyState) -> None:

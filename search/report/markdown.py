@@ -19,26 +19,30 @@ def markdown_report(folder: StudyDir, state: StudyState, running: bool) -> str:
         f"# Study `{folder.name}`",
         f"{state.ended} of {state.total} trials ended ({counts or 'none begun'}); "
         f"metric `{state.spec.metric}`, {state.spec.mode} is better.",
-        _best(state),
+        _best(state, folder),
         _ranking(state, running),
+        _not_compared(state),
         _failures(state),
         _cost(state),
-        "## Study file\n\n```toml\n" + to_toml(state.spec).strip() + "\n```",
+        "## Study file\n\n```toml\n" + to_toml(state.spec, state.total).strip() + "\n```",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _best(state: StudyState) -> str:
+def _best(state: StudyState, folder: StudyDir) -> str:
     best = state.best()
     epoch = best.best_epoch(state.spec.mode) if best else None
     if best is None or epoch is None:
         return "## Best trial\n\nNo trial has a finite result."
     plain = {k: v for k, v in epoch.metrics.items() if not k.startswith(_CONFUSION)}
     metrics = ", ".join(f"{name} {short(value)}" for name, value in plain.items())
+    path = epoch.checkpoint.path
+    there = (folder.root / path).exists()
+    weights = f"weights in `{path}`" if there else "its weights are not kept"
     rows = "\n".join(f"| {name} | {short(value)} |" for name, value in best.params.items())
     return (
         f"## Best trial\n\nTrial {best.number} at epoch {epoch.epoch}: {metrics}. "
-        f"Chosen by `{best.origin}`; weights in `{epoch.checkpoint.path}`.\n\n"
+        f"Chosen by `{best.origin}`; {weights}.\n\n"
         "The best of many validation scores is optimistic: it was chosen for being high.\n\n"
         f"| hyperparameter | value |\n| --- | --- |\n{rows}" + _confusion(epoch)
     )
@@ -88,9 +92,12 @@ def _ranking(state: StudyState, running: bool) -> str:
         ]
         cells += [short(trial.params.get(name)) for name in names]
         lines.append("| " + " | ".join(map(str, cells)) + " |")
+    return f"## The best {len(ranked)}\n\n" + "\n".join(lines)
+
+
+def _not_compared(state: StudyState) -> str:
     others = len(state.trials) - len(state.compared())
-    note = f"\n\n{others} trials over other data are not compared." if others else ""
-    return f"## The best {len(ranked)}\n\n" + "\n".join(lines) + note
+    return f"{others} trials over other data are not compared." if others else ""
 
 
 def _failures(state: StudyState) -> str:

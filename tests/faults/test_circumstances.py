@@ -50,11 +50,11 @@ def test_clock_that_jumps_disturbs_nothing(place):
     place.environment["CLOCK_OFFSET"] = str(offset)
     place.code.insert(0, place.root / "clock")
     longer = ["--set", "stopping.max_epochs=60", "--set", "stopping.grace_epochs=60"]
-    process = place.start("run", "small.toml", "--time-budget", "100s", *longer)
+    process = place.start("run", "small.toml", "--time-budget", "30m", *longer)
     for epochs, jump in ((2, -2 * 86400), (20, 2 * 86400)):
         place.wait_for_epochs(epochs)
         offset.write_text(str(jump))
-    _, err = process.communicate(timeout=200)
+    _, err = process.communicate(timeout=240)
     assert process.returncode == 0, err
     place.check(3)
     assert not [e for e in place.events() if e.event == "failure"]
@@ -70,7 +70,8 @@ def test_half_a_study_file_changed_code_and_other_data(place):
     place.study.spec.write_text(whole[: len(whole) // 2])
     copy = place.root / "code"
     for package in ("search", "trainables", "cluster"):
-        shutil.copytree(place.code[-1] / package, copy / package)
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(place.code[-1] / package, copy / package, ignore=ignored)
     with (copy / "trainables" / "encoders.py").open("a") as file:
         file.write("# another hand was here\n")
     place.code = [copy]
@@ -85,14 +86,17 @@ def test_half_a_study_file_changed_code_and_other_data(place):
 
 def other_data_is_refused_unless_forced(place: Place) -> None:
     old = len(place.trials())
-    write_reviews(place.root / "reviews.csv", seed=1)
+    write_reviews(place.root / "other.csv", seed=1)
+    (place.root / "reviews.csv").unlink()
     before = place.journal()
-    _, err = place.run("resume", "small", "--trials", "5", code=2)
+    other = ("--data", "other.csv")
+    _, err = place.run("resume", "small", "--trials", "5", *other, code=2)
     assert "has changed since it began" in err and "--force" in err
     assert place.journal() == before
-    _, err = place.run("resume", "small", "--force", "--trials", "5")
+    _, err = place.run("resume", "small", "--force", "--trials", "5", *other)
     place.check(5)
     assert "changed since the last session: data: " in err
+    assert str(place.root / "other.csv") in place.study.spec.read_text()
     rows = place.trials()
     assert [row["value"] is not None for row in rows[:old]] == [True] * old
     assert json.loads(place.run("best", "small", "--format", "json")[0])["number"] >= old
@@ -122,7 +126,7 @@ def test_neither_secrets_are_written_nor_scripts_run(place):
     told = out + err + refused + "".join(place.run("status", "small"))
     written = b"".join(p.read_bytes() for p in place.study.root.rglob("*") if p.is_file())
     assert "sEcReT" not in told and b"sEcReT" not in written
-    for private in (place.study.spec, place.study.journal):
+    for private in (place.study.spec, place.study.journal, place.study.report):
         assert private.stat().st_mode & 0o077 == 0
     (place.root / "evil" / "reviews.csv").unlink()
     _, err = place.run("run", "small.toml", "--name", "other", "--data", "evil", code=2)
@@ -134,6 +138,7 @@ def test_diverging_trials_among_healthy_ones(tmp_path, tables):
     tables["fixed"] = {"optimizer": "sgd", "clip_norm": 0.0, "learning_rate": 10.0}
     tables["fixed"] |= {"batch_size": 4}
     tables["space"] = {"hidden_size": [4, 8], "weight_decay": [0.0, 1.0], "embedding_dim": [4, 8]}
+    tables["stopping"]["grace_epochs"] = 4
     tables["first"] = [{"weight_decay": 1.0}, {"weight_decay": 0.0}, {"weight_decay": 1.0}]
     place = Place(tmp_path, tables)
     place.run("run", "small.toml", "--trials", "5")

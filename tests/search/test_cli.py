@@ -2,9 +2,11 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import tomli_w
@@ -189,11 +191,36 @@ def test_resume_with_another_search_is_refused(finished, change):
     assert finished.folder.journal.read_bytes() == before
 
 
-@pytest.mark.parametrize("change", ["name=other", "task=another", "mode=min"])
-def test_what_would_be_another_study_is_never_changed(finished, change):
+REGRESSION = ["task=text-regression", "metric=val/rmse", "mode=min"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [(["name=other"], "another name"), (REGRESSION, "another task"), (["mode=min"], "is better")],
+)
+def test_what_would_be_another_study_is_never_changed(finished, change, message):
     finished.journal.close()
-    result = run("resume", "small", "--force", "--set", change)
-    assert result.exit_code == 2, result.output
+    settings = [part for setting in change for part in ("--set", setting)]
+    result = run("resume", "small", "--force", *settings)
+    assert result.exit_code == 2 and message in result.stderr, result.output
+
+
+def test_dry_run_of_a_resume_says_what_the_resume_would(finished, monkeypatch):
+    """The journal's corpus is made up, so the data is another."""
+    monkeypatch.setenv("SEQTUNE_CACHE", str(finished.folder.root / "cache"))
+    finished.journal.close()
+    before = finished.folder.journal.read_bytes()
+    result = run("resume", "small", "--trials", "9", "--dry-run")
+    assert result.exit_code == 2 and "--force" in result.stderr
+    shutil.move("reviews.csv", "moved.csv")
+    moved = ["--data", "moved.csv", "--force", "--dry-run"]
+    assert "ask for more with --trials" in run("resume", "small", "--trials", "4", *moved).stderr
+    result = run("resume", "small", "--trials", "9", "--seed", "5", *moved)
+    assert result.exit_code == 0, result.stderr
+    assert f"→ '{Path('moved.csv').absolute()}'" in result.stdout
+    assert "changed: search.seed: 1 → 5" in result.stdout
+    assert "earlier trials are not compared" in result.stdout
+    assert finished.folder.journal.read_bytes() == before
 
 
 def test_total_below_the_trials_there_are_is_refused(finished):

@@ -9,7 +9,9 @@ from tensorboard.plugins.hparams import plugin_data_pb2
 from search.monitor.checkpoints import CheckpointKeeper
 from search.monitor.progress import Progress
 from search.monitor.tensorboard import TensorBoardWriter
-from tests.search.test_study import Bench
+from search.report.markdown import markdown_report
+from search.spec import resolve
+from tests.search.test_study import Bench, changed
 
 
 def watched(tmp_path, tables):
@@ -82,6 +84,24 @@ def test_only_the_best_ended_trials_keep_theirs(tmp_path, tables):
     CheckpointKeeper(bench.folder, bench.study.state, keep_best=2)
     kept = {p.parent.name for p in bench.folder.checkpoints.rglob("*.safetensors")}
     assert kept == {"trial-0001", "trial-0003"}
+
+
+def test_another_metric_never_takes_the_last_checkpoint_of_a_trial(tmp_path, tables):
+    """The best by the new metric has gone already; what is left of the trial stays."""
+    bench = Bench(tmp_path, tables)
+    bench.study.follow(CheckpointKeeper(bench.folder, bench.study.state, keep_best=5))
+    work = bench.study.next()
+    for epoch, value in enumerate((0.5, 0.6, 0.7, 0.9), start=1):
+        bench.report(work, epoch, value, loss=value)
+    kept = list(bench.folder.checkpoints.rglob("*.safetensors"))
+    assert len(kept) == 1
+    for corpus in ("k", "other", "k"):
+        spec = resolve(tables | {"metric": "val/loss", "mode": "min"}, "x")
+        bench.crash_and_reopen(change=changed(spec, corpus))
+        CheckpointKeeper(bench.folder, bench.study.state, keep_best=5)
+        assert list(bench.folder.checkpoints.rglob("*.safetensors")) == kept
+    report = markdown_report(bench.folder, bench.study.state, running=False)
+    assert "its weights are not kept" in report
 
 
 def test_plain_lines_and_table(tmp_path, tables, capsys):

@@ -146,7 +146,7 @@ def test_fixing_a_searched_value_takes_it_out_of_the_space(tables):
     before = copy.deepcopy(tables)
     spec = resolve(changed(tables, "fixed.dropout", 0.25), "x")
     assert "dropout" not in spec.space and spec.fixed["dropout"] == 0.25
-    assert spec.first == ({"hidden_size": 4},)
+    assert spec.first == ({}, {"hidden_size": 4})
     assert tables == before
 
 

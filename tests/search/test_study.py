@@ -11,13 +11,14 @@ from optuna.trial import TrialState
 from search.errors import StudyFailed
 from search.events import FORMAT, SessionStarted, SpecChanged, StudyCreated
 from search.journal import Journal, read_journal
-from search.preparation import Prepared
+from search.preparation import Prepared, _choices
 from search.sampler import Sampler
 from search.spec import ResourcesSpec, StudySpec, resolve
 from search.state import replay
 from search.store import StudyDir
 from search.study import Failure, Study
 from trainables.data.corpus import Corpus
+from trainables.embeddings.vectors import Vectors
 from trainables.messages import Assignment, Checkpoint, Report, Restored
 
 PREPARED = Prepared(Corpus(Path("/corpus"), ("a", "b"), 10, {}, ()))
@@ -279,6 +280,32 @@ def test_another_metric_values_old_epochs_anew(bench, tables):
     assert [t.intermediate_values for t in told_trials(bench)] == [{1: 0.7}, {1: 0.3}]
     bench.report(bench.study.next(), 2, 0.1, loss=0.2)
     assert state.trials[0].epochs[-1].value == 0.2
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "gp"])
+def test_epochs_that_lack_the_new_metric_are_no_obstacle(bench, tables, sampler):
+    for _ in range(4):
+        work = bench.study.next()
+        for epoch in range(1, 5):
+            bench.report(work, epoch, 0.9)
+    spec = resolve(tables | {"search": {"trials": 30, "sampler": sampler}}, "x")
+    spec = spec.model_copy(update={"metric": "val/new"})
+    bench.crash_and_reopen(total=30, change=changed(spec))
+    assert bench.study.state.best() is None
+    work = bench.study.next()
+    assert not bench.report(work, 1, 0.5)
+    trial = bench.study.state.trials[work.number]
+    assert trial.state == "failed" and "no val/new" in trial.reason
+
+
+def test_a_trial_keeps_the_vectors_of_its_own_spec(tables):
+    tables["fixed"] = {"embedding": "glove"}
+    one = resolve(tables, "x")
+    other = one.model_copy(update={"data": one.data.model_copy(update={"max_tokens": 8})})
+    wide, narrow = ({"glove": Vectors("f", width, 1.0, 1.0)} for width in (7, 5))
+    prepared = Prepared(PREPARED.corpus, {_choices(one): wide, _choices(other): narrow})
+    assert prepared.vectors(one) == wide and prepared.vectors(other) == narrow
+    assert prepared.files == ["f"]
 
 
 def test_over_other_data_old_trials_are_kept_and_not_compared(bench, tables):

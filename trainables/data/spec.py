@@ -2,8 +2,17 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+
+def _no_url(source: str) -> str:
+    if "://" in source:  # it may carry a password, so it is not repeated
+        raise ValueError("a URL is not read: download the data and name the file")
+    return source
+
+
+#: A name, a path or a built-in; never a URL.
+Place = Annotated[str, Field(min_length=1), AfterValidator(_no_url)]
 Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
 
 
@@ -30,7 +39,7 @@ class DataSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
 
-    source: str = Field(min_length=1)
+    source: Place
     text: str | None = None
     label: str | None = None
     limit: int | None = Field(default=None, ge=3)
@@ -40,13 +49,6 @@ class DataSpec(BaseModel):
     keep: Literal["start", "end"] = "end"
     tokens: Literal["words", "characters", "wordpieces", "bert"] = "words"
     vocabulary: int = Field(default=20_000, ge=3, le=5_000_000)
-
-    @field_validator("source")
-    @classmethod
-    def _no_url(cls, source: str) -> str:
-        if "://" in source:  # it may carry a password, so it is not repeated
-            raise ValueError("a URL is not read: download the data and name the file")
-        return source
 
     @field_validator("split")
     @classmethod

@@ -1,6 +1,8 @@
 """The ``[embeddings]`` table of a study: where pre-trained word vectors come from."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from trainables.data.spec import Place
 
 
 class EmbeddingsSpec(BaseModel):
@@ -14,11 +16,17 @@ class EmbeddingsSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    glove: str = Field(default="6B.50d", min_length=1)
-    word2vec: str = Field(default="train", min_length=1)
+    glove: Place = "6B.50d"
+    word2vec: Place = "train"
     word2vec_dim: int = Field(default=100, ge=1, le=2000)
-    unlabelled: str | None = Field(default=None, min_length=1)
+    unlabelled: Place | None = None
     word2vec_epochs: int = Field(default=5, ge=1, le=1000)
+
+    @model_validator(mode="after")
+    def _used(self) -> "EmbeddingsSpec":
+        if self.unlabelled is not None and self.word2vec != "train":
+            raise ValueError('unlabelled text is only for word2vec = "train"')
+        return self
 
     def files(self) -> dict[str, str]:
         """The settings that may name a file, as they are."""

@@ -114,4 +114,5 @@ def _log_odds(logits_NC: Tensor, klass: int) -> Tensor:
 def _middle_ranks(values_N: Tensor) -> Tensor:
     """Ranks from 1; equal values share the middle of theirs."""
     _, where_N, counts = torch.unique(values_N, return_inverse=True, return_counts=True)
-    return (counts.cumsum(0) - (counts - 1) / 2).double()[where_N]
+    middle: Tensor = counts.cumsum(0) - (counts - 1) / 2
+    return middle.double()[where_N]
