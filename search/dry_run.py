@@ -3,9 +3,10 @@
 from typing import Any
 
 from search.capacity import memory_needed
+from search.changes import find_change
+from search.launching import Launch
 from search.preparation import Prepared, prepare_study
 from search.sampler import Sampler
-from search.session import Launch, find_change
 from search.spec import StudySpec, to_toml
 from search.state import StudyState
 from trainables.hyperparameters import Hyperparameters

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cluster.config import parse_cluster
+from cluster.config import ClusterConfig, parse_cluster
 from search.errors import SpecError
 from search.overrides import apply_settings, parse_setting
-from search.session import Launch
-from search.spec import StudySpec, find_study_file, read_toml, resolve
+from search.spec import ResourcesSpec, StudySpec, find_study_file, read_toml, resolve
 from search.state import StudyState
 from trainables.data.corpus import default_cache
 from trainables.data.sources import PACKAGED
@@ -25,6 +24,20 @@ _SAFE = ("data.source",)
 
 #: What would make it another study, forced or not.
 _NEVER = ("name", "task")
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What belongs to this invocation and not to the study."""
+
+    total: int
+    resources: ResourcesSpec
+    cluster: ClusterConfig
+    cache_dir: Path
+    time_budget: float | None = None
+    change: tuple[StudySpec, list[str]] | None = None
+    force: bool = False
+    take_over: bool = False
 
 
 @dataclass(frozen=True)

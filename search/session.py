@@ -1,9 +1,5 @@
 """Starting, resuming and extending a study: one act over one journal."""
 
-import hashlib
-import os
-import platform
-import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,44 +7,28 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from cluster.config import ClusterConfig
 from cluster.connect import connect
 from cluster.local import check_cores
 from cluster.watchdog import Watchdog
 from search.capacity import Allotment, concurrent_trials, memory_needed
-from search.errors import NoFiniteResult, SpecError, StudyExists, StudyFailed
-from search.events import FORMAT, Event, SessionStarted, SpecChanged, StudyCreated
+from search.changes import describe_session, find_change, packages, tell_differences
+from search.errors import NoFiniteResult, StudyExists, StudyFailed
+from search.events import FORMAT, Event, SpecChanged, StudyCreated
 from search.hangs import HangWatch
 from search.interrupt import Halt, Interrupter
 from search.journal import Journal, read_journal
+from search.launching import Launch
 from search.monitor.checkpoints import CheckpointKeeper
 from search.monitor.progress import Progress
 from search.monitor.tensorboard import TensorBoardWriter
 from search.preparation import Prepared, prepare_study
 from search.report.markdown import markdown_report
-from search.spec import ResourcesSpec, StudySpec, to_toml
+from search.spec import StudySpec, to_toml
 from search.state import StudyState, replay
 from search.store import StudyDir, create_study_dir
 from search.study import Study
 from trainables.data.shipping import Parcel, pack
 from trainables.durable import replace_file
-from trainables.tasks import code_of
-
-PACKAGES = [Path(__file__).parent.parent / name for name in ("trainables",)]
-
-
-@dataclass(frozen=True)
-class Launch:
-    """What belongs to this invocation and not to the study."""
-
-    total: int
-    resources: ResourcesSpec
-    cluster: ClusterConfig
-    cache_dir: Path
-    time_budget: float | None = None
-    change: tuple[StudySpec, list[str]] | None = None
-    force: bool = False
-    take_over: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,7 +78,7 @@ def _session(
         cpus = wanted.cpus_per_trial * (wanted.max_concurrent or 0)  # asked for by name: may crowd
         if launch.cluster.kind == "local":
             check_cores(wanted.cpus_per_trial)
-        with connect(launch.cluster, _packages(spec), cpus) as capacity:
+        with connect(launch.cluster, packages(spec), cpus) as capacity:
             interrupter.listen()
             allotment = Allotment(
                 cpus=wanted.cpus_per_trial,
@@ -108,39 +88,6 @@ def _session(
             )
             with _opened(folder, new, prepared, launch, change) as study:
                 return _run(folder, study, launch, allotment, interrupter)
-
-
-def _packages(spec: StudySpec) -> list[Path]:
-    """The code that trials import: this package's, and a task of the user's own."""
-    own = code_of(spec.task)
-    return [*PACKAGES, own] if own else PACKAGES
-
-
-def find_change(
-    state: StudyState, spec: StudySpec, prepared: Prepared, launch: Launch
-) -> SpecChanged | None:
-    """What a resume searches differently from here on, if anything.
-
-    Raises:
-        SpecError: the data is another, and nobody insists, or no trial is left to be made over it.
-    """
-    changes, key = list(launch.change[1]) if launch.change else [], prepared.corpus.key
-    if key != state.corpus:
-        if not launch.force:
-            raise SpecError(
-                f"the data of study {state.created.name!r} has changed since it began "
-                f"(data.source = {spec.data.source!r}): put the old data back, run a new study, or "
-                "insist with --force: trials over the old data are then no longer compared"
-            )
-        if launch.total <= len(state.trials):
-            raise SpecError(
-                f"study {state.created.name!r} has made all its {len(state.trials)} trials over "
-                "the old data: ask for more with --trials"
-            )
-        changes.append(f"data: {state.corpus[:12]} → {key[:12]}: earlier trials are not compared")
-    if not changes:
-        return None
-    return SpecChanged(spec=spec.model_dump(mode="json"), corpus=key, changes=changes)
 
 
 def _introduce(folder: StudyDir, spec: StudySpec, prepared: Prepared, launch: Launch) -> None:
@@ -191,8 +138,9 @@ def _opened(
         state = replay(events)
         study = Study(folder, journal, state, prepared)
         study.replay_into_sampler(events)
-        session = _session_started(launch, change, state, prepared)
-        _tell_differences(state.session, session, change)
+        spec = StudySpec.model_validate(change.spec) if change else state.spec
+        session = describe_session(spec, prepared, launch)
+        tell_differences(state.session, session, change)
         events += study.begin(session, launch.resources, change)
         replace_file(folder.spec, to_toml(state.spec, state.total).encode(), mode=0o600)
         board = TensorBoardWriter(folder, state)
@@ -242,45 +190,3 @@ def _run(
 
 def _write_report(folder: StudyDir, state: StudyState) -> None:
     replace_file(folder.report, markdown_report(folder, state, running=False).encode(), mode=0o600)
-
-
-def _tell_differences(
-    before: SessionStarted | None, now: SessionStarted, change: SpecChanged | None
-) -> None:
-    """Says on stderr what is not as in the last session: the search, versions, code."""
-    notes = list(change.changes) if change else []
-    if before is not None:
-        for old, new in (
-            (before.versions, now.versions),
-            (before.code, now.code),
-            (before.vectors, now.vectors),
-        ):
-            names = sorted(name for name in old | new if old.get(name) != new.get(name))
-            notes += [f"{name}: {old.get(name)} → {new.get(name)}" for name in names]
-    for note in notes:
-        print(f"changed since the last session: {note}", file=sys.stderr)
-
-
-def _session_started(
-    launch: Launch, change: SpecChanged | None, state: StudyState, prepared: Prepared
-) -> SessionStarted:
-    spec = launch.change[0] if change and launch.change else state.spec
-    packages = ("seqtune", "ray", "optuna", "torch")
-    return SessionStarted(
-        pid=os.getpid(),
-        host=socket.gethostname(),
-        total=launch.total,
-        resources=launch.resources.model_dump(mode="json"),
-        versions={"python": platform.python_version()} | {name: version(name) for name in packages},
-        code=_code_digests(_packages(spec)),
-        vectors={kind: vectors.name for kind, vectors in prepared.vectors(spec).items()},
-    )
-
-
-def _code_digests(packages: list[Path]) -> dict[str, str]:
-    """The beginning of the SHA-256 of each source file that trains, by its path."""
-    return {
-        str(path.relative_to(package.parent)): hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-        for package in packages
-        for path in (sorted(package.rglob("*.py")) if package.is_dir() else [package])
-    }

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.bench import Bench
 from tests.pieces import write_reviews
 
 
@@ -28,3 +29,8 @@ def tables(reviews: Path) -> dict[str, Any]:
         "search": {"trials": 6, "sampler": "tpe", "seed": 1},
         "stopping": {"max_epochs": 4, "grace_epochs": 1, "reduction_factor": 2},
     }
+
+
+@pytest.fixture
+def bench(tmp_path, tables):
+    return Bench(tmp_path, tables)

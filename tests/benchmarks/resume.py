@@ -22,7 +22,7 @@ from search.monitor.tensorboard import TensorBoardWriter
 from search.sampler import Sampler
 from search.state import replay
 from search.store import StudyDir
-from tests.search.test_study import Bench
+from tests.bench import Bench
 from trainables.messages import Assignment
 
 TARGET_SECONDS = 5.0

@@ -13,7 +13,7 @@ import tomli_w
 from click.testing import CliRunner
 
 from search.cli import main
-from tests.search.test_study import CONFUSION, Bench, Failure
+from tests.bench import CONFUSION, Bench, Failure
 
 
 def run(*arguments: str):

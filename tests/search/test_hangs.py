@@ -4,7 +4,7 @@ from search.failures import read_failure
 from search.hangs import HangWatch
 from search.spec import ResourcesSpec
 from search.study import Failure
-from tests.search.test_study import LOST, Bench
+from tests.bench import LOST, Bench
 
 
 class Clock:

@@ -11,7 +11,7 @@ from search.monitor.progress import Progress
 from search.monitor.tensorboard import TensorBoardWriter
 from search.report.markdown import markdown_report
 from search.spec import resolve
-from tests.search.test_study import Bench, changed
+from tests.bench import Bench, changed
 
 
 def watched(tmp_path, tables):

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from tokenizers import Tokenizer
 
 from search.cli import main
-from tests.search.test_study import Bench
+from tests.bench import Bench
 from trainables.core.checkpoint import write_checkpoint
 from trainables.data.corpus import prepare
 from trainables.data.spec import DataSpec

@@ -1,0 +1,122 @@
+"""Live and replayed are the same, for every prefix of any history."""
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from search.sampler import Sampler
+from search.spec import ResourcesSpec
+from search.state import replay
+from tests.bench import LOST, Bench, changed, session
+from trainables.messages import Assignment
+
+
+def drive(bench: Bench, script: list[tuple[int, float | None]]) -> None:
+    """Plays a random but possible history: start, report, lose an attempt, or be forced to search
+    otherwise (by another metric, or over other data)."""
+    running: dict[int, Assignment] = {}
+    for action, value in script:
+        if action == 0 and len(running) < 3:
+            work = bench.study.next()
+            if isinstance(work, Assignment):
+                running[work.number] = work
+        elif action == 6:
+            spec = bench.study.state.spec
+            metric, mode = ("val/loss", "min") if spec.mode == "max" else ("val/accuracy", "max")
+            spec = spec.model_copy(update={"metric": metric, "mode": mode})
+            corpus = "k" if value is None or value < 0.5 else f"k{len(bench.events())}"
+            bench.study.begin(session(), ResourcesSpec(), changed(spec, corpus))
+            running = {}
+        elif running:
+            number = sorted(running)[action % len(running)]
+            work = running[number]
+            if action == 5:
+                bench.study.fail(number, work.attempt, LOST)
+                del running[number]
+            else:
+                epoch = bench.study.state.trials[number].epoch + 1
+                if not bench.report(work, epoch, value):
+                    del running[number]
+
+
+SCRIPT = st.lists(
+    st.tuples(st.integers(0, 6), st.one_of(st.none(), st.floats(0, 1))), min_size=1, max_size=40
+)
+
+
+def picture(state) -> Any:
+    return (
+        state.trials,
+        state.asha.rungs,
+        state.total,
+        state.session,
+        state.finished,
+    )
+
+
+def told(sampler: Sampler) -> Any:
+    return [
+        (t.number, t.state, t.params, t.values, t.intermediate_values, t.system_attrs)
+        for t in sampler.study.trials
+    ]
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(script=SCRIPT)
+def test_replay_of_every_prefix_is_the_live_state(script, tmp_path_factory, tables):
+    """Invariant 2, cut anywhere: state, rungs, what Optuna knows and what it says next."""
+    bench = Bench(tmp_path_factory.mktemp("study"), tables)
+    live: list[Any] = []
+    sampler = bench.study._sampler
+    bench.study.follow(
+        lambda event, state: live.append((repr(picture(state)), repr(told(sampler))))
+    )
+    already = len(bench.events())
+    drive(bench, script)
+    events = bench.events()
+    for index, seen in enumerate(live):
+        prefix = events[: already + index + 1]
+        state = replay(prefix)
+        replayed = Sampler(state.spec)
+        for event in prefix:
+            replayed.apply(event)
+        assert (repr(picture(state)), repr(told(replayed))) == seen
+    number = len(bench.study.state.trials)
+    assert replayed_suggestion(events, number) == bench.study._sampler.suggest(number)
+    bench.journal.close()
+
+
+def replayed_suggestion(events, number):
+    sampler = Sampler(replay(events).spec)
+    for event in events:
+        sampler.apply(event)
+    return sampler.suggest(number)
+
+
+@pytest.mark.parametrize("kind", ["tpe", "random", "gp"])
+def test_every_sampler_stays_in_the_space_and_repeats(tmp_path, tables, kind):
+    tables["search"]["sampler"] = kind
+    tables["first"] = [{"hidden_size": 8, "dropout": 0.25}]
+    suggestions = []
+    for run in ("a", "b"):
+        (tmp_path / run).mkdir()
+        bench = Bench(tmp_path / run, tables)
+        bench.crash_and_reopen(total=14)
+        for _ in range(14):
+            work = bench.study.next()
+            value = 1 - abs(work.hyperparameters.dropout - 0.3)
+            for epoch in (1, 2, 3, 4):
+                if not bench.report(work, epoch, value):
+                    break
+        trials = bench.study.state.trials
+        suggestions.append([trial.params for trial in trials])
+        assert trials[0].origin == "first" and trials[0].params["dropout"] == 0.25
+        assert {trial.origin for trial in trials[1:]} == {kind}
+        for trial in trials:
+            assert trial.params["hidden_size"] in (4, 8)
+            assert 1e-3 <= trial.params["learning_rate"] <= 1e-1
+    assert suggestions[0] == suggestions[1]
