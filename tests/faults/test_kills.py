@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import subprocess
+import time
 
 import psutil
 import pytest
@@ -21,18 +22,33 @@ KILLS = int(os.environ.get("SEQTUNE_KILLS", "3"))
 KILLS_PER_SEARCH = 10
 
 
-def killed(
-    process: subprocess.Popen[str], rng: random.Random, orphans: list[psutil.Process]
-) -> bool:
-    """Kills the driver somewhere between its start and its end; False if it ended before."""
+def moment(place: Place, process: subprocess.Popen[str], rng: random.Random) -> float:
+    """Seconds from now: half of the kills come during start-up or resume, half in the midst of the
+    search, however slow the machine is."""
+    if rng.random() < 0.5:
+        return rng.uniform(0.2, 8.0)
+    before = len(place.journal())
+    while len(place.journal()) == before and process.poll() is None:
+        time.sleep(0.05)
+    return rng.uniform(0.0, 6.0)
+
+
+def killed(process: subprocess.Popen[str], seconds: float, orphans: list[psutil.Process]) -> bool:
+    """Kills the driver after a while; False if it ended before."""
     try:
-        process.communicate(timeout=rng.uniform(0.2, 14.0))
+        process.communicate(timeout=seconds)
         return False
     except subprocess.TimeoutExpired:
         orphans += family(process)
         process.send_signal(signal.SIGKILL)
         process.communicate()
         return True
+
+
+def command(place: Place, total: int) -> list[str]:
+    """Begins the study, or goes on with it if an earlier driver came far enough."""
+    name = ["resume", "small"] if place.study.exists() else ["run", "small.toml"]
+    return [*name, "--max-concurrent", "2", "--trials", str(total)]
 
 
 def judge(place: Place, before: bytes) -> None:
@@ -65,15 +81,14 @@ def test_killed_at_random_moments(tmp_path, tables, search):
     orphans: list[psutil.Process] = []
     while kills < wanted:
         before = place.journal()
-        name = ("resume", "small") if place.study.exists() else ("run", "small.toml")
-        process = place.start(*name, "--max-concurrent", "2", "--trials", str(total))
-        if killed(process, rng, orphans):
+        process = place.start(*command(place, total))
+        if killed(process, moment(place, process, rng), orphans):
             kills += 1
         else:
             assert process.returncode == 0
             total += 6  # it ended before the kill: extend it and go on
         judge(place, before)
-    place.run("resume", "small", "--max-concurrent", "2", "--trials", str(total))
+    place.run(*command(place, total))
     place.check(total)
     _, alive = psutil.wait_procs(orphans, timeout=120)
     assert not alive, "a process outlived its driver by two minutes"
