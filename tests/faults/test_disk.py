@@ -40,7 +40,7 @@ def fill(disk: Path, leave_bytes: int) -> Path:
     return ballast
 
 
-@pytest.mark.parametrize("leave_bytes", [0, 40_000])
+@pytest.mark.parametrize("leave_bytes", [pytest.param(0, marks=pytest.mark.thorough), 40_000])
 def test_full_disk_ends_the_search_and_room_resumes_it(small_disk, tmp_path, tables, leave_bytes):
     tables["stopping"]["max_epochs"] = 200
     tables["search"]["trials"] = 3

@@ -37,7 +37,11 @@ def test_hung_trial_is_killed_and_tried_again(place):
 
 
 @pytest.mark.parametrize(
-    ("victim", "name"), [("gcs/gcs_server", "GCS"), ("raylet/raylet", "raylet")]
+    ("victim", "name"),
+    [
+        ("gcs/gcs_server", "GCS"),
+        pytest.param("raylet/raylet", "raylet", marks=pytest.mark.thorough),
+    ],
 )
 def test_ray_dies_and_the_driver_says_so(place, victim, name):
     process = place.start("run", "small.toml")
