@@ -1,6 +1,7 @@
 """A small BERT's files: the package of the extra ``bert`` (all-MiniLM-L6-v2, uncased)."""
 
 import importlib.util
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -32,6 +33,7 @@ def bert_version() -> str:
     return f"{bert_folder().parent.name} {version(_PACKAGE)}"
 
 
-def bert_pieces() -> list[str]:
+@cache
+def bert_pieces() -> tuple[str, ...]:
     """Its word pieces in the order of its own ids."""
-    return (bert_folder() / "vocab.txt").read_text("utf-8").splitlines()
+    return tuple((bert_folder() / "vocab.txt").read_text("utf-8").splitlines())

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from trainables.data.bert import bert_folder, bert_pieces
 from trainables.data.corpus import Corpus, Part, read_lengths
 from trainables.data.spec import DataSpec
+from trainables.embeddings.lookup import pick_rows
 from trainables.errors import DataError
 
 FEATURES = "bert-features"
@@ -40,13 +41,7 @@ def bert_vectors(pieces: list[str]) -> NDArray[np.float32]:
     from safetensors.numpy import load_file
 
     table_VE = load_file(bert_folder() / "model.safetensors")[_TABLE]
-    row_of = {piece: row for row, piece in enumerate(bert_pieces())}
-    result = np.full((len(pieces), table_VE.shape[1]), np.nan, dtype=np.float32)
-    for index, piece in enumerate(pieces):
-        row = row_of.get(piece)
-        if row is not None:
-            result[index] = table_VE[row]
-    return result
+    return pick_rows(pieces, bert_pieces(), table_VE)
 
 
 def positions(corpus: Corpus, name: str, max_tokens: int) -> Part:

@@ -11,6 +11,7 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
+from trainables.embeddings.lookup import pick_rows
 from trainables.embeddings.spec import EmbeddingsSpec
 from trainables.errors import DataError
 
@@ -70,13 +71,7 @@ def _from_package(words: list[str]) -> NDArray[np.float32]:
     folder = _package_folder()
     names = parquet.read_table(folder / "glove_6B_index.parquet").column(0).to_pylist()
     vectors = np.load(folder / "glove_6B_50d_emb.npy", mmap_mode="r", allow_pickle=False)
-    row_of = {name: row for row, name in enumerate(names)}
-    result = np.full((len(words), vectors.shape[1]), np.nan, dtype=np.float32)
-    for index, word in enumerate(words):
-        row = row_of.get(word)
-        if row is not None:
-            result[index] = vectors[row]
-    return result
+    return pick_rows(words, names, vectors)
 
 
 def _from_text(path: Path, words: list[str]) -> NDArray[np.float32]:

@@ -1,0 +1,20 @@
+"""From somebody else's vocabulary to a corpus's own. Shapes: V words, E numbers a word."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def pick_rows(
+    words: Sequence[str], names: Sequence[str], table: NDArray[np.floating[Any]]
+) -> NDArray[np.float32]:
+    """vectors_VE of these words out of a table whose rows are named, NaN where there is none."""
+    row_of = {name: row for row, name in enumerate(names)}
+    result = np.full((len(words), table.shape[1]), np.nan, dtype=np.float32)
+    for index, word in enumerate(words):
+        row = row_of.get(word)
+        if row is not None:
+            result[index] = table[row]
+    return result
