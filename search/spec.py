@@ -192,11 +192,7 @@ def _check_values(spec: StudySpec) -> None:
         raise SpecError(
             f'embedding = "{min(berts)}" needs its own word pieces: write data.tokens = "bert"'
         )
-    always = spec.fixed.get("embedding") or spec.space.get("embedding") or ["scratch"]
-    if "embedding_dim" in {*spec.fixed, *spec.space} and "scratch" not in always:
-        raise SpecError(
-            "embedding_dim has no effect: the embedding's vectors bring their own; take it out"
-        )
+    _check_embedding(spec)
     for index, config in enumerate(spec.first, start=1):
         for name, value in config.items():
             if name not in dimensions:
@@ -208,6 +204,19 @@ def _check_values(spec: StudySpec) -> None:
                     f"[[first]] number {index}: {name} = {value!r} lies outside "
                     f"space.{name} = {spec.space[name]}"
                 )
+
+
+def _check_embedding(spec: StudySpec) -> None:
+    """Refuses what no trial's embedding would heed."""
+    named, kinds = {*spec.fixed, *spec.space}, {*spec.pretrained()}
+    scratch = "scratch" in (spec.fixed.get("embedding") or spec.space.get("embedding") or "scratch")
+    if "embedding_dim" in named and not scratch:
+        raise SpecError(
+            "embedding_dim has no effect: the embedding's vectors bring their own; take it out"
+        )
+    training = {"freeze_embedding", "freeze_epochs", "embedding_lr_factor"} & named
+    if training and kinds == {"bert-features"} and not scratch:
+        raise SpecError(f"{min(training)} has no effect: BERT's features stay frozen; take it out")
 
 
 def contains(dimension: Dimension, value: Value) -> bool:

@@ -1,6 +1,8 @@
 """Word vectors from GloVe and Word2Vec: read, covered, frozen, released, at their own rate."""
 
 import json
+import os
+import pickle
 import zipfile
 
 import numpy as np
@@ -12,8 +14,9 @@ from trainables.data.corpus import prepare
 from trainables.data.shipping import pack, unpack
 from trainables.data.spec import DataSpec
 from trainables.embeddings.layer import build_embedding
+from trainables.embeddings.lookup import words_of
 from trainables.embeddings.spec import EmbeddingsSpec
-from trainables.embeddings.vectors import load_vectors, prepare_vectors, words_of
+from trainables.embeddings.vectors import load_vectors, prepare_vectors
 from trainables.errors import DataError
 
 #: What of it matters to vectors: nothing, but to BERT's features.
@@ -112,6 +115,37 @@ def test_word2vec_file(corpus, tmp_path):
     np.testing.assert_allclose(row(corpus, load_vectors(corpus, vectors.name), "warm"), [1, 2])
 
 
+@pytest.mark.parametrize("separately", [False, True])
+def test_gensims_own_file(corpus, tmp_path, separately):
+    gensim = pytest.importorskip("gensim")
+    path = tmp_path / "tiny.kv"
+    spec = EmbeddingsSpec(word2vec=str(path))
+    stored = gensim.models.KeyedVectors(2)
+    stored.add_vectors(["warm", "else"], np.array([[1, 2], [3, 4]], dtype=np.float32))
+    for factor in (1, 10):  # another table under the same words is another source
+        stored.vectors[0] = [factor, 2 * factor]
+        stored.save(str(path), sep_limit=0 if separately else 10**9)
+        assert (tmp_path / "tiny.kv.vectors.npy").exists() == separately
+        vectors_VE = load_vectors(corpus, prepare_vectors(corpus, "word2vec", spec, DATA).name)
+        np.testing.assert_allclose(row(corpus, vectors_VE, "warm"), [factor, 2 * factor])
+
+
+def test_nothing_in_a_kv_file_is_run(corpus, tmp_path):
+    ran, path = tmp_path / "ran", tmp_path / "evil.kv"
+
+    class Evil:
+        def __reduce__(self):
+            return os.mkdir, (str(ran),)
+
+    for evil in (Evil(), {"index_to_key": ["warm"], "vectors": Evil()}):
+        path.write_bytes(pickle.dumps(evil))
+        with pytest.raises(DataError, match="no vectors of gensim 4"):
+            prepare_vectors(corpus, "word2vec", EmbeddingsSpec(word2vec=str(path)), DATA)
+    assert not ran.exists()
+    pickle.loads(path.read_bytes())
+    assert ran.exists()
+
+
 @pytest.mark.parametrize(
     ("content", "kind", "suffix", "message"),
     [
@@ -121,7 +155,7 @@ def test_word2vec_file(corpus, tmp_path):
         ("warm 1 2\ndull 1\n", "glove", ".txt", "fewer numbers"),
         ("junk", "glove", ".zip", "no zip archive"),
         ("junk", "word2vec", ".vec", "no Word2Vec vectors"),
-        ("junk", "word2vec", ".kv", "pickle"),
+        ("junk", "word2vec", ".kv", "no vectors of gensim 4"),
     ],
 )
 def test_bad_vector_files(corpus, tmp_path, content, kind, suffix, message):

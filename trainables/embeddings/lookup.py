@@ -5,6 +5,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from trainables.data.corpus import Corpus
+
+
+def words_of(corpus: Corpus) -> list[str]:
+    """The vocabulary in the order of its ids."""
+    vocabulary = Tokenizer.from_file(str(corpus.tokenizer_file)).get_vocab()
+    return sorted(vocabulary, key=vocabulary.__getitem__)
 
 
 def pick_rows(

@@ -10,8 +10,8 @@ class EmbeddingsSpec(BaseModel):
 
     ``glove`` is ``6B.50d`` (the package of the extra ``glove``) or a path to Stanford's .txt or
     .zip. ``word2vec`` is ``train`` (skip-gram on the study's own training texts, once) or a path
-    to a .bin or .vec file; gensim's own .kv is a pickle, and never loaded. ``unlabelled`` is more
-    text to learn them from: a file or folder like ``data.source``, labels or none.
+    to a .bin, .vec or .kv file. ``unlabelled`` is more text to learn them from: a file or folder
+    like ``data.source``, labels or none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

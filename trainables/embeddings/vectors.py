@@ -13,14 +13,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
-
 from trainables.data.bert import bert_version
 from trainables.data.corpus import Corpus
 from trainables.data.spec import DataSpec
 from trainables.durable import replace_file
 from trainables.embeddings.bert import FEATURES, bert_vectors, write_features
 from trainables.embeddings.glove import glove_digest, read_glove
+from trainables.embeddings.lookup import words_of
 from trainables.embeddings.spec import EmbeddingsSpec
 from trainables.embeddings.word2vec import read_word2vec, word2vec_digest
 from trainables.errors import DataError
@@ -39,12 +38,6 @@ class Vectors:
     width: int
     words_covered: float
     tokens_covered: float
-
-
-def words_of(corpus: Corpus) -> list[str]:
-    """The vocabulary in the order of its ids."""
-    vocabulary = Tokenizer.from_file(str(corpus.tokenizer_file)).get_vocab()
-    return sorted(vocabulary, key=vocabulary.__getitem__)
 
 
 def prepare_vectors(corpus: Corpus, kind: str, spec: EmbeddingsSpec, data: DataSpec) -> Vectors:

@@ -11,12 +11,17 @@ from tokenizers import Tokenizer
 
 from trainables.data.corpus import Corpus
 from trainables.data.sources import find_source, read_texts
-from trainables.data.tokens import clean
+from trainables.data.tokens import PAD, UNKNOWN, clean
 from trainables.embeddings.glove import file_digest
+from trainables.embeddings.keyed_vectors import arrays_beside, read_keyed_vectors
+from trainables.embeddings.lookup import pick_rows, words_of
 from trainables.embeddings.spec import EmbeddingsSpec
 from trainables.errors import DataError
 
 TRAIN = "train"
+
+#: Words, and a table with a row for each.
+Named = tuple[list[str], NDArray[np.float32]]
 
 
 def word2vec_digest(spec: EmbeddingsSpec) -> str:
@@ -32,7 +37,9 @@ def word2vec_digest(spec: EmbeddingsSpec) -> str:
     if spec.word2vec == TRAIN:
         more = find_source(spec.unlabelled).digest() if spec.unlabelled else None
         return json.dumps([gensim.__version__, spec.word2vec_dim, spec.word2vec_epochs, more])
-    return file_digest(spec.word2vec, "embeddings.word2vec")
+    digest = file_digest(spec.word2vec, "embeddings.word2vec")
+    beside = arrays_beside(Path(spec.word2vec).expanduser())
+    return digest + file_digest(str(beside), "embeddings.word2vec") if beside.exists() else digest
 
 
 def read_word2vec(spec: EmbeddingsSpec, corpus: Corpus) -> NDArray[np.float32]:
@@ -41,11 +48,15 @@ def read_word2vec(spec: EmbeddingsSpec, corpus: Corpus) -> NDArray[np.float32]:
     Raises:
         DataError: the file is malformed.
     """
-    vocabulary = Tokenizer.from_file(str(corpus.tokenizer_file)).get_vocab()
     if spec.word2vec == TRAIN:
-        names = {str(number): number for number in range(len(vocabulary))}
-        return _rows(_train(spec, corpus), names)
-    return _rows(_load(Path(spec.word2vec).expanduser()), vocabulary)
+        wanted = [str(number) for number in range(corpus.vocabulary)]
+        names, table = _train(spec, corpus)
+    else:
+        wanted = words_of(corpus)
+        names, table = _load(Path(spec.word2vec).expanduser())
+    vectors_VE = pick_rows(wanted, names, table)
+    vectors_VE[[PAD, UNKNOWN]] = np.nan
+    return vectors_VE
 
 
 class _Sentences:
@@ -72,7 +83,7 @@ def _encode(corpus: Corpus, source: str) -> list[NDArray[np.int32]]:
     return [np.array(encoding.ids, dtype=np.int32) for encoding in encodings]
 
 
-def _train(spec: EmbeddingsSpec, corpus: Corpus) -> object:
+def _train(spec: EmbeddingsSpec, corpus: Corpus) -> Named:
     """Skip-gram with negative sampling, window 5; one thread, so that it repeats."""
     from gensim.models import Word2Vec
 
@@ -87,26 +98,16 @@ def _train(spec: EmbeddingsSpec, corpus: Corpus) -> object:
         seed=0,
         hashfxn=int,
     )
-    return model.wv
+    return model.wv.index_to_key, model.wv.vectors
 
 
-def _load(path: Path) -> object:
+def _load(path: Path) -> Named:
     if path.suffix == ".kv":
-        raise DataError(f"{path} is a pickle and is not loaded: save it in word2vec format (.vec)")
+        return read_keyed_vectors(path)
     from gensim.models import KeyedVectors
 
     try:
-        return KeyedVectors.load_word2vec_format(str(path), binary=path.suffix == ".bin")
+        read = KeyedVectors.load_word2vec_format(str(path), binary=path.suffix == ".bin")
     except (OSError, ValueError, EOFError, UnicodeDecodeError) as error:
         raise DataError(f"{path} holds no Word2Vec vectors: {error}") from error
-
-
-def _rows(vectors: object, index_of: dict[str, int]) -> NDArray[np.float32]:
-    from gensim.models import KeyedVectors
-
-    assert isinstance(vectors, KeyedVectors)
-    result = np.full((len(index_of), vectors.vector_size), np.nan, dtype=np.float32)
-    for word, index in index_of.items():
-        if index >= 2 and word in vectors.key_to_index:
-            result[index] = vectors[word]
-    return result
+    return read.index_to_key, read.vectors
