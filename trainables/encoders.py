@@ -1,4 +1,4 @@
-"""Recurrent encoders: embedded tokens in, one vector a text out.
+"""Recurrent encoders: the steps of texts in, one vector a text out.
 
 Shapes: B texts in a batch, T tokens of the longest, E features in, H hidden units per direction,
 D features out of a layer (H, or 2H in both directions), P features after pooling.
@@ -13,7 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from trainables.hyperparameters import Hyperparameters
-from trainables.regularisation import make_dropout, run_with_dropped_weights
+from trainables.recurrence import recur
+from trainables.regularisation import dropped_weights, make_dropout
+from trainables.steps import Steps
 
 CELLS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 POOLED_STATES = {"last": 1, "mean": 1, "max": 1, "attention": 1, "concat": 3}
@@ -37,20 +39,23 @@ class RecurrentLayer(nn.Module):
         width = size * (2 if h.bidirectional else 1)
         self.norm = nn.LayerNorm(width) if h.layer_norm else nn.Identity()
 
-    def forward(self, x_BTE: Tensor, lengths_B: Tensor) -> Tensor:
+    def forward(self, x: Steps, lengths_B: Tensor) -> Tensor:
         """Outputs of every step: y_BTD; what stands behind a text's end is meaningless."""
-        y_BTD: Tensor = self.norm(self._both(x_BTE, lengths_B))
+        y_BTD: Tensor = self.norm(self._both(x, lengths_B))
         return y_BTD
 
-    def _both(self, x_BTE: Tensor, lengths_B: Tensor) -> Tensor:
-        forwards_BTH: Tensor = run_with_dropped_weights(self.forwards, x_BTE, self.weight_drop)[0]
+    def _both(self, x: Steps, lengths_B: Tensor) -> Tensor:
+        forwards_BTH = self._read(self.forwards, x)
         if self.backwards is None:
             return forwards_BTH
-        turned_BT = _reversal(lengths_B, x_BTE.shape[1])
-        rows_B1 = torch.arange(len(lengths_B), device=x_BTE.device)[:, None]
-        turned_BTE = x_BTE[rows_B1, turned_BT]
-        backwards_BTH = run_with_dropped_weights(self.backwards, turned_BTE, self.weight_drop)[0]
+        turned_BT = _reversal(lengths_B, x.index_BT.shape[1])
+        backwards_BTH = self._read(self.backwards, x.turned(turned_BT))
+        rows_B1 = torch.arange(len(lengths_B), device=lengths_B.device)[:, None]
         return torch.cat([forwards_BTH, backwards_BTH[rows_B1, turned_BT]], dim=2)
+
+    def _read(self, cell: nn.RNNBase, x: Steps) -> Tensor:
+        with dropped_weights(cell, self.weight_drop):
+            return recur(cell, x)
 
 
 def _reversal(lengths_B: Tensor, width: int) -> Tensor:
@@ -103,15 +108,19 @@ class RecurrentEncoder(nn.Module):
         self.layers = nn.ModuleList(
             RecurrentLayer(h, width if depth else input_size) for depth in range(h.num_layers)
         )
+        self.drops_input = h.input_dropout > 0
         self.input_dropout = make_dropout(h.input_dropout, h.locked_dropout)
         self.dropout = make_dropout(h.dropout, h.locked_dropout)
         self.pooling = Pooling(h.pooling, h.hidden_size, h.bidirectional)
         self.output_size = self.pooling.output_size
 
-    def forward(self, x_BTE: Tensor, lengths_B: Tensor) -> Tensor:
+    def forward(self, x: Steps, lengths_B: Tensor) -> Tensor:
         """pooled_BP of texts with at least one token each."""
-        y_BTD = self.input_dropout(x_BTE)
-        for depth, layer in enumerate(self.layers):
-            y_BTD = layer(self.dropout(y_BTD) if depth else y_BTD, lengths_B)
+        if self.training and self.drops_input:  # each place loses other features
+            x = Steps.of(self.input_dropout(x.dense()))
+        first, *others = self.layers
+        y_BTD = first(x, lengths_B)
+        for layer in others:
+            y_BTD = layer(Steps.of(self.dropout(y_BTD)), lengths_B)
         pooled: Tensor = self.pooling(y_BTD, lengths_B)
         return pooled

@@ -31,8 +31,8 @@ class TextNetwork(nn.Module):
         if self.training and self.word_dropout > 0:
             dropped_BT = torch.rand(ids_BT.shape, device=ids_BT.device) < self.word_dropout
             ids_BT = ids_BT.masked_fill(dropped_BT & (ids_BT != PAD), UNKNOWN)
-        x_BTE = embed(self.embedding, ids_BT, self.embedding_dropout)
-        outputs_BC: Tensor = self.head(self.dropout(self.encoder(x_BTE, lengths_B)))
+        words = embed(self.embedding, ids_BT, self.embedding_dropout)
+        outputs_BC: Tensor = self.head(self.dropout(self.encoder(words, lengths_B)))
         return outputs_BC
 
 

@@ -1,15 +1,18 @@
 """Dropout as recurrent networks need it: locked over time, of whole words, of recurrent weights.
 
-Shapes: B texts, T tokens, E features, V words of the vocabulary.
+Shapes: B texts, T tokens, N different words, E features.
 """
 
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from trainables.embeddings.layer import FrozenRows
+from trainables.steps import Steps
 
 
 class LockedDropout(nn.Module):
@@ -32,31 +35,34 @@ def make_dropout(share: float, locked: bool) -> nn.Module:
     return LockedDropout(share) if locked else nn.Dropout(share)
 
 
-def embed(layer: nn.Embedding | FrozenRows, ids_BT: Tensor, share: float) -> Tensor:
-    """Embedded tokens x_BTE; in training, a share of the vocabulary's words is zero everywhere in
-    the batch and the others are scaled up (Gal & Ghahramani 2016; Merity 2018); of features, a
-    share of the tokens."""
-    x_BTE: Tensor = layer(ids_BT)
-    if not layer.training or share == 0:
-        return x_BTE
-    if isinstance(layer, FrozenRows):  # each row is one place in one text
-        ones_BT1 = torch.ones_like(x_BTE[:, :, :1])
-        return x_BTE * functional.dropout(ones_BT1, share)
-    ones_V = torch.ones(layer.num_embeddings, device=ids_BT.device, dtype=x_BTE.dtype)
-    return x_BTE * functional.dropout(ones_V, share)[ids_BT][:, :, None]
+def embed(layer: nn.Embedding | FrozenRows, ids_BT: Tensor, share: float) -> Steps:
+    """Embedded tokens, each word once; in training, a share of the vocabulary's words is zero
+    everywhere in the batch and the others are scaled up (Gal & Ghahramani 2016; Merity 2018)."""
+    ids_N, index_BT = _distinct(layer, ids_BT)
+    rows_NE: Tensor = layer(ids_N)
+    if layer.training and share > 0:
+        rows_NE = rows_NE * functional.dropout(torch.ones_like(rows_NE[:, :1]), share)
+    return Steps(rows_NE, index_BT)
 
 
-def run_with_dropped_weights(cell: nn.RNNBase, x_BTE: Tensor, share: float) -> Any:
-    """What ``cell(x_BTE)`` gives, with a share of its recurrent weights zero for the whole pass, in
-    training only (DropConnect on the hidden-to-hidden matrices, Merity 2018)."""
-    if not cell.training or share == 0:
-        return cell(x_BTE)
-    whole = cell._flat_weights
-    cell._flat_weights = [
-        functional.dropout(weight, share) if weight is not None and "weight_hh" in name else weight
-        for name, weight in zip(cell._flat_weights_names, whole, strict=True)
-    ]
+def _distinct(layer: nn.Embedding | FrozenRows, ids_BT: Tensor) -> tuple[Tensor, Tensor]:
+    """The ids that occur, and which of them stands where; on a GPU simply all ids there are, for
+    to count them would make the processor wait."""
+    if isinstance(layer, nn.Embedding) and ids_BT.is_cuda:
+        return torch.arange(layer.num_embeddings, device=ids_BT.device), ids_BT
+    ids_N, index_BT = torch.unique(ids_BT, return_inverse=True)
+    return ids_N, index_BT
+
+
+@contextmanager
+def dropped_weights(cell: nn.RNNBase, share: float) -> Iterator[None]:
+    """Within it a share of the cell's recurrent weights is zero, in training only (DropConnect on
+    the hidden-to-hidden matrices, Merity 2018)."""
+    whole, recurrent = cell._flat_weights, cast(Tensor, cell.weight_hh_l0)
+    if cell.training and share > 0:
+        dropped = functional.dropout(recurrent, share)
+        cell._flat_weights = [dropped if weight is recurrent else weight for weight in whole]
     try:
-        return cell(x_BTE)
+        yield
     finally:
         cell._flat_weights = whole

@@ -9,7 +9,9 @@ from trainables.core.task import ModelEnds
 from trainables.encoders import POOLED_STATES, RecurrentEncoder
 from trainables.hyperparameters import Hyperparameters
 from trainables.network import TextNetwork
+from trainables.recurrence import recur
 from trainables.regularisation import LockedDropout, embed
+from trainables.steps import Steps
 
 CELLS = ["rnn", "gru", "lstm"]
 POOLINGS = sorted(POOLED_STATES)
@@ -29,16 +31,18 @@ def test_padding_changes_nothing(cell, pooling, bidirectional):
     padded_BTE = torch.cat([x_BTE, torch.full((3, 5, 4), 1e6)], dim=1)
     for row, length in enumerate(lengths_B):
         padded_BTE[row, length:] = 1e6
-    torch.testing.assert_close(network(padded_BTE, lengths_B), network(x_BTE, lengths_B))
-    alone = network(x_BTE[1:2, :2], lengths_B[1:2])
-    torch.testing.assert_close(network(x_BTE, lengths_B)[1:2], alone)
+    torch.testing.assert_close(
+        network(Steps.of(padded_BTE), lengths_B), network(Steps.of(x_BTE), lengths_B)
+    )
+    alone = network(Steps.of(x_BTE[1:2, :2]), lengths_B[1:2])
+    torch.testing.assert_close(network(Steps.of(x_BTE), lengths_B)[1:2], alone)
 
 
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_both_directions_reach_the_output(cell, pooling):
     network = encoder(cell=cell, pooling=pooling, bidirectional=True)
-    network(torch.randn(2, 4, 4), torch.tensor([4, 3])).pow(2).sum().backward()
+    network(Steps.of(torch.randn(2, 4, 4)), torch.tensor([4, 3])).pow(2).sum().backward()
     for name, parameter in network.named_parameters():
         if "score.bias" not in name:  # a shift of all scores: softmax does not see it
             assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
@@ -57,7 +61,7 @@ def test_equals_torch_on_texts_of_equal_length(cell):
     state = own(x_BTE)[1]
     hidden_2BH = state[0] if cell == "lstm" else state
     expected_BP = torch.cat([hidden_2BH[0], hidden_2BH[1]], dim=1)
-    torch.testing.assert_close(network(x_BTE, torch.tensor([7, 7, 7])), expected_BP)
+    torch.testing.assert_close(network(Steps.of(x_BTE), torch.tensor([7, 7, 7])), expected_BP)
 
 
 @pytest.mark.parametrize("layers", [1, 3])
@@ -107,21 +111,51 @@ def test_locked_dropout_is_the_same_at_every_step_and_scales_up():
 def test_dropped_weights_are_those_of_the_recurrence(cell):
     """All but the recurrence is as it was: the first step of a text does not change."""
     network = encoder(cell=cell, weight_drop=0.9).train()
-    x_BTE, lengths_B = torch.randn(2, 6, 4), torch.tensor([6, 6])
+    x, lengths_B = Steps.of(torch.randn(2, 6, 4)), torch.tensor([6, 6])
     layer = network.layers[0]
-    whole_BTD, dropped_BTD = layer.eval()(x_BTE, lengths_B), layer.train()(x_BTE, lengths_B)
+    whole_BTD, dropped_BTD = layer.eval()(x, lengths_B), layer.train()(x, lengths_B)
     torch.testing.assert_close(dropped_BTD[:, 0], whole_BTD[:, 0])
     assert not torch.allclose(dropped_BTD[:, 1:], whole_BTD[:, 1:])
     dropped_BTD.sum().backward()
     assert (layer.forwards.weight_hh_l0.grad == 0).float().mean() > 0.5
-    torch.testing.assert_close(layer.eval()(x_BTE, lengths_B), whole_BTD)
+    torch.testing.assert_close(layer.eval()(x, lengths_B), whole_BTD)
 
 
 def test_dropped_words_are_zero_wherever_they_stand():
     layer = nn.Embedding(40, 6)
     ids_BT = torch.arange(40).repeat(2, 2)
-    x_BTE = embed(layer, ids_BT, 0.5)
+    x_BTE = embed(layer, ids_BT, 0.5).dense()
     zero_BT = (x_BTE == 0).all(dim=2)
     assert 5 < zero_BT[0, :40].sum() < 35
     assert (zero_BT[0, :40] == zero_BT[0, 40:]).all() and (zero_BT[0] == zero_BT[1]).all()
-    assert torch.equal(embed(layer.eval(), ids_BT, 0.5), layer(ids_BT))
+    assert torch.equal(embed(layer.eval(), ids_BT, 0.5).dense(), layer(ids_BT))
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("given", ["words", "steps"])
+def test_recurrence_is_torchs_own(cell, given):
+    """Outputs, and gradients of every weight and of the input."""
+    torch.manual_seed(0)
+    make = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}[cell]
+    layer, table_VE = make(7, 5, batch_first=True), torch.randn(9, 7)
+    index_BT, weight_BTH = torch.randint(0, 9, (6, 11)), torch.randn(6, 11, 5)
+    found = []
+    for own in (True, False):
+        rows_VE = table_VE.clone().requires_grad_()
+        words = Steps(rows_VE, index_BT)
+        x = words if given == "words" else Steps.of(words.dense())
+        y_BTH = recur(layer, x) if own else layer(x.dense())[0]
+        layer.zero_grad()
+        (y_BTH * weight_BTH).sum().backward()
+        gradients = [p.grad.clone() for p in layer.parameters()]
+        found.append([y_BTH.detach(), rows_VE.grad, *gradients])
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
+
+
+def test_recurrence_goes_backward_once():
+    layer = nn.LSTM(3, 4, batch_first=True)
+    y_BTH = recur(layer, Steps.of(torch.randn(2, 3, 3)))
+    y_BTH.sum().backward(retain_graph=True)
+    with pytest.raises(RuntimeError, match="once"):
+        y_BTH.sum().backward()

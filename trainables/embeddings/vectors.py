@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
 from trainables.data.bert import bert_version
 from trainables.data.corpus import Corpus
 from trainables.data.spec import DataSpec

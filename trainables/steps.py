@@ -1,0 +1,38 @@
+"""What a batch feeds to a recurrent layer: rows, and which of them stands where.
+
+Shapes: B texts, T tokens, N rows, E features.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The input at text b and step t is ``rows_NE[index_BT[b, t]]``.
+
+    Rows are ``ordered`` when each stands in one place, first all texts' first step, then all
+    texts' second.
+    """
+
+    rows_NE: Tensor
+    index_BT: Tensor
+    ordered: bool = False
+
+    @classmethod
+    def of(cls, x_BTE: Tensor) -> "Steps":
+        """Inputs that are given for every step."""
+        B, T, E = x_BTE.shape
+        index_TB = torch.arange(T * B, device=x_BTE.device).view(T, B)
+        return cls(x_BTE.transpose(0, 1).reshape(T * B, E), index_TB.t(), ordered=True)
+
+    def dense(self) -> Tensor:
+        """x_BTE: the input of every step."""
+        return functional.embedding(self.index_BT, self.rows_NE)
+
+    def turned(self, positions_BT: Tensor) -> "Steps":
+        """The same rows in another order of steps."""
+        return Steps(self.rows_NE, self.index_BT.gather(1, positions_BT))
