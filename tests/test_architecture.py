@@ -14,6 +14,9 @@ FORBIDDEN = {
     "search": {"torch"},
 }
 
+#: gensim's .kv files, with every name in them inert (tests/trainables/test_embeddings.py).
+READS_PICKLES_INERTLY = "keyed_vectors.py"
+
 
 def imported(path: Path) -> set[str]:
     names = set()
@@ -30,7 +33,8 @@ def test_import_rules(package):
     for path in (ROOT / package).rglob("*.py"):
         roots = {name.split(".")[0] for name in imported(path)}
         assert not roots & FORBIDDEN[package], path
-        assert not roots & {"pickle", "cloudpickle", "dill", "joblib"}, path
+        if path.name != READS_PICKLES_INERTLY:
+            assert not roots & {"pickle", "cloudpickle", "dill", "joblib"}, path
         if package == "trainables" and path.name != "trial.py":
             assert "ray" not in roots, path
         assert "search.cli" not in imported(path) or path.name == "__main__.py", path
