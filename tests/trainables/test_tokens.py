@@ -6,12 +6,14 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from trainables.data.bert import bert_pieces
 from trainables.data.corpus import prepare
 from trainables.data.spec import DataSpec
-from trainables.data.tokens import clean, learn, with_normaliser
+from trainables.data.tokens import clean, tokenise, with_normaliser
 
 
 @pytest.mark.parametrize("kind", ["words", "characters", "wordpieces", "bert"])
@@ -35,9 +37,9 @@ def test_every_kind_of_token_reads_raw_text_as_the_corpus_does(tmp_path, kind):
 
 PIECES = """
 from tests.pieces import GOOD, BAD
-from trainables.data.tokens import learn
+from trainables.data.tokens import tokenise
 texts = [f"{a} {b}ly {c}" for a in GOOD for b in BAD for c in GOOD]
-print(sorted(learn("wordpieces", texts, 90).get_vocab().items()))
+print(sorted(tokenise("wordpieces", {"train": texts}, 90)[0].get_vocab().items()))
 """
 
 
@@ -52,13 +54,31 @@ def test_pieces_are_numbered_alike_in_every_process():
 @pytest.mark.parametrize("kind", ["words", "characters", "wordpieces"])
 def test_marks_and_letters_in_a_text_are_plain_text(kind):
     raw = "Σοφος ΣΟΦΟΣ [PAD] [UNK]"
-    tokenizer = learn(kind, [clean(raw)] * 3, 100)
+    tokenizer, _ = tokenise(kind, {"train": [clean(raw)] * 3}, 100)
     read = with_normaliser(tokenizer).encode(raw).ids
     assert read == tokenizer.encode(clean(raw)).ids and not {0, 1} & set(read)
 
 
+@given(st.lists(st.text(st.sampled_from("ab'nt'sd é्\x1c\x85_7²,.\n")), min_size=1))
+def test_words_are_the_saved_tokenizers(texts):
+    """The fast pass and the library agree on every text, letters of any kind or none."""
+    texts = [clean(text) for text in texts]
+    tokenizer, ids = tokenise("words", {"train": texts, "validation": [texts[0] + " new"]}, 6)
+    for part, some in (("train", texts), ("validation", [texts[0] + " new"])):
+        read = tokenizer.encode_batch(some, add_special_tokens=False)
+        assert [e.ids for e in read] == [ids_N.tolist() for ids_N in ids[part]]
+    assert tokenizer.get_vocab_size() <= 6
+
+
+def test_vocabulary_is_by_frequency_then_spelling():
+    texts = {"train": ["b a c", "c a d", "é z"], "validation": ["d d d d new"]}
+    tokenizer, ids = tokenise("words", texts, 7)
+    assert sorted(tokenizer.get_vocab(), key=tokenizer.get_vocab().get)[2:] == list("acbdz")
+    assert ids["validation"][0].tolist() == [5, 5, 5, 5, 1]
+
+
 def test_berts_own_pieces_without_accents():
-    tokenizer = learn("bert", [], 10)
+    tokenizer, _ = tokenise("bert", {"train": []}, 10)
     assert tokenizer.get_vocab_size() == len(bert_pieces()) == 30522
     encoding = tokenizer.encode("Déjà-vu: an unbelievably moving film", add_special_tokens=False)
     assert encoding.tokens[:4] == ["de", "##ja", "-", "vu"] and "[UNK]" not in encoding.tokens

@@ -163,13 +163,12 @@ def prepare(spec: DataSpec, cache_dir: Path, labels: Labels = "class") -> Corpus
 
 
 def _write(folder: Path, parts: Parts, spec: DataSpec) -> None:
-    from trainables.data.tokens import clean, learn, with_normaliser
+    from trainables.data.tokens import clean, tokenise, with_normaliser
 
     cleaned = {part: [clean(text) for text in texts] for part, texts in parts.texts.items()}
-    tokenizer = learn(spec.tokens, cleaned["train"], spec.vocabulary)
+    tokenizer, ids_of = tokenise(spec.tokens, cleaned, spec.vocabulary)
     for part, labels_N in parts.labels.items():
-        encodings = tokenizer.encode_batch_fast(cleaned[part], add_special_tokens=False)
-        ids = [np.array(encoding.ids, dtype=np.int32) for encoding in encodings]
+        ids = ids_of[part]
         offsets = np.zeros(len(ids) + 1, dtype=np.int64)
         np.cumsum([len(text) for text in ids], out=offsets[1:])
         (folder / part).mkdir()

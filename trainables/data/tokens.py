@@ -1,21 +1,22 @@
 """Tokens: how a text becomes ids, with the ``tokenizers`` library.
 
-Words are split as the Penn Treebank does ("do n't", "movie 's"), which is also how GloVe's
-vocabulary was made. Id 0 pads, id 1 stands for every token outside the vocabulary.
+Id 0 pads, id 1 stands for every token outside the vocabulary.
 """
 
 import re
 import unicodedata
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 from trainables.data.bert import bert_pieces
+from trainables.data.words import Ids, index_words, word_splitter
 
 PAD, UNKNOWN = 0, 1
 SPECIAL = ["[PAD]", "[UNK]"]
 
 _TAG = r"<[^<>]{1,20}>"
-_WORD = r"\w+(?=n't)|n't|'(?:s|re|ve|ll|d|m)\b|\w+|[^\w\s]"
 
 
 #: Characters of a text that are read; of a longer one, half from either end.
@@ -33,29 +34,40 @@ def clean(text: str) -> str:
     return unicodedata.normalize("NFC", re.sub(_TAG, " ", text)).replace("Σ", "σ").lower()
 
 
-def learn(kind: str, texts: list[str], vocabulary: int) -> Tokenizer:
-    """A tokenizer over the ``vocabulary`` most frequent ``words``, ``characters`` or ``wordpieces``
-    of already cleaned texts; ``bert`` takes the word pieces of a BERT as they are."""
-    if kind == "bert":
-        return _berts_own()
-    if kind == "wordpieces":
-        return _learn_pieces(texts, vocabulary)
+def tokenise(
+    kind: str, texts: Mapping[str, Sequence[str]], vocabulary: int
+) -> tuple[Tokenizer, dict[str, list[Ids]]]:
+    """A tokenizer for cleaned text, and every part's cleaned texts as ids of its tokens.
+
+    Tokens are the ``vocabulary`` most frequent ``words``, ``characters`` or ``wordpieces`` of
+    ``train``; ``bert`` takes the word pieces of a BERT as they are.
+    """
+    if kind == "words":
+        id_of, ids = index_words(texts, SPECIAL, vocabulary)
+        words = models.WordLevel(id_of, unk_token=SPECIAL[UNKNOWN])
+        return _without_marks(words, word_splitter()), ids
+    learn = {"characters": _learn_characters, "wordpieces": _learn_pieces, "bert": _berts_own}
+    tokenizer = learn[kind](texts["train"], vocabulary)
+    encode = tokenizer.encode_batch_fast
+    return tokenizer, {
+        part: [np.array(e.ids, dtype=np.int32) for e in encode(some, add_special_tokens=False)]
+        for part, some in texts.items()
+    }
+
+
+def _learn_characters(texts: Sequence[str], vocabulary: int) -> Tokenizer:
     tokenizer = Tokenizer(models.WordLevel(unk_token=SPECIAL[UNKNOWN]))
-    pre_tokenizer = (
-        pre_tokenizers.Split(Regex(_WORD), "removed", invert=True)
-        if kind == "words"
-        else pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
-    )
-    tokenizer.pre_tokenizer = pre_tokenizer
+    splitter = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
+    tokenizer.pre_tokenizer = splitter
     trainer = trainers.WordLevelTrainer(
         vocab_size=vocabulary, special_tokens=SPECIAL, show_progress=False
     )
     tokenizer.train_from_iterator(texts, trainer)
     model = models.WordLevel(tokenizer.get_vocab(), unk_token=SPECIAL[UNKNOWN])
-    return _without_marks(model, pre_tokenizer)
+    return _without_marks(model, splitter)
 
 
-def _learn_pieces(texts: list[str], vocabulary: int) -> Tokenizer:
+def _learn_pieces(texts: Sequence[str], vocabulary: int) -> Tokenizer:
     """Word pieces as BERT's were learnt (Schuster & Nakajima 2012).
 
     The letters are given in order, since the trainer numbers those it finds in an order that
@@ -80,8 +92,9 @@ def _without_marks(model: models.Model, pre_tokenizer: pre_tokenizers.PreTokeniz
     return tokenizer
 
 
-def _berts_own() -> Tokenizer:
-    """BERT's word pieces, renumbered so that padding and the unknown piece come first."""
+def _berts_own(texts: Sequence[str], _: int) -> Tokenizer:
+    """BERT's word pieces, renumbered so that padding and the unknown piece come first; all of them,
+    whatever the texts."""
     pieces = [piece for piece in bert_pieces() if piece not in SPECIAL]
     vocabulary = {piece: number for number, piece in enumerate([*SPECIAL, *pieces])}
     model = models.WordPiece(vocabulary, unk_token=SPECIAL[UNKNOWN])
