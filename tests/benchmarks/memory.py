@@ -1,0 +1,151 @@
+"""What trials and the driver take of memory, seen from outside while real searches run.
+
+``python tests/benchmarks/memory.py [--quick]``: eight small trials at once over ``imdb``, beside a
+bare Ray worker that has imported torch and nothing else; the largest configuration of ``imdb``; and
+the driver from its 100th ended trial to its last. Linux only: it reads /proc.
+"""
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+from searches import Search, write_idle_study
+from verdict import Figure, conclude
+
+from trainables.data.corpus import default_cache, prepare
+from trainables.data.spec import DataSpec
+
+TRIALS = 8
+MEGABYTE = 1 << 20
+
+#: The corner of the space of ``imdb``, on a tenth of its texts.
+LARGEST = {
+    "embedding_dim": "128",
+    "hidden_size": "128",
+    "num_layers": "3",
+    "dropout": "0.5",
+    "learning_rate": "1e-3",
+    "weight_decay": "1e-3",
+    "batch_size": "512",
+}
+
+_BARE = """
+import psutil, ray
+ray.init(num_cpus=1, include_dashboard=False, logging_level="ERROR")
+@ray.remote
+class Bare:
+    def private(self):
+        import torch
+        from ray import tune
+        return psutil.Process().memory_full_info().uss
+print(ray.get(Bare.remote().private.remote()))
+"""
+
+
+def bare_worker() -> int:
+    """Private bytes of a worker that has imported torch and Ray Tune."""
+    out = subprocess.run(
+        [sys.executable, "-c", _BARE], capture_output=True, text=True, check=True
+    ).stdout
+    return int(out.split()[-1])
+
+
+def settings(choices: dict[str, str]) -> list[str]:
+    return [part for name, value in choices.items() for part in ("--set", f"fixed.{name}={value}")]
+
+
+def eight_trials(folder: Path, seconds: float) -> tuple[list[int], float]:
+    """Private bytes of each of eight trials that train together, and how many copies of the
+    corpus's pages all of them hold."""
+    corpus = prepare(DataSpec(source="imdb", vocabulary=20000), default_cache())
+    small = {"hidden_size": "16", "batch_size": "8", "embedding_dim": "16"}
+    search = Search(
+        folder,
+        "eight",
+        "imdb",
+        *("--trials", str(TRIALS), "--max-concurrent", str(TRIALS)),
+        *("--time-budget", f"{seconds:.0f}s"),
+        *settings(small),
+    )
+    private: dict[int, int] = {}
+    copies = 0.0
+    for _ in search.samples(2.0):
+        pages = [
+            (m.rss, m.pss)
+            for process in search.trial_processes()
+            for m in _maps(process)
+            if m.path.startswith(str(corpus.path)) and m.path.endswith("ids.npy")
+        ]
+        if pages and max(rss for rss, _ in pages):
+            copies = max(copies, sum(pss for _, pss in pages) / max(rss for rss, _ in pages))
+        for process in search.trial_processes():
+            with suppress(psutil.NoSuchProcess):
+                private[process.pid] = max(
+                    private.get(process.pid, 0), process.memory_full_info().uss
+                )
+    return list(private.values()), copies
+
+
+def _maps(process: psutil.Process) -> list:
+    with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+        return process.memory_maps()
+    return []
+
+
+def largest(folder: Path, rows: int) -> int:
+    """Resident bytes at the peak of the process that trains the largest configuration."""
+    short = ["--set", f"data.limit={rows}", "--set", "stopping.max_epochs=1"]
+    short += ["--set", "stopping.grace_epochs=1"]
+    search = Search(folder, "largest", "imdb", "--trials", "1", *short, *settings(LARGEST))
+    peak = 0
+    for _ in search.samples():
+        for process in search.trial_processes():
+            with suppress(psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
+                status = Path(f"/proc/{process.pid}/status").read_text()
+                peak = max(peak, int(status.partition("VmHWM:")[2].split()[0]) << 10)
+    return peak
+
+
+def driver_growth(folder: Path, trials: int) -> int:
+    """Bytes that the driver gains between its 100th ended trial, or its tenth share of them, and
+    its last."""
+    limits = ["--trials", str(trials), "--set", "search.sampler=random"]
+    search = Search(folder, "many", str(write_idle_study(folder)), *limits)
+    samples = [s for s in search.samples() if s.ended >= min(100, trials // 10)]
+    return samples[-1].resident - samples[0].resident
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="shorter, judges nothing")
+    quick = parser.parse_args().quick
+    seconds, rows, trials = (45.0, 700, 100) if quick else (120.0, 4000, 2000)
+    with tempfile.TemporaryDirectory(prefix="seqtune-memory-") as place:
+        folder = Path(place)
+        bare = bare_worker()
+        private, copies = eight_trials(folder, seconds)
+        peak = largest(folder, rows)
+        growth = driver_growth(folder, trials)
+    extra = (statistics.mean(private) - bare) / MEGABYTE
+    print(
+        f"bare worker {bare / MEGABYTE:.0f} MB private; {len(private)} trials "
+        f"{min(private) / MEGABYTE:.0f} to {max(private) / MEGABYTE:.0f} MB; "
+        f"{copies:.2f} copies of the corpus; largest configuration {peak / MEGABYTE:,.0f} MB; "
+        f"driver {growth / MEGABYTE:+.0f} MB over {trials} trials"
+    )
+    figures = {
+        "private_mb_per_further_trial": Figure(extra, "<=60"),
+        "copies_of_the_corpus": Figure(copies, "<=1.05"),
+        "largest_imdb_gb": Figure(peak / (1 << 30), "<=1.5"),
+        "driver_growth_mb": Figure(growth / MEGABYTE, "<=100"),
+    }
+    return conclude("memory", figures, quick)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

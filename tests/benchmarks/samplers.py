@@ -1,0 +1,296 @@
+"""Which sampler finds good configurations soonest: searches simulated on recorded learning curves.
+
+``python tests/benchmarks/samplers.py [--quick]``. ``curves.json`` holds real trials of the space of
+``rotten-tomatoes``, random and trained to their last epoch (``--record JOURNAL`` writes it from a
+study's journal). A forest of trees fitted to them says how any configuration would learn and how
+long its epochs would take; each simulated trial adds the noise of some recorded one. The searches
+are the product's own: its Study, with its sampler, rungs and journal, only the clock is simulated.
+
+Regret is what the forest says of the best configuration there is, less what it says, without the
+noise, of the trial that leads the search: luck counts for nothing.
+"""
+
+import argparse
+import heapq
+import json
+import math
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from optuna.samplers import BaseSampler, TPESampler
+from sklearn.ensemble import ExtraTreesRegressor
+from sklearn.model_selection import cross_val_predict
+from verdict import Figure, conclude
+
+import search.sampler
+from search.events import FORMAT, SessionStarted, StudyCreated
+from search.journal import Journal, read_journal
+from search.preparation import Prepared
+from search.sampler import derive_seed, make_sampler
+from search.spec import ResourcesSpec, StudySpec, find_study_file, read_toml, resolve
+from search.state import StudyState, replay
+from search.store import StudyDir
+from search.study import Study
+from trainables.data.corpus import Corpus
+from trainables.messages import Assignment, Checkpoint, Report
+
+CURVES = Path(__file__).with_name("curves.json")
+CHOICES = {"pooling": ["last", "mean", "max", "concat"]}
+LOGARITHMIC = ("learning_rate", "weight_decay", "embedding_dim", "hidden_size", "batch_size")
+
+Sampler = Callable[[int], BaseSampler]
+
+#: Everything that might be the default; ``tpe`` and ``gp`` as the product has them.
+SAMPLERS: dict[str, Sampler] = {
+    "random": partial(make_sampler, "random"),
+    "tpe": partial(make_sampler, "tpe"),
+    "tpe, multivariate": lambda seed: TPESampler(seed=seed, multivariate=True, constant_liar=False),
+    "tpe, constant liar": lambda seed: TPESampler(
+        seed=seed, multivariate=False, constant_liar=True
+    ),
+    "tpe, both (Optuna's default)": lambda seed: TPESampler(
+        seed=seed, multivariate=True, constant_liar=True
+    ),
+    "gp": partial(make_sampler, "gp"),
+}
+
+
+def record(journal: Path) -> None:
+    """Writes the curves of a study's completed trials."""
+    state = replay([line.event for line in read_journal(journal)])
+    trials = [
+        {
+            "params": {
+                k: float(f"{v:.5g}") if isinstance(v, float) else v for k, v in t.params.items()
+            },
+            "values": [round(e.value or 0.0, 4) for e in t.epochs],
+            "seconds": [round(e.seconds, 2) for e in t.epochs],
+        }
+        for t in state.trials
+        if t.state == "completed"
+    ]
+    lines = ",\n".join(json.dumps(trial, separators=(",", ":")) for trial in trials)
+    CURVES.write_text(f"[\n{lines}\n]\n")
+    print(f"{len(trials)} curves in {CURVES}")
+
+
+def features(params: dict[str, Any]) -> list[float]:
+    """Numbers a forest can split on."""
+    found = []
+    for name, value in sorted(params.items()):
+        if name in CHOICES:
+            found += [float(value == choice) for choice in CHOICES[name]]
+        else:
+            found.append(math.log(value) if name in LOGARITHMIC else float(value))
+    return found
+
+
+@dataclass(frozen=True)
+class Forest:
+    """How configurations learn: mean curves and seconds an epoch, and the noise around them."""
+
+    trees: ExtraTreesRegressor
+    noise: NDArray[np.float64]
+
+    def curve(self, params: dict[str, Any]) -> tuple[NDArray[np.float64], float]:
+        """Mean validation accuracy after each epoch, and seconds an epoch."""
+        predicted = self.trees.predict([features(params)])[0]
+        return predicted[:-1], math.exp(predicted[-1])
+
+
+def fit() -> tuple[Forest, float]:
+    """The forest, and the rank correlation of curves' best values with those it gives to curves
+    it has not seen."""
+    trials = json.loads(CURVES.read_text())
+    x = np.array([features(trial["params"]) for trial in trials])
+    seconds = [math.log(statistics.median(trial["seconds"])) for trial in trials]
+    y = np.column_stack([[trial["values"] for trial in trials], seconds])
+    trees = ExtraTreesRegressor(300, min_samples_leaf=2, random_state=0)
+    unseen = cross_val_predict(trees, x, y, cv=10)
+    noise = y[:, :-1] - unseen[:, :-1]
+    ranks = [np.argsort(np.argsort(v[:, :-1].max(axis=1))) for v in (y, unseen)]
+    return Forest(trees.fit(x, y), noise), float(np.corrcoef(*ranks)[0, 1])
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One kind of search."""
+
+    sampler: str
+    asha: bool
+    workers: int
+    seed: int
+    seconds: float
+
+
+def simulate(forest: Forest, setting: Setting, marks: int) -> list[float]:
+    """The noise-free value of the leading trial at each of ``marks`` equal shares of the time."""
+    search.sampler.make_sampler = lambda kind, seed: SAMPLERS[setting.sampler](seed)
+    with tempfile.TemporaryDirectory(dir=_fast_disk()) as place:
+        study, state = _new_study(Path(place), setting)
+        curves: dict[int, tuple[NDArray[np.float64], NDArray[np.float64], float]] = {}
+        due: list[tuple[float, int, Assignment]] = []
+
+        def start(now: float) -> None:
+            work = study.next()
+            assert isinstance(work, Assignment)
+            mean, seconds = forest.curve(state.trials[work.number].params)
+            drawn = derive_seed(setting.seed, "noise", work.number) % len(forest.noise)
+            curves[work.number] = (mean, mean + forest.noise[drawn], seconds)
+            heapq.heappush(due, (now + seconds, work.number, work))
+
+        for _ in range(setting.workers):
+            start(0.0)
+        found: list[float] = []
+        while len(found) < marks:
+            now, number, work = heapq.heappop(due)
+            while len(found) < marks and now > setting.seconds * (len(found) + 1) / marks:
+                found.append(_leader(state, curves))
+            _, seen, seconds = curves[number]
+            if study.report(_report(study, work, seen)):
+                heapq.heappush(due, (now + seconds, number, work))
+            else:
+                start(now)
+        return found
+
+
+def _fast_disk() -> str | None:
+    """Memory where there is a disk of it: a simulation has nothing to lose."""
+    return "/dev/shm" if Path("/dev/shm").is_dir() else None
+
+
+def _new_study(place: Path, setting: Setting) -> tuple[Study, StudyState]:
+    tables = read_toml(find_study_file("rotten-tomatoes"))
+    tables["search"] |= {"seed": setting.seed, "trials": 100_000}
+    spec: StudySpec = resolve(tables, "rotten-tomatoes")
+    if not setting.asha:
+        never = spec.stopping.model_copy(update={"grace_epochs": spec.stopping.max_epochs})
+        spec = spec.model_copy(update={"stopping": never})
+    folder = StudyDir(place)
+    journal = Journal(folder.journal)
+    created = StudyCreated(
+        format=FORMAT, name="x", spec=spec.model_dump(mode="json"), corpus="k", seqtune="0"
+    )
+    journal.append(created)
+    state = replay([created])
+    study = Study(folder, journal, state, Prepared(Corpus(place, ("a", "b"), 10, {}, ())))
+    session = SessionStarted(pid=1, host="h", total=100_000, resources={}, versions={}, code={})
+    study.begin(session, ResourcesSpec())
+    (place / "checkpoint").touch()
+    return study, state
+
+
+def _report(study: Study, work: Assignment, seen: NDArray[np.float64]) -> Report:
+    epoch = study.state.trials[work.number].epoch + 1
+    return Report(
+        number=work.number,
+        attempt=work.attempt,
+        epoch=epoch,
+        metrics={"val/accuracy": float(seen[epoch - 1])},
+        seconds=1.0,
+        checkpoint=Checkpoint(epoch=epoch, path="checkpoint", digest="d"),
+        host="h",
+        device="cpu",
+        threads=1,
+        processor="p",
+    )
+
+
+def _leader(state: StudyState, curves: dict[int, Any]) -> float:
+    best = state.best()
+    if best is None:
+        return 0.5
+    epoch = best.best_epoch("max")
+    assert epoch is not None
+    return float(curves[best.number][0][epoch.epoch - 1])
+
+
+_forest: Forest | None = None
+
+
+def _simulate_with(marks: int, setting: Setting) -> list[float]:
+    assert _forest is not None
+    return simulate(_forest, setting, marks)
+
+
+def _take(forest: Forest) -> None:
+    global _forest
+    _forest = replace(forest, trees=forest.trees.set_params(n_jobs=1))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="three seeds, judges nothing")
+    parser.add_argument("--record", type=Path, help="journal of a study to take curves from")
+    given = parser.parse_args()
+    if given.record:
+        record(given.record)
+        return 0
+    forest, correlation = fit()
+    rng = np.random.default_rng(0)
+    optimum = _optimum(forest, rng)
+    print(f"forest: rank correlation {correlation:.2f} on curves unseen; optimum {optimum:.4f}")
+    seeds, marks = (3, 4) if given.quick else (30, 4)
+    budgets = {2: 600.0, 8: 300.0}
+    settings = [
+        Setting(sampler, asha, workers, seed, seconds)
+        for workers, seconds in budgets.items()
+        for asha in (True, False)
+        for sampler in SAMPLERS
+        for seed in range(seeds)
+    ]
+    with get_context("fork").Pool(2, _take, (forest,)) as pool:
+        leaders = pool.map(partial(_simulate_with, marks), settings, chunksize=1)
+    figures = {}
+    for workers, seconds in budgets.items():
+        print(
+            f"\n{workers} workers: mean regret in points after {seconds / marks:.0f} s, … "
+            f"{seconds:.0f} s (standard error), and relative to random with ASHA at the end"
+        )
+        rows = {}
+        for sampler in SAMPLERS:
+            for asha in (True, False):
+                found = np.array(
+                    [
+                        leader
+                        for setting, leader in zip(settings, leaders, strict=True)
+                        if (setting.sampler, setting.asha, setting.workers)
+                        == (sampler, asha, workers)
+                    ]
+                )
+                rows[sampler, asha] = 100 * (optimum - found)
+        reference = rows["random", True].mean(axis=0)
+        for (sampler, asha), regret in sorted(rows.items(), key=lambda row: row[1].mean()):
+            means, error = regret.mean(axis=0), regret.std(axis=0, ddof=1) / math.sqrt(seeds)
+            cells = "  ".join(f"{m:.2f} ({e:.2f})" for m, e in zip(means, error, strict=True))
+            name = f"{sampler}{' + ASHA' if asha else ''}"
+            print(f"{name:38s} {cells}   {(means / reference).mean():.2f}")
+            if asha:
+                figures[f"{sampler}_{workers}"] = Figure(float((means / reference).mean()))
+    return conclude("samplers", figures, given.quick)
+
+
+def _optimum(forest: Forest, rng: np.random.Generator) -> float:
+    """The best mean value among many random configurations and those that were recorded."""
+    from search.space import to_distributions
+
+    spec = resolve(read_toml(find_study_file("rotten-tomatoes")), "rotten-tomatoes")
+    distributions = to_distributions(spec.dimensions())
+    import optuna
+
+    study = optuna.create_study(sampler=make_sampler("random", int(rng.integers(2**31))))
+    drawn = [study.ask(distributions).params for _ in range(20_000)]
+    return float(forest.trees.predict([features(p) for p in drawn])[:, :-1].max())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,182 @@
+"""Reviews a second and core: our trainer beside the lecture's loop, on the same reviews.
+
+``python tests/benchmarks/throughput.py [--quick] [--device cuda]``. Each side runs in a process of
+its own, for the allocator is set for a whole process; the sides take turns. One thread on a CPU.
+
+Shapes: B texts, T tokens, C outputs.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+
+import torch
+from lecture import TOKENS, LSTMModel, padded, train_epoch
+from torch import nn
+from torch.utils.data import DataLoader
+from verdict import Figure, conclude, spread
+
+from trainables.core.batching import TextReader
+from trainables.core.device import prepare_device
+from trainables.core.task import ModelEnds
+from trainables.core.trainer import Trainer, TrainerSettings
+from trainables.data.corpus import Corpus, Part, default_cache, prepare
+from trainables.data.spec import DataSpec
+from trainables.hyperparameters import Hyperparameters
+from trainables.tasks import find_task
+
+BATCH = 128
+SIZES = {64: ">=6", 128: ">=4"}
+#: Share of the matrix-product rate, at 128 units.
+RATE = ">=0.55"
+
+
+def reviews(count: int) -> tuple[Corpus, Part]:
+    """The first reviews of the training part."""
+    corpus = prepare(DataSpec(source="imdb", vocabulary=20000), default_cache())
+    part = corpus.part("train")
+    return corpus, Part(part.ids, part.offsets[: count + 1], part.labels[:count])
+
+
+def our_trainer(size: int, corpus: Corpus, part: Part, device: torch.device) -> Trainer:
+    h = Hyperparameters(
+        embedding_dim=size,
+        hidden_size=size,
+        batch_size=BATCH,
+        optimizer="adam",
+        learning_rate=1e-3,
+        clip_norm=0.0,
+    )
+    ends = ModelEnds(corpus.vocabulary, corpus.classes, part.labels)
+    task = find_task("text-classification").load()(h, ends)
+    reader = TextReader(part, TOKENS, "end")
+    return Trainer(task, h, reader, TrainerSettings(seed=0, max_epochs=3, device=device))
+
+
+def time_ours(size: int, count: int, device_name: str) -> float:
+    """Seconds of the second epoch."""
+    corpus, part = reviews(count)
+    device = prepare_device(device_name, 1)
+    trainer = our_trainer(size, corpus, part, device)
+    trainer.train_epoch()
+    started = time.perf_counter()
+    trainer.train_epoch()
+    return time.perf_counter() - started
+
+
+def time_lecture(size: int, count: int, device: str) -> float:
+    """Seconds of one epoch, after two batches to warm up."""
+    torch.set_num_threads(1)
+    corpus, part = reviews(count)
+    model = LSTMModel(corpus.vocabulary, size, size, layers=1, dropout=0.0).to(device)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    loader = DataLoader(padded(part), batch_size=BATCH, shuffle=True)
+    for _, _ in zip(range(2), train_epoch(model, loader, optimizer, device), strict=False):
+        pass
+    return list(train_epoch(model, loader, optimizer, device))[-1]
+
+
+def product_rate(device: str) -> float:
+    """Floating-point operations a second of a product of 1024 by 1024 matrices, one thread."""
+    torch.set_num_threads(1)
+    side, repeats = 1024, 20
+    a, b = torch.randn(side, side, device=device), torch.randn(side, side, device=device)
+    for _ in range(3):
+        a @ b
+    started = time.perf_counter()
+    for _ in range(repeats):
+        c = a @ b
+    c.sum().item()
+    return repeats * 2 * side**3 / (time.perf_counter() - started)
+
+
+def operations_per_token(size: int) -> float:
+    """Of a forward and a backward pass of one LSTM layer, embedding as wide as its state."""
+    return 3 * 2 * 4 * size * (size + size)
+
+
+def differences(size: int, device_name: str) -> tuple[float, float]:
+    """Largest differences of logits and of gradients (as a share of the largest gradient) from
+    torch's own LSTM on texts padded to 500."""
+    corpus, part = reviews(32)
+    trainer = our_trainer(size, corpus, part, torch.device(device_name))
+    batch = trainer.train.read(torch.arange(32).numpy()).to(torch.device(device_name))
+    model = trainer.model.train()
+    found = []
+    for own in (True, False):
+        model.zero_grad()
+        if own:
+            logits_BC = model(batch.ids_BT, batch.lengths_B)
+        else:
+            ids_BT = nn.functional.pad(batch.ids_BT, (0, TOKENS - batch.ids_BT.shape[1]))
+            y_BTH = model.encoder.layers[0].forwards(model.embedding(ids_BT))[0]
+            last_B = torch.arange(32, device=ids_BT.device)
+            logits_BC = model.head(y_BTH[last_B, batch.lengths_B - 1])
+        trainer.task.losses(logits_BC, batch.targets_B).mean().backward()
+        found.append((logits_BC.detach(), [p.grad.clone() for p in model.parameters()]))
+    (ours, our_gradients), (theirs, their_gradients) = found
+    gradients = max(
+        float((a - b).abs().max() / b.abs().max())
+        for a, b in zip(our_gradients, their_gradients, strict=True)
+    )
+    return float((ours - theirs).abs().max()), gradients
+
+
+def measure(side: str, size: int, count: int, device: str) -> float:
+    """One side's seconds, in a process of its own."""
+    command = [sys.executable, __file__, "--side", side, "--size", str(size)]
+    command += ["--count", str(count), "--device", device]
+    return float(json.loads(subprocess.check_output(command, text=True))["seconds"])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer reviews, judges nothing")
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument("--side", choices=["ours", "lecture"], help=argparse.SUPPRESS)
+    parser.add_argument("--size", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--count", type=int, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.side:
+        time_side = {"ours": time_ours, "lecture": time_lecture}[given.side]
+        print(json.dumps({"seconds": time_side(given.size, given.count, given.device)}))
+        return 0
+    count, repeats = (512, 1) if given.quick else (2560, 3)
+    if given.device == "cuda":
+        count *= 4
+    _, part = reviews(count)
+    tokens = int(TextReader(part, TOKENS, "end").lengths_N.sum())
+    figures = {}
+    for size, target in SIZES.items():
+        pairs = []
+        for _ in range(repeats):
+            rate = product_rate(given.device)
+            pairs.append(
+                (*(measure(s, size, count, given.device) for s in ("ours", "lecture")), rate)
+            )
+        ratios = [lecture / ours for ours, lecture, _ in pairs]
+        shares = [tokens / ours * operations_per_token(size) / rate for ours, _, rate in pairs]
+        logits, gradients = differences(size, given.device)
+        print(
+            f"{size} units: ours {spread([count / o for o, _, _ in pairs], 0)} reviews/s, "
+            f"{tokens / statistics.median(o for o, _, _ in pairs):,.0f} tokens/s; "
+            f"lecture {spread([count / v for _, v, _ in pairs], 0)} reviews/s; "
+            f"ratio {spread(ratios)}; {spread(shares)} of the matrix-product rate "
+            f"({statistics.median(r for *_, r in pairs) / 1e9:.0f} GFLOP/s); logits differ by "
+            f"{logits:.1e}, gradients by {gradients:.1e}"
+        )
+        figures[f"ratio_{size}"] = Figure(statistics.median(ratios), target)
+        figures[f"logits_{size}"] = Figure(logits * 1e5, "<=1")
+        figures[f"gradients_{size}"] = Figure(gradients * 1e5, "<=1")
+        if size == 128:
+            figures["share_of_product_rate"] = Figure(statistics.median(shares), RATE)
+    if given.device == "cuda":  # the targets are a CPU's
+        figures = {name: Figure(figure.value) for name, figure in figures.items()}
+    return conclude("throughput", figures, given.quick)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
