@@ -67,7 +67,7 @@ def _lstm_back(
     y_TBH, c_TBH, tanh_TBH = kept[0], kept[1], kept[2]
     T, G = gates_TBG.shape[0], gates_TBG.shape[2]
     H = G // 4
-    minus_two = torch.tensor(-2.0)
+    minus_two, zero = torch.tensor(-2.0), torch.tensor(0.0)
     dy_BH, dc_BH = torch.zeros_like(c_TBH[0]), torch.zeros_like(c_TBH[0])
     new_BH, d_BG = torch.empty_like(dy_BH), torch.empty_like(gates_TBG[0])
     di, df, dg, do = d_BG.chunk(4, 1)
@@ -79,14 +79,12 @@ def _lstm_back(
             torch.addmm(dy_TBH[t], gates_TBG[t + 1], weight_GH, out=dy_BH)
         else:
             dy_BH.copy_(dy_TBH[t])
-        torch.mul(dy_BH, o, out=new_BH)
-        torch.ops.aten.tanh_backward(new_BH, tanh_BH, grad_input=new_BH)
-        dc_BH.add_(new_BH, alpha=0.5)  # of the doubled state
+        torch.ops.aten.tanh_backward(dy_BH, tanh_BH, grad_input=new_BH)
+        dc_BH.addcmul_(new_BH, o, value=0.5)  # of the doubled state
         torch.mul(dy_BH, tanh_BH, out=do)
         torch.add(minus_two, g, alpha=4, out=new_BH)
         torch.mul(dc_BH, new_BH, out=di)
-        torch.mul(dc_BH, i, out=dg)
-        dg.mul_(4)
+        torch.addcmul(zero, dc_BH, i, value=4, out=dg)
         if t > 0:
             torch.mul(dc_BH, c_TBH[t - 1], out=df)
         else:
