@@ -214,9 +214,11 @@ def _check_embedding(spec: StudySpec) -> None:
         raise SpecError(
             "embedding_dim has no effect: the embedding's vectors bring their own; take it out"
         )
-    training = {"freeze_embedding", "freeze_epochs", "embedding_lr_factor"} & named
-    if training and kinds == {"bert-features"} and not scratch:
-        raise SpecError(f"{min(training)} has no effect: BERT's features stay frozen; take it out")
+    searched = {"freeze_embedding", "freeze_epochs", "embedding_lr_factor"} & {*spec.space}
+    if searched and kinds == {"bert-features"} and not scratch:
+        raise SpecError(
+            f"space.{min(searched)} has no effect: BERT's features stay frozen; take it out"
+        )
 
 
 def contains(dimension: Dimension, value: Value) -> bool:

@@ -58,10 +58,10 @@ def _distinct(layer: nn.Embedding | FrozenRows, ids_BT: Tensor) -> tuple[Tensor,
 def dropped_weights(cell: nn.RNNBase, share: float) -> Iterator[None]:
     """Within it a share of the cell's recurrent weights is zero, in training only (DropConnect on
     the hidden-to-hidden matrices, Merity 2018)."""
-    whole, recurrent = cell._flat_weights, cast(Tensor, cell.weight_hh_l0)
+    whole = cell._flat_weights
     if cell.training and share > 0:
-        dropped = functional.dropout(recurrent, share)
-        cell._flat_weights = [dropped if weight is recurrent else weight for weight in whole]
+        to_gates, recurrent, *biases = cast(list[Tensor], whole)
+        cell._flat_weights = [to_gates, functional.dropout(recurrent, share), *biases]
     try:
         yield
     finally:

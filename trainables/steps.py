@@ -31,6 +31,9 @@ class Steps:
 
     def dense(self) -> Tensor:
         """x_BTE: the input of every step."""
+        if self.ordered:
+            B, T = self.index_BT.shape
+            return self.rows_NE.view(T, B, -1).transpose(0, 1)
         return functional.embedding(self.index_BT, self.rows_NE)
 
     def turned(self, positions_BT: Tensor) -> "Steps":

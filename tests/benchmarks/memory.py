@@ -17,13 +17,13 @@ import psutil
 from searches import Search, write_idle_study
 from verdict import Figure, conclude
 
+from search.spec import find_study_file, read_toml, resolve
 from trainables.data.corpus import default_cache, prepare
-from trainables.data.spec import DataSpec
 
 TRIALS = 8
 MEGABYTE = 1 << 20
 
-#: The corner of the space of ``imdb``, on a tenth of its texts.
+#: The corner of the space of ``imdb``, on 4,000 of its texts.
 LARGEST = {
     "embedding_dim": "128",
     "hidden_size": "128",
@@ -62,7 +62,8 @@ def settings(choices: dict[str, str]) -> list[str]:
 def eight_trials(folder: Path, seconds: float) -> tuple[list[int], float]:
     """Private bytes of each of eight trials that train together, and how many copies of the
     corpus's pages all of them hold."""
-    corpus = prepare(DataSpec(source="imdb", vocabulary=20000), default_cache())
+    spec = resolve(read_toml(find_study_file("imdb")), "imdb")
+    corpus = prepare(spec.data, default_cache())
     small = {"hidden_size": "16", "batch_size": "8", "embedding_dim": "16"}
     search = Search(
         folder,
@@ -107,7 +108,8 @@ def largest(folder: Path, rows: int) -> int:
         for process in search.trial_processes():
             with suppress(psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
                 status = Path(f"/proc/{process.pid}/status").read_text()
-                peak = max(peak, int(status.partition("VmHWM:")[2].split()[0]) << 10)
+                _, found, size = status.partition("VmHWM:")
+                peak = max(peak, int(size.split()[0]) << 10) if found else peak
     return peak
 
 

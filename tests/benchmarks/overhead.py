@@ -91,7 +91,9 @@ def driver_seconds_per_epoch(folder: Path, epochs: int) -> float:
 
 def utilisation(folder: Path, minutes: float) -> float:
     """Share of the cores' time in which trial processes of a real search computed."""
-    search = Search(folder, "busy", "imdb", "--time-budget", f"{minutes * 60:.0f}s")
+    search = Search(
+        folder, "busy", "imdb", "--trials", "10000", "--time-budget", f"{minutes * 60:.0f}s"
+    )
     spent: dict[int, tuple[float, float]] = {}
     began = last = None
     for _ in search.samples(1.0):

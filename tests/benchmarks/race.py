@@ -26,20 +26,20 @@ from lecture import LSTMModel, accuracy, padded, train_epoch
 from torch.utils.data import DataLoader
 from verdict import Figure, conclude
 
+from search.spec import find_study_file, read_toml, resolve
 from trainables.data.corpus import default_cache, prepare
-from trainables.data.spec import DataSpec
 
 SIDES = ("seqtune", "lecture", "ray")
 MARKS = (1, 2, 3, 5, 8, 12, 16, 20)
 MAX_EPOCHS, REDUCTION = 10, 3
-CORPUS = DataSpec(source="imdb", vocabulary=20000)
+SPEC = resolve(read_toml(find_study_file("imdb")), "imdb")
 
 
 class Contest:
     """The lecture's model over the corpus; the best one's score on unseen reviews is kept."""
 
     def __init__(self) -> None:
-        self.corpus = prepare(CORPUS, default_cache())
+        self.corpus = prepare(SPEC.data, default_cache())
         self.parts = {name: padded(self.corpus.part(name)) for name in ("train", "validation")}
 
     def epochs(self, params: dict[str, Any]) -> Iterator[tuple[float, LSTMModel]]:
@@ -166,7 +166,7 @@ def run_seqtune(seconds: float, out: Path) -> None:
     best = max(epochs, key=lambda line: line["value"] or 0.0)
     with out.open("a") as file:
         for line in epochs:
-            said = {"elapsed": line["time"] - started, "value": line["value"]}
+            said = {"elapsed": line["time"] - started, "value": line["value"] or 0.0}
             if line is best:
                 where = folder / "race" / line["checkpoint"]["path"]
                 said["unseen"] = score_checkpoint(where, params[line["trial"]])
@@ -175,14 +175,13 @@ def run_seqtune(seconds: float, out: Path) -> None:
 
 def score_checkpoint(path: Path, params: dict[str, Any]) -> float:
     """Accuracy of a stored trial of ``imdb`` on the part that no search reads."""
-    from search.spec import find_study_file, read_toml, resolve
     from trainables.core.batching import TextReader
     from trainables.core.task import ModelEnds
     from trainables.core.trainer import Trainer, TrainerSettings
     from trainables.tasks import find_task
 
-    spec = resolve(read_toml(find_study_file("imdb")), "imdb")
-    corpus, h = prepare(CORPUS, default_cache()), spec.hyperparameters(params, {})
+    spec, corpus = SPEC, prepare(SPEC.data, default_cache())
+    h = spec.hyperparameters(params, {})
     train, unseen = (
         TextReader(corpus.part(part), spec.data.max_tokens, spec.data.keep)
         for part in ("train", "test")
@@ -244,7 +243,7 @@ def main() -> int:
         run = {"seqtune": run_seqtune, "lecture": run_lecture, "ray": run_ray}[given.side]
         run(seconds, given.out)
         return 0
-    prepare(CORPUS, default_cache())
+    prepare(SPEC.data, default_cache())
     lines = {}
     for side in SIDES:
         out = Path(tempfile.mkdtemp()) / "lines"

@@ -280,7 +280,7 @@ def main() -> int:
 
 
 def _optimum(forest: Forest, rng: np.random.Generator) -> float:
-    """The best mean value among many random configurations and those that were recorded."""
+    """The best mean value among 20,000 random configurations."""
     from search.space import to_distributions
 
     spec = resolve(read_toml(find_study_file("rotten-tomatoes")), "rotten-tomatoes")

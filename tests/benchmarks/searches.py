@@ -63,9 +63,9 @@ class Search:
             with suppress(psutil.NoSuchProcess):
                 spent = self.driver.cpu_times()
                 resident = self.driver.memory_info().rss
-                yield Sample(
-                    time.monotonic() - self._started, ended, spent.user + spent.system, resident
-                )
+                if resident:  # else it has ended a moment ago
+                    elapsed = time.monotonic() - self._started
+                    yield Sample(elapsed, ended, spent.user + spent.system, resident)
         if self._process.returncode:
             raise RuntimeError(self._log.read_text()[-2000:])
 
@@ -84,7 +84,7 @@ class Search:
 
 
 def write_idle_study(folder: Path) -> Path:
-    """A study whose trials have next to nothing to do: 20 short texts, one unit."""
+    """A study whose trials have next to nothing to do: 40 short texts, one unit."""
     rng = random.Random(0)
     with (folder / "texts.csv").open("w", newline="") as file:
         writer = csv.writer(file)

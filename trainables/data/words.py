@@ -33,7 +33,6 @@ def word_splitter() -> PreTokenizer:
 
 _SPLITTER = word_splitter()
 _ASCII_WORD = re.compile(_WORD, re.ASCII)
-_FOREIGN = re.compile(r"([^ ]*[^\x00-\x7f ][^ ]*)")
 
 
 def _split(text: str) -> list[str]:
@@ -41,11 +40,11 @@ def _split(text: str) -> list[str]:
     if text.isascii():
         return _ASCII_WORD.findall(text)
     words: list[str] = []
-    for index, piece in enumerate(_FOREIGN.split(text)):
-        if index % 2:
-            words += [word for word, _ in _SPLITTER.pre_tokenize_str(piece)]
-        else:
+    for piece in text.split(" "):
+        if piece.isascii():
             words += _ASCII_WORD.findall(piece)
+        else:
+            words += [word for word, _ in _SPLITTER.pre_tokenize_str(piece)]
     return words
 
 

@@ -59,7 +59,10 @@ def read_keyed_vectors(path: Path) -> tuple[list[str], NDArray[np.float32]]:
             raise ValueError("a word is no string")
         return words, vectors.astype(np.float32, copy=False)
     except _UNREADABLE as error:
-        raise DataError(f"{path} holds no vectors of gensim 4: {error}") from error
+        raise DataError(
+            f"{path} is no KeyedVectors as gensim 4 saves them ({error!r}): save them so, or in "
+            "word2vec format as .bin or .vec"
+        ) from error
 
 
 #: What a malformed pickle raises in the standard library's reader, or in taking it apart.
@@ -71,6 +74,8 @@ _UNREADABLE = (
     IndexError,
     AttributeError,
     TypeError,
+    OverflowError,
+    MemoryError,
     pickle.UnpicklingError,
 )
 
