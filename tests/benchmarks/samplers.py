@@ -2,12 +2,12 @@
 
 ``python tests/benchmarks/samplers.py [--quick]``. ``curves.json`` holds real trials of the space of
 ``rotten-tomatoes``, random and trained to their last epoch (``--record JOURNAL`` writes it from a
-study's journal). A forest of trees fitted to them says how any configuration would learn and how
+study's journal). Gaussian processes fitted to them say how any configuration would learn and how
 long its epochs would take; each simulated trial adds the noise of some recorded one. The searches
 are the product's own: its Study, with its sampler, rungs and journal, only the clock is simulated.
 
-Regret is what the forest says of the best configuration there is, less what it says, without the
-noise, of the trial that leads the search: luck counts for nothing.
+Regret is what they say of the best configuration there is, less what they say, without the noise,
+of the trial that leads the search: luck counts for nothing.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -27,8 +27,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from optuna.samplers import BaseSampler, TPESampler
-from sklearn.ensemble import ExtraTreesRegressor
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import Matern, WhiteKernel
 from sklearn.model_selection import cross_val_predict
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
 from verdict import Figure, conclude
 
 import search.sampler
@@ -84,7 +87,7 @@ def record(journal: Path) -> None:
 
 
 def features(params: dict[str, Any]) -> list[float]:
-    """Numbers a forest can split on."""
+    """Numbers a regression can use."""
     found = []
     for name, value in sorted(params.items()):
         if name in CHOICES:
@@ -94,31 +97,41 @@ def features(params: dict[str, Any]) -> list[float]:
     return found
 
 
-@dataclass(frozen=True)
-class Forest:
-    """How configurations learn: mean curves and seconds an epoch, and the noise around them."""
+def regressor() -> Pipeline:
+    """A Gaussian process with a length of its own for every feature."""
+    width = len(features(json.loads(CURVES.read_text())[0]["params"]))
+    kernel = Matern(np.full(width, 3.0), (0.3, 100.0), nu=2.5) + WhiteKernel(0.1)
+    return make_pipeline(StandardScaler(), GaussianProcessRegressor(kernel, normalize_y=True))
 
-    trees: ExtraTreesRegressor
+
+@dataclass(frozen=True)
+class Landscape:
+    """How configurations learn: mean accuracy after each epoch, seconds an epoch, the noise."""
+
+    epochs: tuple[Pipeline, ...]
+    pace: Pipeline
     noise: NDArray[np.float64]
 
     def curve(self, params: dict[str, Any]) -> tuple[NDArray[np.float64], float]:
         """Mean validation accuracy after each epoch, and seconds an epoch."""
-        predicted = self.trees.predict([features(params)])[0]
-        return predicted[:-1], math.exp(predicted[-1])
+        x = [features(params)]
+        means = np.array([float(epoch.predict(x)[0]) for epoch in self.epochs])
+        return means, math.exp(float(self.pace.predict(x)[0]))
 
 
-def fit() -> tuple[Forest, float]:
-    """The forest, and the rank correlation of curves' best values with those it gives to curves
+def fit() -> tuple[Landscape, float]:
+    """The landscape, and the rank correlation of curves' best values with those it gives to curves
     it has not seen."""
     trials = json.loads(CURVES.read_text())
     x = np.array([features(trial["params"]) for trial in trials])
-    seconds = [math.log(statistics.median(trial["seconds"])) for trial in trials]
-    y = np.column_stack([[trial["values"] for trial in trials], seconds])
-    trees = ExtraTreesRegressor(300, min_samples_leaf=2, random_state=0)
-    unseen = cross_val_predict(trees, x, y, cv=10)
-    noise = y[:, :-1] - unseen[:, :-1]
-    ranks = [np.argsort(np.argsort(v[:, :-1].max(axis=1))) for v in (y, unseen)]
-    return Forest(trees.fit(x, y), noise), float(np.corrcoef(*ranks)[0, 1])
+    seconds = np.log([statistics.median(trial["seconds"]) for trial in trials])
+    values = np.array([trial["values"] for trial in trials])
+    unseen = np.column_stack([cross_val_predict(regressor(), x, y, cv=5) for y in values.T])
+    ranks = [np.argsort(np.argsort(v.max(axis=1))) for v in (values, unseen)]
+    landscape = Landscape(
+        tuple(regressor().fit(x, y) for y in values.T), regressor().fit(x, seconds), values - unseen
+    )
+    return landscape, float(np.corrcoef(*ranks)[0, 1])
 
 
 @dataclass(frozen=True)
@@ -132,7 +145,7 @@ class Setting:
     seconds: float
 
 
-def simulate(forest: Forest, setting: Setting, marks: int) -> list[float]:
+def simulate(landscape: Landscape, setting: Setting, marks: int) -> list[float]:
     """The noise-free value of the leading trial at each of ``marks`` equal shares of the time."""
     search.sampler.make_sampler = lambda kind, seed: SAMPLERS[setting.sampler](seed)
     with tempfile.TemporaryDirectory(dir=_fast_disk()) as place:
@@ -143,9 +156,9 @@ def simulate(forest: Forest, setting: Setting, marks: int) -> list[float]:
         def start(now: float) -> None:
             work = study.next()
             assert isinstance(work, Assignment)
-            mean, seconds = forest.curve(state.trials[work.number].params)
-            drawn = derive_seed(setting.seed, "noise", work.number) % len(forest.noise)
-            curves[work.number] = (mean, mean + forest.noise[drawn], seconds)
+            mean, seconds = landscape.curve(state.trials[work.number].params)
+            drawn = derive_seed(setting.seed, "noise", work.number) % len(landscape.noise)
+            curves[work.number] = (mean, mean + landscape.noise[drawn], seconds)
             heapq.heappush(due, (now + seconds, work.number, work))
 
         for _ in range(setting.workers):
@@ -214,17 +227,17 @@ def _leader(state: StudyState, curves: dict[int, Any]) -> float:
     return float(curves[best.number][0][epoch.epoch - 1])
 
 
-_forest: Forest | None = None
+_landscape: Landscape | None = None
 
 
 def _simulate_with(marks: int, setting: Setting) -> list[float]:
-    assert _forest is not None
-    return simulate(_forest, setting, marks)
+    assert _landscape is not None
+    return simulate(_landscape, setting, marks)
 
 
-def _take(forest: Forest) -> None:
-    global _forest
-    _forest = replace(forest, trees=forest.trees.set_params(n_jobs=1))
+def _take(landscape: Landscape) -> None:
+    global _landscape
+    _landscape = landscape
 
 
 def main() -> int:
@@ -235,12 +248,12 @@ def main() -> int:
     if given.record:
         record(given.record)
         return 0
-    forest, correlation = fit()
+    landscape, correlation = fit()
     rng = np.random.default_rng(0)
-    optimum = _optimum(forest, rng)
-    print(f"forest: rank correlation {correlation:.2f} on curves unseen; optimum {optimum:.4f}")
+    optimum = _optimum(landscape, rng)
+    print(f"landscape: rank correlation {correlation:.2f} on curves unseen; optimum {optimum:.4f}")
     seeds, marks = (3, 4) if given.quick else (30, 4)
-    budgets = {2: 600.0, 8: 300.0}
+    budgets = {2: 240.0, 8: 60.0}
     settings = [
         Setting(sampler, asha, workers, seed, seconds)
         for workers, seconds in budgets.items()
@@ -248,7 +261,7 @@ def main() -> int:
         for sampler in SAMPLERS
         for seed in range(seeds)
     ]
-    with get_context("fork").Pool(2, _take, (forest,)) as pool:
+    with get_context("fork").Pool(2, _take, (landscape,)) as pool:
         leaders = pool.map(partial(_simulate_with, marks), settings, chunksize=1)
     figures = {}
     for workers, seconds in budgets.items():
@@ -279,7 +292,7 @@ def main() -> int:
     return conclude("samplers", figures, given.quick)
 
 
-def _optimum(forest: Forest, rng: np.random.Generator) -> float:
+def _optimum(landscape: Landscape, rng: np.random.Generator) -> float:
     """The best mean value among 20,000 random configurations."""
     from search.space import to_distributions
 
@@ -289,7 +302,8 @@ def _optimum(forest: Forest, rng: np.random.Generator) -> float:
 
     study = optuna.create_study(sampler=make_sampler("random", int(rng.integers(2**31))))
     drawn = [study.ask(distributions).params for _ in range(20_000)]
-    return float(forest.trees.predict([features(p) for p in drawn])[:, :-1].max())
+    x = [features(params) for params in drawn]
+    return float(max(epoch.predict(x).max() for epoch in landscape.epochs))
 
 
 if __name__ == "__main__":
