@@ -1,5 +1,6 @@
 """The state of a study: a fold over its journal's events, the same live and at replay."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -70,6 +71,8 @@ class StudyState:
         self.total = self.spec.search.trials
         self.session: SessionStarted | None = None
         self.session_end: SessionEnded | None = None
+        self.ends: Counter[EndState] = Counter()
+        self._best: tuple[Trial, float] | None = None
 
     def apply(self, event: Event) -> None:
         """Takes one event in.
@@ -102,6 +105,7 @@ class StudyState:
             case TrialEnded():
                 trial = self._open(event.trial)
                 trial.state, trial.reason = event.state, event.reason
+                self.ends[event.state] += 1
             case TrialRestored() | TrialMoved():
                 self._open(event.trial)
             case StudyCreated():
@@ -124,6 +128,10 @@ class StudyState:
         for trial in self.trials:
             trial.epochs = [revalued(epoch, self.spec.metric) for epoch in trial.epochs]
         self.asha = self._rungs()
+        self._best = None
+        for trial in self.compared():
+            for epoch in trial.epochs:
+                self._lead(trial, epoch.value)
 
     def compared(self) -> list[Trial]:
         """The trials over the study's present data: figures of other data say nothing here."""
@@ -154,6 +162,19 @@ class StudyState:
         trial.epochs.append(event)
         if event.value is not None:
             self.asha.record(event.trial, event.epoch, event.value)
+        self._lead(trial, event.value)
+
+    def _lead(self, trial: Trial, value: float | None) -> None:
+        """Puts a trial first if this value of its is better than the best, or as good and the
+        trial's number lower; kept at every epoch, for to look for it would take longer and longer.
+        """
+        if value is None or trial.corpus != self.corpus:
+            return
+        best, best_value = self._best or (None, 0.0)
+        better = value > best_value if self.spec.mode == "max" else value < best_value
+        earlier = best is not None and value == best_value and trial.number < best.number
+        if best is None or better or earlier:
+            self._best = trial, value
 
     def _open(self, number: int) -> Trial:
         if not 0 <= number < len(self.trials) or self.trials[number].ended:
@@ -163,7 +184,7 @@ class StudyState:
     @property
     def ended(self) -> int:
         """How many trials have ended, failed ones too."""
-        return sum(trial.ended for trial in self.trials)
+        return self.ends.total()
 
     @property
     def finished(self) -> bool:
@@ -173,17 +194,7 @@ class StudyState:
     def best(self) -> Trial | None:
         """The trial with the best finite epoch of those compared, however it ended; of equals the
         lowest number."""
-        mode = self.spec.mode
-        best: Trial | None = None
-        best_value = 0.0
-        for trial in self.compared():
-            epoch = trial.best_epoch(mode)
-            if epoch is None or epoch.value is None:
-                continue
-            better = epoch.value > best_value if mode == "max" else epoch.value < best_value
-            if best is None or better:
-                best, best_value = trial, epoch.value
-        return best
+        return self._best[0] if self._best else None
 
 
 def best_of(epochs: list[EpochDone], mode: str) -> EpochDone | None:

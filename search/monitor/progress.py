@@ -73,8 +73,8 @@ class Progress:
         best = state.best()
         epoch = best.best_epoch(state.spec.mode) if best else None
         top = f"best {short(epoch.value)} (trial {best.number})" if best and epoch else "no best"
-        pruned = sum(trial.state == "pruned" for trial in state.trials)
-        return f"{state.ended}/{state.total} done, {pruned} stopped early, {top}, {self._eta()}"
+        stopped = f"{state.ends['pruned']} stopped early"
+        return f"{state.ended}/{state.total} done, {stopped}, {top}, {self._eta()}"
 
     def _eta(self) -> str:
         done = self._state.ended - self._ended_before
