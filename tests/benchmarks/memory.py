@@ -76,19 +76,21 @@ def eight_trials(folder: Path, seconds: float) -> tuple[list[int], float]:
     private: dict[int, int] = {}
     copies = 0.0
     for _ in search.samples(2.0):
-        pages = [
-            (m.rss, m.pss)
-            for process in search.trial_processes()
-            for m in _maps(process)
-            if m.path.startswith(str(corpus.path)) and m.path.endswith("ids.npy")
-        ]
-        if pages and max(rss for rss, _ in pages):
-            copies = max(copies, sum(pss for _, pss in pages) / max(rss for rss, _ in pages))
+        pages: dict[int, tuple[int, int]] = {}
         for process in search.trial_processes():
-            with suppress(psutil.NoSuchProcess):
-                private[process.pid] = max(
-                    private.get(process.pid, 0), process.memory_full_info().uss
-                )
+            for found in _maps(process):
+                if found.path == str(corpus.path / "train" / "ids.npy"):
+                    pages[process.pid] = found.rss, found.pss
+                    with suppress(psutil.NoSuchProcess):
+                        used = process.memory_full_info().uss
+                        private[process.pid] = max(private.get(process.pid, 0), used)
+        if len(pages) == TRIALS:
+            resident = [rss for rss, _ in pages.values()]
+            copies = max(copies, sum(pss for _, pss in pages.values()) / max(resident))
+    if len(private) < TRIALS or not copies:
+        raise RuntimeError(
+            f"{len(private)} of {TRIALS} trials were seen to train: give them longer"
+        )
     return list(private.values()), copies
 
 
@@ -126,7 +128,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="shorter, judges nothing")
     quick = parser.parse_args().quick
-    seconds, rows, trials = (45.0, 700, 100) if quick else (120.0, 4000, 2000)
+    seconds, rows, trials = (120.0, 700, 100) if quick else (240.0, 4000, 2000)
     with tempfile.TemporaryDirectory(prefix="seqtune-memory-") as place:
         folder = Path(place)
         bare = bare_worker()

@@ -15,8 +15,8 @@ from typing import Any
 import psutil
 import tomli_w
 
-#: What a trial's process is called while it works (Ray sets it).
-TRIAL = "ray::"
+#: What Ray calls a process of trials, while it works and between.
+TRIALS = ("ray::ResourceTrainable", "ray::RecurrentTrial")
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Search:
         found = []
         for process in self.driver.children(recursive=True):
             with suppress(psutil.NoSuchProcess):
-                if process.name().startswith(TRIAL) and "Agent" not in process.name():
+                if " ".join(process.cmdline()).startswith(TRIALS):
                     found.append(process)
         return found
 
