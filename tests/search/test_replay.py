@@ -53,7 +53,17 @@ def picture(state) -> Any:
         state.total,
         state.session,
         state.finished,
+        state.best(),
     )
+
+
+def leader(state) -> Any:
+    """The trial with the best epoch, looked for from scratch; of equals the lowest number."""
+    mode = state.spec.mode
+    found = [(t.best_epoch(mode), t) for t in state.compared()]
+    pick = max if mode == "max" else min
+    values = [e.value for e, _ in found if e]
+    return next((t for e, t in found if e and e.value == pick(values)), None) if values else None
 
 
 def told(sampler: Sampler) -> Any:
@@ -72,9 +82,13 @@ def test_replay_of_every_prefix_is_the_live_state(script, tmp_path_factory, tabl
     bench = Bench(tmp_path_factory.mktemp("study"), tables)
     live: list[Any] = []
     sampler = bench.study._sampler
-    bench.study.follow(
-        lambda event, state: live.append((repr(picture(state)), repr(told(sampler))))
-    )
+
+    def look(event, state) -> None:
+        live.append((repr(picture(state)), repr(told(sampler))))
+        assert state.best() is leader(state)
+        assert state.ended == sum(trial.ended for trial in state.trials)
+
+    bench.study.follow(look)
     already = len(bench.events())
     drive(bench, script)
     events = bench.events()
