@@ -5,7 +5,6 @@ reports, then opened as ``seqtune resume`` opens it. A fresh study of no trials 
 """
 
 import argparse
-import json
 import random
 import statistics
 import sys
@@ -14,6 +13,8 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from verdict import Figure, conclude, spread
 
 from search.errors import JournalDamaged
 from search.journal import read_journal
@@ -25,7 +26,7 @@ from search.store import StudyDir
 from tests.bench import Bench
 from trainables.messages import Assignment
 
-TARGET_SECONDS = 5.0
+TARGET = "<=5"
 
 
 def tables(trials: int) -> dict:
@@ -90,13 +91,10 @@ def main() -> int:
         }
     full, fresh = (statistics.median(seconds[name]) for name in ("full", "fresh"))
     print(
-        f"{trials} trials, {lines['full']} lines: {full:.2f} s "
-        f"({min(seconds['full']):.2f} to {max(seconds['full']):.2f}); fresh: {fresh:.2f} s"
+        f"{trials} trials, {lines['full']} lines: {spread(seconds['full'])} s; fresh: {fresh:.2f} s"
     )
-    ok = full - fresh <= TARGET_SECONDS
-    figures = {"extra_seconds": {"value": round(full - fresh, 3), "target": f"<={TARGET_SECONDS}"}}
-    print(json.dumps({"name": "resume", "ok": quick or ok, "figures": figures}))
-    return 0 if quick or ok else 1
+    figures = {"extra_seconds": Figure(full - fresh, TARGET)}
+    return conclude("resume", figures, quick)
 
 
 if __name__ == "__main__":

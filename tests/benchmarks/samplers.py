@@ -1,20 +1,17 @@
 """Which sampler finds good configurations soonest: searches simulated on recorded learning curves.
 
-``python tests/benchmarks/samplers.py [--quick]``. ``curves.json`` holds real trials of the space of
-``rotten-tomatoes``, random and trained to their last epoch (``--record JOURNAL`` writes it from a
-study's journal). Gaussian processes fitted to them say how any configuration would learn and how
-long its epochs would take; each simulated trial adds the noise of some recorded one. The searches
-are the product's own: its Study, with its sampler, rungs and journal, only the clock is simulated.
+``python tests/benchmarks/samplers.py [--quick]``. The searches are the product's own: its Study,
+with its sampler, rungs and journal; only the clock and the training are simulated, by
+``landscape.py`` (``--record JOURNAL`` takes the curves behind it from a study). Each simulated
+trial has the noise of some recorded one.
 
-Regret is what they say of the best configuration there is, less what they say, without the noise,
-of the trial that leads the search: luck counts for nothing.
+Regret is what the landscape says of the best configuration there is, less what it says, without the
+noise, of the trial that leads the search: luck counts for nothing.
 """
 
 import argparse
 import heapq
-import json
 import math
-import statistics
 import sys
 import tempfile
 from collections.abc import Callable
@@ -25,18 +22,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from landscape import Landscape, fit, optimum_of, record
 from numpy.typing import NDArray
 from optuna.samplers import BaseSampler, TPESampler
-from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.gaussian_process.kernels import Matern, WhiteKernel
-from sklearn.model_selection import cross_val_predict
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
 from verdict import Figure, conclude
 
 import search.sampler
 from search.events import FORMAT, SessionStarted, StudyCreated
-from search.journal import Journal, read_journal
+from search.journal import Journal
 from search.preparation import Prepared
 from search.sampler import derive_seed, make_sampler
 from search.spec import ResourcesSpec, StudySpec, find_study_file, read_toml, resolve
@@ -45,10 +38,6 @@ from search.store import StudyDir
 from search.study import Study
 from trainables.data.corpus import Corpus
 from trainables.messages import Assignment, Checkpoint, Report
-
-CURVES = Path(__file__).with_name("curves.json")
-CHOICES = {"pooling": ["last", "mean", "max", "concat"]}
-LOGARITHMIC = ("learning_rate", "weight_decay", "embedding_dim", "hidden_size", "batch_size")
 
 Sampler = Callable[[int], BaseSampler]
 
@@ -65,73 +54,6 @@ SAMPLERS: dict[str, Sampler] = {
     ),
     "gp": partial(make_sampler, "gp"),
 }
-
-
-def record(journal: Path) -> None:
-    """Writes the curves of a study's completed trials."""
-    state = replay([line.event for line in read_journal(journal)])
-    trials = [
-        {
-            "params": {
-                k: float(f"{v:.5g}") if isinstance(v, float) else v for k, v in t.params.items()
-            },
-            "values": [round(e.value or 0.0, 4) for e in t.epochs],
-            "seconds": [round(e.seconds, 2) for e in t.epochs],
-        }
-        for t in state.trials
-        if t.state == "completed"
-    ]
-    lines = ",\n".join(json.dumps(trial, separators=(",", ":")) for trial in trials)
-    CURVES.write_text(f"[\n{lines}\n]\n")
-    print(f"{len(trials)} curves in {CURVES}")
-
-
-def features(params: dict[str, Any]) -> list[float]:
-    """Numbers a regression can use."""
-    found = []
-    for name, value in sorted(params.items()):
-        if name in CHOICES:
-            found += [float(value == choice) for choice in CHOICES[name]]
-        else:
-            found.append(math.log(value) if name in LOGARITHMIC else float(value))
-    return found
-
-
-def regressor() -> Pipeline:
-    """A Gaussian process with a length of its own for every feature."""
-    width = len(features(json.loads(CURVES.read_text())[0]["params"]))
-    kernel = Matern(np.full(width, 3.0), (0.3, 100.0), nu=2.5) + WhiteKernel(0.1)
-    return make_pipeline(StandardScaler(), GaussianProcessRegressor(kernel, normalize_y=True))
-
-
-@dataclass(frozen=True)
-class Landscape:
-    """How configurations learn: mean accuracy after each epoch, seconds an epoch, the noise."""
-
-    epochs: tuple[Pipeline, ...]
-    pace: Pipeline
-    noise: NDArray[np.float64]
-
-    def curve(self, params: dict[str, Any]) -> tuple[NDArray[np.float64], float]:
-        """Mean validation accuracy after each epoch, and seconds an epoch."""
-        x = [features(params)]
-        means = np.array([float(epoch.predict(x)[0]) for epoch in self.epochs])
-        return means, math.exp(float(self.pace.predict(x)[0]))
-
-
-def fit() -> tuple[Landscape, float]:
-    """The landscape, and the rank correlation of curves' best values with those it gives to curves
-    it has not seen."""
-    trials = json.loads(CURVES.read_text())
-    x = np.array([features(trial["params"]) for trial in trials])
-    seconds = np.log([statistics.median(trial["seconds"]) for trial in trials])
-    values = np.array([trial["values"] for trial in trials])
-    unseen = np.column_stack([cross_val_predict(regressor(), x, y, cv=5) for y in values.T])
-    ranks = [np.argsort(np.argsort(v.max(axis=1))) for v in (values, unseen)]
-    landscape = Landscape(
-        tuple(regressor().fit(x, y) for y in values.T), regressor().fit(x, seconds), values - unseen
-    )
-    return landscape, float(np.corrcoef(*ranks)[0, 1])
 
 
 @dataclass(frozen=True)
@@ -249,8 +171,7 @@ def main() -> int:
         record(given.record)
         return 0
     landscape, correlation = fit()
-    rng = np.random.default_rng(0)
-    optimum = _optimum(landscape, rng)
+    optimum = optimum_of(landscape)
     print(f"landscape: rank correlation {correlation:.2f} on curves unseen; optimum {optimum:.4f}")
     seeds, marks = (3, 4) if given.quick else (30, 4)
     budgets = {2: 240.0, 8: 60.0}
@@ -290,20 +211,6 @@ def main() -> int:
             if asha:
                 figures[f"{sampler}_{workers}"] = Figure(float((means / reference).mean()))
     return conclude("samplers", figures, given.quick)
-
-
-def _optimum(landscape: Landscape, rng: np.random.Generator) -> float:
-    """The best mean value among 20,000 random configurations."""
-    from search.space import to_distributions
-
-    spec = resolve(read_toml(find_study_file("rotten-tomatoes")), "rotten-tomatoes")
-    distributions = to_distributions(spec.dimensions())
-    import optuna
-
-    study = optuna.create_study(sampler=make_sampler("random", int(rng.integers(2**31))))
-    drawn = [study.ask(distributions).params for _ in range(20_000)]
-    x = [features(params) for params in drawn]
-    return float(max(epoch.predict(x).max() for epoch in landscape.epochs))
 
 
 if __name__ == "__main__":
