@@ -57,10 +57,10 @@ def _epoch_seconds(spec: StudySpec, prepared: Prepared, samples: list[dict[str, 
 
     The step is a small model's; time grows with the multiplications of a token.
     """
+    from trainables.core.device import prepare_device
     from trainables.core.probe import seconds_per_token
 
-    reference = Hyperparameters()
-    rate = seconds_per_token(reference) / _work(reference)
+    rate = seconds_per_token(prepare_device("cpu", 1)) / _work(Hyperparameters())
     part = prepared.corpus.part("train")
     tokens = float(part.lengths.clip(1, spec.data.max_tokens).sum())
     works = [_work(spec.hyperparameters(params, prepared.vectors(spec))) for params in samples]

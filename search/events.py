@@ -98,6 +98,7 @@ class EpochDone(_Event):
     host: str
     device: str
     threads: int
+    precision: str
     processor: str
     decision: Decision
     reason: str | None = None

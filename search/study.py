@@ -117,6 +117,7 @@ class Study:
         spec, vectors = trial.spec, self._prepared.vectors(trial.spec)
         hyperparameters = spec.hyperparameters(trial.params, vectors)
         start = vectors.get(hyperparameters.embedding)
+        begun = trial.epochs[-1] if trial.epochs else None
         return Assignment(
             number=trial.number,
             attempt=attempt,
@@ -136,7 +137,8 @@ class Study:
                 if (self._folder.root / e.checkpoint.path).exists()
             ),
             acknowledged=trial.epoch,
-            threads=trial.epochs[-1].threads if trial.epochs else self._resources.cpus_per_trial,
+            threads=begun.threads if begun else self._resources.cpus_per_trial,
+            precision=begun.precision if begun else self._resources.precision,
             device="cuda" if self._resources.gpus_per_trial > 0 else "cpu",
         )
 
@@ -208,7 +210,7 @@ class Study:
             )
         if trial.epochs:
             before, after = (
-                f"{e.device}, {e.threads} threads, {e.processor}"
+                f"{e.device}, {e.threads} threads, {e.precision}, {e.processor}"
                 for e in (trial.epochs[-1], report)
             )
             if before != after:

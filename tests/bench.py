@@ -73,6 +73,7 @@ class Bench:
                 host="h",
                 device="cpu",
                 threads=1,
+                precision=more.pop("precision", "float32"),
                 processor="p",
                 **more,
             )

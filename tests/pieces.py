@@ -47,6 +47,7 @@ def make_trainer(
     max_epochs: int = 4,
     part: Part | None = None,
     task: str = "text-classification",
+    precision: str = "float32",
     **hyperparameters: Any,
 ) -> Trainer:
     """A small trainer over random texts."""
@@ -59,5 +60,5 @@ def make_trainer(
         make_task(h, ModelEnds(30, classes, part.labels)),
         h,
         TextReader(part, 12, "end"),
-        TrainerSettings(seed, max_epochs),
+        TrainerSettings(seed, max_epochs, precision=precision),
     )

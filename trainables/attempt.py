@@ -8,6 +8,7 @@ from pathlib import Path
 
 from trainables.core.batching import TextReader
 from trainables.core.device import Numerics, describe_numerics, prepare_device
+from trainables.core.probe import choose_precision
 from trainables.core.task import ModelEnds
 from trainables.core.trainer import Trainer, TrainerSettings
 from trainables.data.corpus import Corpus, Part, open_corpus
@@ -32,6 +33,7 @@ class Attempt:
 def begin(assignment: Assignment, corpus_path: Path) -> Attempt:
     """Builds the trainer and restores the newest checkpoint that is whole."""
     device = prepare_device(assignment.device, assignment.threads)
+    precision = choose_precision(assignment.precision, assignment.device)
     corpus = open_corpus(corpus_path)
     train, validation = (
         TextReader(_part(assignment, corpus, name), assignment.max_tokens, assignment.keep)
@@ -46,7 +48,7 @@ def begin(assignment: Assignment, corpus_path: Path) -> Attempt:
             make_task(assignment.hyperparameters, ends),
             assignment.hyperparameters,
             train,
-            TrainerSettings(assignment.seed, assignment.max_epochs, device),
+            TrainerSettings(assignment.seed, assignment.max_epochs, device, precision),
         )
 
     trainer = new_trainer()
@@ -61,7 +63,8 @@ def begin(assignment: Assignment, corpus_path: Path) -> Attempt:
     if not assignment.restore and assignment.acknowledged:
         damage.append("no checkpoint is left")
     restored = Restored(epoch=trainer.epoch, reason="; ".join(damage)) if damage else None
-    return Attempt(assignment, trainer, validation, describe_numerics(device), restored)
+    numerics = describe_numerics(device, precision)
+    return Attempt(assignment, trainer, validation, numerics, restored)
 
 
 def _part(assignment: Assignment, corpus: Corpus, name: str) -> Part:
@@ -92,6 +95,7 @@ def next_epoch(attempt: Attempt) -> Report:
         host=socket.gethostname(),
         device=attempt.numerics.device,
         threads=attempt.numerics.threads,
+        precision=attempt.numerics.precision,
         processor=attempt.numerics.processor,
         restored=restored,
     )

@@ -19,6 +19,10 @@ class TaskError(SeqtuneError):
     """A task cannot be found, or is not one."""
 
 
+class DeviceError(SeqtuneError):
+    """This machine cannot compute as asked."""
+
+
 class CheckpointError(SeqtuneError):
     """A checkpoint is missing, damaged, or does not belong to the model it is loaded into."""
 

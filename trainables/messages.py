@@ -44,6 +44,7 @@ class Assignment(_Message):
     acknowledged: int = 0
     threads: int = 1
     device: str = "cpu"
+    precision: str = "auto"
 
 
 class Restored(_Message):
@@ -65,5 +66,6 @@ class Report(_Message):
     host: str
     device: str
     threads: int
+    precision: str
     processor: str
     restored: Restored | None = None

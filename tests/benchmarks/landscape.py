@@ -8,6 +8,7 @@ they left unexplained of trials that they had not seen.
 import json
 import math
 import statistics
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 import optuna
 from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import Matern, WhiteKernel
 from sklearn.model_selection import cross_val_predict
@@ -63,7 +65,9 @@ def features(params: dict[str, Any]) -> list[float]:
 
 
 def regressor() -> Pipeline:
-    """A Gaussian process with a length of its own for every feature."""
+    """A Gaussian process with a length of its own for every feature; at the upper bound a feature
+    counts for nothing, which is no cause for a warning."""
+    warnings.filterwarnings("ignore", category=ConvergenceWarning)
     width = len(features(json.loads(CURVES.read_text())[0]["params"]))
     kernel = Matern(np.full(width, 3.0), (0.3, 100.0), nu=2.5) + WhiteKernel(0.1)
     return make_pipeline(StandardScaler(), GaussianProcessRegressor(kernel, normalize_y=True))

@@ -22,9 +22,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from landscape import Landscape, fit, optimum_of, record
 from numpy.typing import NDArray
 from optuna.samplers import BaseSampler, TPESampler
+from threadpoolctl import threadpool_limits
 from verdict import Figure, conclude
 
 import search.sampler
@@ -136,6 +138,7 @@ def _report(study: Study, work: Assignment, seen: NDArray[np.float64]) -> Report
         host="h",
         device="cpu",
         threads=1,
+        precision="float32",
         processor="p",
     )
 
@@ -158,8 +161,11 @@ def _simulate_with(marks: int, setting: Setting) -> list[float]:
 
 
 def _take(landscape: Landscape) -> None:
+    """Readies a process of the pool: two that each use all cores stand in each other's way."""
     global _landscape
     _landscape = landscape
+    threadpool_limits(1)
+    torch.set_num_threads(1)
 
 
 def main() -> int:

@@ -74,6 +74,7 @@ def test_help_is_instant():
         (["small.toml", "--cpus-per-trial", "0"], "cpus_per_trial"),
         (["small.toml", "--max-concurrent", "0"], "max_concurrent"),
         (["small.toml", "--cpus-per-trial", "4096"], "this machine has"),
+        (["small.toml", "--set", "resources.precision=float16"], "resources.precision"),
         (["small.toml", "--time-budget", "soon"], "30m"),
         (["small.toml", "--cluster", "moon"], "HOST:PORT"),
         (["small.toml", "--data", "./none.csv"], "no file or folder"),

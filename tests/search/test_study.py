@@ -52,6 +52,19 @@ def test_value_that_is_not_finite_fails_the_trial(bench):
     assert bench.study.state.best().number == 0  # its first epoch was good
 
 
+def test_a_trial_keeps_the_precision_it_began_with(bench):
+    first = bench.study.next()
+    assert first.precision == "auto"
+    bench.report(first, 1, 0.6, precision="bfloat16")
+    bench.crash_and_reopen()
+    resumed, fresh = bench.study.next(), bench.study.next()
+    assert (resumed.number, resumed.precision) == (0, "bfloat16")
+    assert (fresh.number, fresh.precision) == (1, "auto")
+    bench.report(resumed, 2, 0.6, precision="float32")
+    moved = [event for event in bench.events() if event.event == "moved"]
+    assert "bfloat16" in moved[0].before and "float32" in moved[0].after
+
+
 def test_lost_attempts_are_retried_from_their_checkpoint_and_bounded(bench):
     first = bench.study.next()
     bench.report(first, 1, 0.6)

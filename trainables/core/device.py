@@ -14,7 +14,7 @@ class Numerics:
     """All that a repetition must share to be bit for bit the same."""
 
     device: str
-    dtype: str
+    precision: str
     threads: int
     processor: str
     torch: str
@@ -32,11 +32,11 @@ def prepare_device(name: str, threads: int) -> torch.device:
     return device
 
 
-def describe_numerics(device: torch.device) -> Numerics:
+def describe_numerics(device: torch.device, precision: str) -> Numerics:
     """What a result computed here depends on."""
     return Numerics(
         device=str(device) if device.type == "cpu" else torch.cuda.get_device_name(device),
-        dtype="float32",
+        precision=precision,
         threads=torch.get_num_threads(),
         processor=_processor(),
         torch=torch.__version__,

@@ -26,6 +26,7 @@ from trainables.core.batching import (
 )
 from trainables.core.checkpoint import read_checkpoint, write_checkpoint
 from trainables.core.optimisation import build_optimizer, build_schedule, embedding_parameters
+from trainables.core.precision import computing_in
 from trainables.core.randomness import (
     epoch_generator,
     random_state,
@@ -47,6 +48,7 @@ class TrainerSettings:
     seed: int
     max_epochs: int
     device: torch.device = CPU
+    precision: str = "float32"
 
 
 class Trainer:
@@ -119,7 +121,9 @@ class Trainer:
     ) -> Iterator[tuple[Tensor, Tensor]]:
         for some in micro_batches(rows, reader.lengths_N, self.micro_batch_tokens):
             batch = reader.read(some, change).to(self.settings.device)
-            yield model(batch.ids_BT, batch.lengths_B), batch.targets_B
+            with computing_in(self.settings.precision, self.settings.device):
+                outputs_BC = model(batch.ids_BT, batch.lengths_B)
+            yield outputs_BC.float(), batch.targets_B
             bound_hoard()
 
     def evaluate(self, reader: TextReader) -> dict[str, float]:
