@@ -123,6 +123,7 @@ def run_lecture(seconds: float, out: Path) -> None:
 def run_ray(seconds: float, out: Path) -> None:
     """Ray Tune as its documentation has it, a trial a core."""
     os.environ["RAY_AIR_NEW_OUTPUT"] = "0"
+    os.environ["TUNE_DISABLE_STRICT_METRIC_CHECKING"] = "1"  # the clock cuts an epoch short
     import ray
     from ray import tune
     from ray.tune.schedulers import ASHAScheduler
