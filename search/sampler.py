@@ -37,9 +37,9 @@ def derive_seed(seed: int, *keys: int | str) -> int:
 def make_sampler(kind: str, seed: int) -> BaseSampler:
     """Optuna's sampler by name.
 
-    TPE's ``multivariate`` and ``constant_liar``, on by default since Optuna 5, are off: fed with
-    early epochs by successive halving they left four times random search's regret or more, plain
-    TPE 1.8 times (simulated on published learning curves, 8 workers).
+    TPE's ``multivariate`` and ``constant_liar``, on by default since Optuna 5, are off: with plain
+    TPE searches simulated on recorded learning curves kept the least regret on average
+    (``tests/benchmarks/samplers.py``), though by little more than chance allows.
     """
     if kind == "random":
         return RandomSampler(seed=seed)

@@ -1,9 +1,9 @@
 """Which sampler finds good configurations soonest: searches simulated on recorded learning curves.
 
-``python tests/benchmarks/samplers.py [--quick]``. The searches are the product's own: its Study,
-with its sampler, rungs and journal; only the clock and the training are simulated, by
-``landscape.py`` (``--record JOURNAL`` takes the curves behind it from a study). Each simulated
-trial has the noise of some recorded one.
+``python tests/benchmarks/samplers.py [--quick] [--long]``. The searches are the
+product's own: its Study, with its sampler, rungs and journal; only the clock and the training are
+simulated, by ``landscape.py`` (``--record JOURNAL`` takes the curves behind it from a study). Each
+simulated trial has the noise of some recorded one.
 
 Regret is what the landscape says of the best configuration there is, less what it says, without the
 noise, of the trial that leads the search: luck counts for nothing.
@@ -34,7 +34,7 @@ from search.events import FORMAT, SessionStarted, StudyCreated
 from search.journal import Journal
 from search.preparation import Prepared
 from search.sampler import derive_seed, make_sampler
-from search.spec import ResourcesSpec, StudySpec, find_study_file, read_toml, resolve
+from search.spec import ResourcesSpec, SearchSpec, StudySpec, find_study_file, read_toml, resolve
 from search.state import StudyState, replay
 from search.store import StudyDir
 from search.study import Study
@@ -168,9 +168,51 @@ def _take(landscape: Landscape) -> None:
     torch.set_num_threads(1)
 
 
+def settings_of(seeds: int, long: bool) -> list[Setting]:
+    """Every search to simulate: two workers, and eight for a quarter of the time."""
+    return [
+        Setting(sampler, asha, workers, seed, seconds * (4 if long else 1))
+        for workers, seconds in ((2, 240.0), (8, 60.0))
+        for asha in ((True,) if long else (True, False))
+        for sampler in SAMPLERS
+        for seed in range(seeds)
+        if not (long and sampler == "gp")
+    ]
+
+
+Regrets = dict[tuple[str, bool], NDArray[np.float64]]
+
+
+def tabulate(workers: int, seconds: float, regrets: Regrets) -> dict[str, Figure]:
+    """Prints the regrets of one number of workers; returns what of them is judged."""
+    marks = regrets["random", True].shape[1]
+    print(
+        f"\n{workers} workers: mean regret in points after {seconds / marks:.0f} s, … "
+        f"{seconds:.0f} s (standard error), and relative to random with ASHA"
+    )
+    reference = regrets["random", True]
+    figures = {}
+    for (sampler, asha), regret in sorted(regrets.items(), key=lambda row: row[1].mean()):
+        means, errors = regret.mean(axis=0), regret.std(axis=0, ddof=1) / math.sqrt(len(regret))
+        cells = "  ".join(f"{m:.2f} ({e:.2f})" for m, e in zip(means, errors, strict=True))
+        ratio = float((means / reference.mean(axis=0)).mean())
+        name = f"{sampler}{' + ASHA' if asha else ''}"
+        print(f"{name:38s} {cells}   {ratio:.2f}")
+        if asha:
+            figures[f"{sampler}_{workers}"] = Figure(ratio)
+        if asha and sampler == SearchSpec().sampler:
+            behind = (regret - reference).mean(axis=1)
+            error = behind.std(ddof=1) / math.sqrt(len(behind))
+            figures[f"default_behind_random_{workers}_errors"] = Figure(
+                float(behind.mean() / error), "<=2"
+            )
+    return figures
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="three seeds, judges nothing")
+    parser.add_argument("--long", action="store_true", help="four times the time; ASHA, no gp")
     parser.add_argument("--record", type=Path, help="journal of a study to take curves from")
     given = parser.parse_args()
     if given.record:
@@ -179,43 +221,18 @@ def main() -> int:
     landscape, correlation = fit()
     optimum = optimum_of(landscape)
     print(f"landscape: rank correlation {correlation:.2f} on curves unseen; optimum {optimum:.4f}")
-    seeds, marks = (3, 4) if given.quick else (30, 4)
-    budgets = {2: 240.0, 8: 60.0}
-    settings = [
-        Setting(sampler, asha, workers, seed, seconds)
-        for workers, seconds in budgets.items()
-        for asha in (True, False)
-        for sampler in SAMPLERS
-        for seed in range(seeds)
-    ]
+    settings = settings_of(3 if given.quick else 30, given.long)
     with get_context("fork").Pool(2, _take, (landscape,)) as pool:
-        leaders = pool.map(partial(_simulate_with, marks), settings, chunksize=1)
-    figures = {}
-    for workers, seconds in budgets.items():
-        print(
-            f"\n{workers} workers: mean regret in points after {seconds / marks:.0f} s, … "
-            f"{seconds:.0f} s (standard error), and relative to random with ASHA at the end"
-        )
-        rows = {}
-        for sampler in SAMPLERS:
-            for asha in (True, False):
-                found = np.array(
-                    [
-                        leader
-                        for setting, leader in zip(settings, leaders, strict=True)
-                        if (setting.sampler, setting.asha, setting.workers)
-                        == (sampler, asha, workers)
-                    ]
-                )
-                rows[sampler, asha] = 100 * (optimum - found)
-        reference = rows["random", True].mean(axis=0)
-        for (sampler, asha), regret in sorted(rows.items(), key=lambda row: row[1].mean()):
-            means, error = regret.mean(axis=0), regret.std(axis=0, ddof=1) / math.sqrt(seeds)
-            cells = "  ".join(f"{m:.2f} ({e:.2f})" for m, e in zip(means, error, strict=True))
-            name = f"{sampler}{' + ASHA' if asha else ''}"
-            print(f"{name:38s} {cells}   {(means / reference).mean():.2f}")
-            if asha:
-                figures[f"{sampler}_{workers}"] = Figure(float((means / reference).mean()))
+        simulated = partial(_simulate_with, 8 if given.long else 4)
+        leaders = pool.map(simulated, settings, chunksize=1)
+    found: dict[tuple[int, float], dict[tuple[str, bool], list[list[float]]]] = {}
+    for setting, leading in zip(settings, leaders, strict=True):
+        rows = found.setdefault((setting.workers, setting.seconds), {})
+        rows.setdefault((setting.sampler, setting.asha), []).append(leading)
+    figures: dict[str, Figure] = {}
+    for (workers, seconds), rows in found.items():
+        regrets = {key: 100 * (optimum - np.array(row)) for key, row in rows.items()}
+        figures |= tabulate(workers, seconds, regrets)
     return conclude("samplers", figures, given.quick)
 
 
