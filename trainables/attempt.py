@@ -11,7 +11,7 @@ from trainables.core.device import Numerics, describe_numerics, prepare_device
 from trainables.core.probe import choose_precision
 from trainables.core.task import ModelEnds
 from trainables.core.trainer import Trainer, TrainerSettings
-from trainables.data.corpus import Corpus, Part, open_corpus
+from trainables.data.corpus import Corpus, open_corpus
 from trainables.embeddings.bert import FEATURES, positions
 from trainables.embeddings.vectors import load_vectors
 from trainables.errors import CheckpointError
@@ -36,8 +36,7 @@ def begin(assignment: Assignment, corpus_path: Path) -> Attempt:
     precision = choose_precision(assignment.precision, assignment.device)
     corpus = open_corpus(corpus_path)
     train, validation = (
-        TextReader(_part(assignment, corpus, name), assignment.max_tokens, assignment.keep)
-        for name in ("train", "validation")
+        _reader(assignment, corpus, name).placed(device) for name in ("train", "validation")
     )
     vectors_VE = load_vectors(corpus, assignment.vectors) if assignment.vectors else None
     ends = ModelEnds(corpus.vocabulary, corpus.classes, train.part.labels, vectors_VE)
@@ -67,11 +66,13 @@ def begin(assignment: Assignment, corpus_path: Path) -> Attempt:
     return Attempt(assignment, trainer, validation, numerics, restored)
 
 
-def _part(assignment: Assignment, corpus: Corpus, name: str) -> Part:
+def _reader(assignment: Assignment, corpus: Corpus, name: str) -> TextReader:
     """What is read of the corpus: tokens, or the places of their features."""
     if assignment.hyperparameters.embedding == FEATURES:
-        return positions(corpus, name, assignment.max_tokens)
-    return corpus.part(name)
+        part = positions(corpus, name, assignment.max_tokens)
+    else:
+        part = corpus.part(name)
+    return TextReader(part, assignment.max_tokens, assignment.keep)
 
 
 def next_epoch(attempt: Attempt) -> Report:

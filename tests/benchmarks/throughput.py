@@ -53,7 +53,7 @@ def our_trainer(size: int, corpus: Corpus, part: Part, device: torch.device) -> 
     )
     ends = ModelEnds(corpus.vocabulary, corpus.classes, part.labels)
     task = find_task("text-classification").load()(h, ends)
-    reader = TextReader(part, TOKENS, "end")
+    reader = TextReader(part, TOKENS, "end").placed(device)
     return Trainer(task, h, reader, TrainerSettings(seed=0, max_epochs=3, device=device))
 
 

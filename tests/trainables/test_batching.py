@@ -1,10 +1,13 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.pieces import make_part, make_trainer
-from trainables.core.batching import TextReader, micro_batches, shuffled_batches
+from trainables.core.batching import DeviceTexts, TextReader, micro_batches, shuffled_batches
 from trainables.data.corpus import Part
 
 LENGTHS = st.lists(st.integers(1, 50), min_size=1, max_size=200)
@@ -33,6 +36,22 @@ def test_long_text_is_cut_and_empty_text_survives(keep, expected):
     assert batch.ids_BT.tolist() == [expected, [0, 0]]
     assert batch.lengths_B.tolist() == [2, 1]
     assert batch.targets_B.tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("keep", ["start", "end"])
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=20), st.data())
+def test_texts_put_together_on_a_device_are_the_same(keep, lengths, data):
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    ids = np.arange(5, 5 + offsets[-1], dtype=np.int32)
+    part = Part(ids, offsets, np.arange(len(lengths), dtype=np.int64))
+    reader = TextReader(part, 4, keep)
+    held = replace(reader, held=DeviceTexts.of(part, torch.device("cpu")))
+    rows = np.array(data.draw(st.permutations(range(len(lengths)))))[:7]
+    ours, theirs = held.read(rows), reader.read(rows)
+    for tensor in ("ids_BT", "lengths_B", "targets_B"):
+        assert torch.equal(getattr(ours, tensor), getattr(theirs, tensor)), tensor
+    changed = held.read(rows, lambda text: text[:1])
+    assert changed.ids_BT.shape[1] == 1
 
 
 def test_accumulated_gradient_is_the_whole_batchs():

@@ -1,11 +1,11 @@
 """Which texts go through the network together, and how they become tensors.
 
 A *batch* is what one optimiser step sees; a *micro-batch* is what one forward pass holds in
-memory. Shapes: B texts, T tokens of the longest text, N texts of a part.
+memory. Shapes: B texts, T tokens of the longest text, N texts of a part, K tokens of them all.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -17,6 +17,9 @@ from trainables.data.tokens import PAD
 
 #: Texts are sorted by length within this many shuffled batches.
 BATCHES_PER_BUCKET = 50
+
+#: A part moves to a GPU when it takes at most this share of the memory that is free there.
+_SHARE_OF_FREE_MEMORY = 1 / 16
 
 Rows = NDArray[np.int64]
 Change = Callable[[NDArray[np.int32]], NDArray[np.int32]]
@@ -35,25 +38,62 @@ class Batch:
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on another device; asynchronous from pinned memory."""
-        if device.type == "cpu":
-            return self
-        moved = (
-            t.pin_memory().to(device, non_blocking=True)
-            for t in (self.ids_BT, self.lengths_B, self.targets_B)
+        return Batch(*(_moved(t, device) for t in (self.ids_BT, self.lengths_B, self.targets_B)))
+
+
+def _moved(tensor: Tensor, device: torch.device) -> Tensor:
+    """Without waiting for the device."""
+    if tensor.device.type == device.type:
+        return tensor
+    return tensor.pin_memory().to(device, non_blocking=True)
+
+
+@dataclass(frozen=True)
+class DeviceTexts:
+    """A part in a device's memory: only row numbers travel there. The last token is padding."""
+
+    ids_K: Tensor
+    targets_N: Tensor
+
+    @classmethod
+    def of(cls, part: Part, device: torch.device) -> "DeviceTexts":
+        """Copies all tokens and labels."""
+        ids_K = torch.from_numpy(np.append(part.ids, np.int32(PAD)))
+        return cls(ids_K.to(device), torch.from_numpy(np.array(part.labels)).to(device))
+
+    def gather(self, rows: Rows, starts: Rows, ends: Rows) -> Batch:
+        """The tokens from ``starts`` to ``ends`` of each row, padded, put together there."""
+        width, device = max(1, int((ends - starts).max())), self.ids_K.device
+        rows_B, starts_B, ends_B = (
+            _moved(torch.from_numpy(some), device) for some in (rows, starts, ends)
         )
-        return Batch(*moved)
+        places_BT = starts_B[:, None] + torch.arange(width, device=device)
+        places_BT = places_BT.where(places_BT < ends_B[:, None], len(self.ids_K) - 1)
+        lengths_B = (ends_B - starts_B).clamp(min=1)
+        return Batch(self.ids_K[places_BT].long(), lengths_B, self.targets_N[rows_B])
 
 
 @dataclass(frozen=True)
 class TextReader:
     """Cuts texts of one part to ``max_tokens`` and pads them.
 
-    ``keep`` says which end of a longer text stays: ``start`` or ``end``.
+    ``keep`` says which end of a longer text stays: ``start`` or ``end``. Texts that are ``held`` by
+    a device are put together there.
     """
 
     part: Part
     max_tokens: int
     keep: str
+    held: DeviceTexts | None = None
+
+    def placed(self, device: torch.device) -> "TextReader":
+        """A reader of the same texts out of a GPU's memory, where they fit."""
+        if device.type == "cpu":
+            return self
+        free, _ = torch.cuda.mem_get_info(device)
+        if self.part.ids.nbytes > free * _SHARE_OF_FREE_MEMORY:
+            return self
+        return replace(self, held=DeviceTexts.of(self.part, device))
 
     @property
     def lengths_N(self) -> NDArray[np.int64]:
@@ -70,6 +110,8 @@ class TextReader:
             starts = np.maximum(starts, ends - self.max_tokens)
         else:
             ends = np.minimum(ends, starts + self.max_tokens)
+        if self.held is not None and change is None:
+            return self.held.gather(rows, starts, ends)
         texts = [ids[start:end] for start, end in zip(starts, ends, strict=True)]
         if change is not None:
             texts = [change(text) for text in texts]
