@@ -64,3 +64,15 @@ def concurrent_trials(wanted: ResourcesSpec, capacity: Capacity, memory: int) ->
         )
     fits = min(fits, capacity.nodes * int(capacity.memory_per_node // memory))
     return min(fits, wanted.max_concurrent or fits)
+
+
+def check_precision(wanted: ResourcesSpec) -> None:
+    """Makes sure that this machine computes in what is asked for by name.
+
+    Raises:
+        DeviceError: it does not.
+    """
+    if wanted.precision == "bfloat16":
+        from trainables.core.probe import choose_precision
+
+        choose_precision(wanted.precision, "cuda" if wanted.gpus_per_trial else "cpu")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from search.capacity import memory_needed
+from search.capacity import check_precision, memory_needed
 from search.changes import find_change
 from search.launching import Launch
 from search.preparation import Prepared, prepare_study
@@ -22,8 +22,11 @@ def describe(spec: StudySpec, launch: Launch, state: StudyState | None = None) -
 
     Raises:
         DataError: the data cannot be learnt from.
+        DeviceError: this machine does not compute in what is asked for.
         SpecError: the study could not be resumed so.
     """
+    if launch.cluster.kind == "local":
+        check_precision(launch.resources)
     prepared = prepare_study(spec, launch.cache_dir, state.trials if state else ())
     change = find_change(state, spec, prepared, launch) if state else None
     corpus = prepared.corpus

@@ -10,7 +10,7 @@ from pathlib import Path
 from cluster.connect import connect
 from cluster.local import check_cores
 from cluster.watchdog import Watchdog
-from search.capacity import Allotment, concurrent_trials, memory_needed
+from search.capacity import Allotment, check_precision, concurrent_trials, memory_needed
 from search.changes import describe_session, find_change, packages, tell_differences
 from search.errors import NoFiniteResult, StudyExists, StudyFailed
 from search.events import FORMAT, Event, SpecChanged, StudyCreated
@@ -23,7 +23,7 @@ from search.monitor.progress import Progress
 from search.monitor.tensorboard import TensorBoardWriter
 from search.preparation import Prepared, prepare_study
 from search.report.markdown import markdown_report
-from search.spec import ResourcesSpec, StudySpec, to_toml
+from search.spec import StudySpec, to_toml
 from search.state import StudyState, replay
 from search.store import StudyDir, create_study_dir
 from search.study import Study
@@ -78,7 +78,7 @@ def _session(
         cpus = wanted.cpus_per_trial * (wanted.max_concurrent or 0)  # asked for by name: may crowd
         if launch.cluster.kind == "local":
             check_cores(wanted.cpus_per_trial)
-            _check_precision(wanted)
+            check_precision(wanted)
         with connect(launch.cluster, packages(spec), cpus) as capacity:
             interrupter.listen()
             allotment = Allotment(
@@ -89,18 +89,6 @@ def _session(
             )
             with _opened(folder, new, prepared, launch, change) as study:
                 return _run(folder, study, launch, allotment, interrupter)
-
-
-def _check_precision(wanted: ResourcesSpec) -> None:
-    """Makes sure that this machine computes in what is asked for by name.
-
-    Raises:
-        DeviceError: it does not.
-    """
-    if wanted.precision == "bfloat16" and not wanted.gpus_per_trial:
-        from trainables.core.probe import choose_precision
-
-        choose_precision(wanted.precision, "cpu")
 
 
 def _introduce(folder: StudyDir, spec: StudySpec, prepared: Prepared, launch: Launch) -> None:

@@ -56,7 +56,7 @@ class StoppingSpec(_Section):
 class ResourcesSpec(_Section):
     """What one trial takes, how many run at a time, and what becomes of those in trouble.
 
-    ``precision`` is what a model multiplies in; ``auto`` measures on each machine whether bfloat16
+    ``precision`` is what a model multiplies in; with ``auto`` each worker measures whether bfloat16
     is faster there. A trial keeps what it began with.
     A lost trial is tried again ``max_failures`` times. One that reports nothing for
     ``hang_factor`` times its longest epoch, and for ``hang_seconds`` at least, counts as hung; so

@@ -43,10 +43,15 @@ class Hyperparameters(BaseModel):
             ge=1,
             le=4096,
             description="length of a token's embedding vector; vectors learnt elsewhere bring it",
+            json_schema_extra=_from("Bengio 2003"),
         ),
     ] = 64
     freeze_embedding: Annotated[
-        bool, Field(description="never train the embedding; it stays where it starts")
+        bool,
+        Field(
+            description="never train the embedding; it stays where it starts",
+            json_schema_extra=_from("Kim 2014"),
+        ),
     ] = False
     freeze_epochs: Annotated[
         int,
@@ -66,9 +71,23 @@ class Hyperparameters(BaseModel):
         ),
     ] = 1.0
     hidden_size: Annotated[
-        int, Field(ge=1, le=4096, description="units of a recurrent layer, per direction")
+        int,
+        Field(
+            ge=1,
+            le=4096,
+            description="units of a recurrent layer, per direction",
+            json_schema_extra=_from("Elman 1990"),
+        ),
     ] = 64
-    num_layers: Annotated[int, Field(ge=1, le=8, description="stacked recurrent layers")] = 1
+    num_layers: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=8,
+            description="stacked recurrent layers",
+            json_schema_extra=_from("Graves 2013"),
+        ),
+    ] = 1
     bidirectional: Annotated[
         bool,
         Field(
@@ -89,7 +108,7 @@ class Hyperparameters(BaseModel):
         Field(
             ge=0.0,
             lt=1.0,
-            description="share of activations dropped between layers and before the head",
+            description="share of activations dropped between layers, before the head and in it",
             json_schema_extra=_from("Zaremba 2014"),
         ),
     ] = 0.0
@@ -121,7 +140,12 @@ class Hyperparameters(BaseModel):
     ] = False
     input_dropout: Annotated[
         float,
-        Field(ge=0.0, lt=1.0, description="share of the embedded tokens' features dropped"),
+        Field(
+            ge=0.0,
+            lt=1.0,
+            description="share of the embedded tokens' features dropped",
+            json_schema_extra=_from("Zaremba 2014"),
+        ),
     ] = 0.0
     weight_drop: Annotated[
         float,
@@ -141,7 +165,12 @@ class Hyperparameters(BaseModel):
     ] = False
     head_hidden: Annotated[
         int,
-        Field(ge=0, le=4096, description="units of a hidden layer (ReLU) in the head; 0 for none"),
+        Field(
+            ge=0,
+            le=4096,
+            description="units of a hidden layer (ReLU) in the head; 0 for none",
+            json_schema_extra=_from("Howard & Ruder 2018"),
+        ),
     ] = 0
     token_drop: Annotated[
         float,
@@ -167,9 +196,18 @@ class Hyperparameters(BaseModel):
             ge=0.0,
             lt=1.0,
             description="largest share of a training text cut away at its ends, anew each epoch",
+            json_schema_extra=_from("as images are cropped: Krizhevsky 2012"),
         ),
     ] = 0.0
-    learning_rate: Annotated[float, Field(gt=0.0, le=10.0, description="peak step size")] = 1e-3
+    learning_rate: Annotated[
+        float,
+        Field(
+            gt=0.0,
+            le=10.0,
+            description="peak step size",
+            json_schema_extra=_from("Robbins & Monro 1951"),
+        ),
+    ] = 1e-3
     weight_decay: Annotated[
         float,
         Field(
@@ -180,11 +218,22 @@ class Hyperparameters(BaseModel):
         ),
     ] = 0.0
     batch_size: Annotated[
-        int, Field(ge=1, le=65536, description="texts per optimiser step, whatever memory allows")
+        int,
+        Field(
+            ge=1,
+            le=65536,
+            description="texts per optimiser step, whatever memory allows",
+            json_schema_extra=_from("Masters & Luschi 2018"),
+        ),
     ] = 128
     optimizer: Annotated[
         Literal["adam", "adamw", "sgd"],
-        Field(description="update rule; sgd has Nesterov momentum 0.9"),
+        Field(
+            description="update rule; sgd has Nesterov momentum 0.9",
+            json_schema_extra=_from(
+                "adam: Kingma & Ba 2015; adamw: Loshchilov & Hutter 2019; sgd: Sutskever 2013"
+            ),
+        ),
     ] = "adamw"
     schedule: Annotated[
         Literal["constant", "cosine", "one_cycle"],
@@ -213,7 +262,8 @@ class Hyperparameters(BaseModel):
     class_weights: Annotated[
         Literal["none", "balanced"],
         Field(
-            description="balanced: each class counts alike in the loss, however many texts it has"
+            description="balanced: each class counts alike in the loss, however many texts it has",
+            json_schema_extra=_from("King & Zeng 2001"),
         ),
     ] = "none"
     ema_decay: Annotated[
@@ -229,7 +279,7 @@ class Hyperparameters(BaseModel):
         int,
         Field(
             ge=0,
-            description="a trial ends after so many epochs without a better value; 0: never",
+            description="a search ends a trial after so many epochs with no better value; 0: never",
             json_schema_extra=_from("Prechelt 1998"),
         ),
     ] = 0

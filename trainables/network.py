@@ -6,6 +6,7 @@ Shapes: B texts, T tokens, E embedding, P features after pooling, C outputs.
 import torch
 from torch import Tensor, nn
 
+from trainables.core.precision import in_float32
 from trainables.core.task import ModelEnds
 from trainables.data.tokens import PAD, UNKNOWN
 from trainables.embeddings.layer import build_embedding
@@ -20,6 +21,8 @@ class TextNetwork(nn.Module):
     def __init__(self, hyperparameters: Hyperparameters, ends: ModelEnds, outputs: int) -> None:
         super().__init__()
         h = hyperparameters
+        if h.embedding != "scratch" and ends.vectors_VE is None:
+            raise ValueError(f"embedding = {h.embedding!r} needs vectors_VE in the model's ends")
         self.word_dropout, self.embedding_dropout = h.word_dropout, h.embedding_dropout
         self.embedding = build_embedding(ends.vocabulary, h.embedding_dim, ends.vectors_VE)
         self.encoder = RecurrentEncoder(h, h.embedding_dim)
@@ -32,7 +35,9 @@ class TextNetwork(nn.Module):
             dropped_BT = torch.rand(ids_BT.shape, device=ids_BT.device) < self.word_dropout
             ids_BT = ids_BT.masked_fill(dropped_BT & (ids_BT != PAD), UNKNOWN)
         words = embed(self.embedding, ids_BT, self.embedding_dropout)
-        outputs_BC: Tensor = self.head(self.dropout(self.encoder(words, lengths_B)))
+        pooled_BP = self.encoder(words, lengths_B)
+        with in_float32(ids_BT.device):
+            outputs_BC: Tensor = self.head(self.dropout(pooled_BP.float()))
         return outputs_BC
 
 

@@ -67,7 +67,7 @@ def features(params: dict[str, Any]) -> list[float]:
 def regressor() -> Pipeline:
     """A Gaussian process with a length of its own for every feature; at the upper bound a feature
     counts for nothing, which is no cause for a warning."""
-    warnings.filterwarnings("ignore", category=ConvergenceWarning)
+    warnings.filterwarnings("ignore", ".*specified upper bound", ConvergenceWarning)
     width = len(features(json.loads(CURVES.read_text())[0]["params"]))
     kernel = Matern(np.full(width, 3.0), (0.3, 100.0), nu=2.5) + WhiteKernel(0.1)
     return make_pipeline(StandardScaler(), GaussianProcessRegressor(kernel, normalize_y=True))

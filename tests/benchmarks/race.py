@@ -86,7 +86,10 @@ class Contest:
             for _ in train_epoch(model, train, optimizer):
                 if time.time() > self.deadline:
                     return
-            yield accuracy(model, validation), model
+            value = accuracy(model, validation)
+            if time.time() > self.deadline:
+                return
+            yield value, model
 
 
 def run_lecture(seconds: float, out: Path) -> None:
@@ -182,6 +185,7 @@ def run_seqtune(seconds: float, out: Path) -> None:
     lines = [json.loads(line) for line in (folder / "race/journal.jsonl").read_text().splitlines()]
     epochs = [line for line in lines if line["event"] == "epoch"]
     params = {line["trial"]: line["params"] for line in lines if line["event"] == "trial"}
+    epochs = [line for line in epochs if line["time"] - started <= seconds]
     best = max(epochs, key=lambda line: line["value"] or 0.0)
     with out.open("a") as file:
         for line in epochs:

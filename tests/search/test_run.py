@@ -15,6 +15,7 @@ from tests.place import Place, family, whole_lines
 from trainables.core.checkpoint import read_checkpoint
 from trainables.data.corpus import prepare
 from trainables.data.spec import DataSpec
+from trainables.embeddings.lookup import words_of
 
 pytestmark = pytest.mark.slow
 
@@ -39,6 +40,23 @@ def test_search_with_the_test_part_gone(place, tables):
     place.run("resume", "small", "--trials", "9")
     place.check(9)
     assert place.journal().startswith(before)
+
+
+def test_vectors_reach_the_trials(place, tables):
+    """Frozen GloVe vectors stand in the checkpoint as they stand in the file."""
+    corpus = prepare(DataSpec(**tables["data"]), place.root / "cache")
+    (place.root / "tiny.txt").write_text("warm 1 2 3\ndull 4 5 6\n")
+    other = dict(tables, name="glove", fixed={"embedding": "glove", "freeze_embedding": True})
+    other["embeddings"] = {"glove": str(place.root / "tiny.txt")}
+    (place.root / "glove.toml").write_text(tomli_w.dumps(other))
+    _, err = place.run("run", "glove.toml", "--trials", "1")
+    assert "glove: 3 numbers a word" in err
+    row = json.loads(place.run("trials", "glove", "--format", "json")[0])[0]
+    tensors, _ = read_checkpoint(place.root / "results/glove" / row["checkpoint"])
+    weight_VE = tensors["model.embedding.weight"]
+    assert weight_VE.shape == (corpus.vocabulary, 3)
+    for word, vector in (("warm", [1, 2, 3]), ("dull", [4, 5, 6])):
+        assert weight_VE[words_of(corpus).index(word)].tolist() == vector
 
 
 def test_killed_and_resumed_equals_uninterrupted(place, tables):

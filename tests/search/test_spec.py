@@ -21,6 +21,16 @@ def test_round_trip_through_toml(tables, tmp_path):
     assert resolve(read_toml(path), "x") == spec
 
 
+def test_what_is_built_in():
+    names = {row["name"] for row in builtin_studies()}
+    assert names == {"imdb", "imdb-untuned", "imdb-demo", "rotten-tomatoes"} | {
+        f"imdb-{kind}" for kind in ("glove", "word2vec", "bert", "wide")
+    }
+    wide = resolve(read_toml(find_study_file("imdb-wide")), "imdb-wide").dimensions()
+    spanned = {"cell", "bidirectional", "pooling", "embedding", "dropout", "weight_drop"}
+    assert spanned <= set(wide)
+
+
 @pytest.mark.parametrize("path", sorted(STUDIES.glob("*.toml")), ids=lambda p: p.stem)
 def test_builtin_studies_resolve(path):
     spec = resolve(read_toml(path), path.stem)

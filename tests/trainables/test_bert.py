@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from trainables.attempt import begin, next_epoch
 from trainables.core.batching import TextReader
 from trainables.core.task import ModelEnds
 from trainables.core.trainer import Trainer, TrainerSettings
@@ -11,9 +12,11 @@ from trainables.data.bert import bert_folder, bert_pieces
 from trainables.data.corpus import prepare
 from trainables.data.spec import DataSpec
 from trainables.embeddings.bert import positions
+from trainables.embeddings.layer import FrozenRows
 from trainables.embeddings.spec import EmbeddingsSpec
 from trainables.embeddings.vectors import load_vectors, prepare_vectors, words_of
 from trainables.hyperparameters import Hyperparameters
+from trainables.messages import Assignment
 from trainables.tasks import TASKS
 
 
@@ -63,6 +66,36 @@ def test_features_are_what_the_model_makes_of_each_cut_text(tmp_path, keep):
             read = reader.read(np.array([text])).ids_BT[0].numpy()
             np.testing.assert_allclose(features_ME[read][: len(ids)], expected, atol=5e-3)
     assert (features_ME[:2] == 0).all() and np.isfinite(features_ME).all()
+
+
+def test_a_trial_reads_what_was_computed_once(reviews, tmp_path):
+    corpus, _ = prepared(reviews, tmp_path, "bert-features", max_tokens=16)
+    data = DataSpec(source=str(reviews), tokens="bert", max_tokens=16)
+    (stored,) = (corpus.path / "vectors").glob("*.npy")
+    stamp = stored.stat().st_mtime_ns
+    vectors = prepare_vectors(corpus, "bert-features", EmbeddingsSpec(), data)
+    assert stored.stat().st_mtime_ns == stamp
+    assignment = Assignment(
+        number=0,
+        attempt=1,
+        task="text-classification",
+        hyperparameters=Hyperparameters(
+            embedding="bert-features", embedding_dim=vectors.width, hidden_size=4
+        ),
+        seed=0,
+        max_epochs=1,
+        corpus=str(corpus.path),
+        vectors=vectors.name,
+        max_tokens=16,
+        keep="end",
+        folder=str(tmp_path),
+        checkpoint_prefix="",
+    )
+    attempt = begin(assignment, corpus.path)
+    assert isinstance(attempt.trainer.model.embedding, FrozenRows)
+    expected = positions(corpus, "train", 16).ids
+    np.testing.assert_array_equal(attempt.trainer.train.part.ids, expected)
+    assert next_epoch(attempt).metrics["val/loss"] is not None
 
 
 def test_a_recurrent_network_learns_over_features(reviews, tmp_path):

@@ -39,13 +39,22 @@ def row(corpus, vectors_VE, word):
     return vectors_VE[words_of(corpus).index(word)]
 
 
-@pytest.mark.parametrize("zipped", [False, True])
-def test_stanfords_files(corpus, glove_txt, tmp_path, zipped):
+@pytest.mark.parametrize("members", [0, 1, 2])
+def test_stanfords_files(corpus, glove_txt, tmp_path, members):
+    """A text, alone in an archive, or one of the several that Stanford's archives hold."""
     source = glove_txt
-    if zipped:
+    if members:
         source = tmp_path / "glove.zip"
         with zipfile.ZipFile(source, "w") as archive:
             archive.write(glove_txt, "glove.3d.txt")
+            if members > 1:
+                archive.writestr("glove.1d.txt", "warm 7\n")
+    if members > 1:
+        with pytest.raises(DataError, match=r"2 .txt files: name one of them.*glove.1d.txt"):
+            prepare_vectors(corpus, "glove", EmbeddingsSpec(glove=str(source)), DATA)
+        other = EmbeddingsSpec(glove=str(source / "glove.1d.txt"))
+        assert prepare_vectors(corpus, "glove", other, DATA).width == 1
+        source = source / "glove.3d.txt"
     vectors = prepare_vectors(corpus, "glove", EmbeddingsSpec(glove=str(source)), DATA)
     vectors_VE = load_vectors(corpus, vectors.name)
     assert vectors.width == 3 and vectors_VE.shape == (corpus.vocabulary, 3)
@@ -107,10 +116,13 @@ def test_word2vec_learns_from_more_text(corpus, tmp_path):
     assert together > alone + 0.5
 
 
-def test_word2vec_file(corpus, tmp_path):
-    pytest.importorskip("gensim")
-    path = tmp_path / "tiny.vec"
-    path.write_text("2 2\nwarm 1 2\nelse 3 4\n")
+@pytest.mark.parametrize("suffix", [".vec", ".bin"])
+def test_word2vec_file(corpus, tmp_path, suffix):
+    gensim = pytest.importorskip("gensim")
+    path = tmp_path / f"tiny{suffix}"
+    stored = gensim.models.KeyedVectors(2)
+    stored.add_vectors(["warm", "else"], np.array([[1, 2], [3, 4]], dtype=np.float32))
+    stored.save_word2vec_format(str(path), binary=suffix == ".bin")
     vectors = prepare_vectors(corpus, "word2vec", EmbeddingsSpec(word2vec=str(path)), DATA)
     np.testing.assert_allclose(row(corpus, load_vectors(corpus, vectors.name), "warm"), [1, 2])
 
@@ -176,6 +188,13 @@ def test_uncovered_words_are_of_the_covered_ones_size():
     torch.testing.assert_close(weight[500:], torch.from_numpy(vectors_VE[500:]))
     assert abs(weight[1:500].mean().item() - 2.0) < 0.1
     assert abs(weight[1:500].std().item() - 0.5) < 0.1
+
+
+def test_one_covered_word_is_enough():
+    vectors_VE = np.full((5, 3), np.nan, dtype=np.float32)
+    vectors_VE[3] = [1, 2, 3]
+    weight = build_embedding(5, 3, vectors_VE).weight
+    assert weight.isfinite().all() and weight[3].tolist() == [1, 2, 3]
 
 
 def weights(trainer):

@@ -5,8 +5,9 @@ import pytest
 import torch
 from torch import nn
 
+from search.spec import find_study_file, read_toml, resolve
 from trainables.core.task import ModelEnds
-from trainables.encoders import POOLED_STATES, RecurrentEncoder
+from trainables.encoders import POOLED_STATES, Pooling, RecurrentEncoder
 from trainables.hyperparameters import Hyperparameters
 from trainables.network import TextNetwork
 from trainables.recurrence import recur
@@ -48,42 +49,98 @@ def test_both_directions_reach_the_output(cell, pooling):
             assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
 
 
-@pytest.mark.parametrize("cell", ["gru", "lstm"])
-def test_equals_torch_on_texts_of_equal_length(cell):
-    """Both directions, last state: what torch's own bidirectional layer calls h_n."""
-    network = encoder(cell=cell, bidirectional=True, pooling="last")
-    layer = network.layers[0]
-    own = getattr(nn, cell.upper())(4, 5, batch_first=True, bidirectional=True)
-    weights = {k: v for k, v in layer.forwards.state_dict().items()}
-    weights |= {f"{k}_reverse": v for k, v in layer.backwards.state_dict().items()}
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("layers", [1, 2, 3])
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_equals_torch_on_texts_of_equal_length(cell, layers, bidirectional):
+    """The last layer's last states: what torch's own layer calls h_n."""
+    network = encoder(cell=cell, bidirectional=bidirectional, num_layers=layers, pooling="last")
+    own = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}[cell](
+        4, 5, batch_first=True, bidirectional=bidirectional, num_layers=layers
+    )
+    weights = {}
+    for depth, layer in enumerate(network.layers):
+        for turned, some in (("", layer.forwards), ("_reverse", layer.backwards)):
+            for name, weight in some.state_dict().items() if some else ():
+                weights[f"{name.removesuffix('0')}{depth}{turned}"] = weight
     own.load_state_dict(weights)
     x_BTE = torch.randn(3, 7, 4)
     state = own(x_BTE)[1]
-    hidden_2BH = state[0] if cell == "lstm" else state
-    expected_BP = torch.cat([hidden_2BH[0], hidden_2BH[1]], dim=1)
+    hidden_LBH = state[0] if cell == "lstm" else state
+    expected_BP = torch.cat(list(hidden_LBH[-2:] if bidirectional else hidden_LBH[-1:]), dim=1)
     torch.testing.assert_close(network(Steps.of(x_BTE), torch.tensor([7, 7, 7])), expected_BP)
 
 
-@pytest.mark.parametrize("layers", [1, 3])
-def test_is_the_lectures_model(layers):
-    """Embedding, LSTM, last state, dropout, linear: the same weights give the same logits."""
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_poolings_text_by_text(bidirectional):
+    """Each kind against the plain words of its definition, over texts of many lengths."""
+    H, width = 3, 6 if bidirectional else 3
+    y_BTD, lengths = torch.randn(3, 5, width), [5, 2, 1]
+    pooled = {kind: Pooling(kind, H, bidirectional) for kind in POOLINGS}
+    found = {kind: some(y_BTD, torch.tensor(lengths)) for kind, some in pooled.items()}
+    for text, length in enumerate(lengths):
+        y_TD = y_BTD[text, :length]
+        last_D = torch.cat([y_TD[-1, :H], y_TD[0, H:]])
+        shares_T1 = torch.softmax(pooled["attention"].score(y_TD), dim=0)
+        expected = {
+            "last": last_D,
+            "mean": y_TD.mean(dim=0),
+            "max": y_TD.max(dim=0).values,
+            "attention": (shares_T1 * y_TD).sum(dim=0),
+            "concat": torch.cat([last_D, y_TD.mean(dim=0), y_TD.max(dim=0).values]),
+        }
+        for kind in POOLINGS:
+            torch.testing.assert_close(found[kind][text], expected[kind])
 
-    class LSTMModel(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.embedding = nn.Embedding(50, 7)
-            between = 0.3 if layers > 1 else 0.0
-            self.lstm = nn.LSTM(7, 5, num_layers=layers, batch_first=True, dropout=between)
-            self.dropout = nn.Dropout(0.3)
-            self.fc = nn.Linear(5, 2)
 
-        def forward(self, ids_BT):
-            _, (hidden_LBH, _) = self.lstm(self.embedding(ids_BT))
-            return self.fc(self.dropout(hidden_LBH[-1]))
+class LSTMModel(nn.Module):
+    """The lecture's: embedding, LSTM, last state, dropout, linear; a logit a class."""
 
+    def __init__(self, vocabulary: int, h: Hyperparameters) -> None:
+        super().__init__()
+        between = h.dropout if h.num_layers > 1 else 0.0
+        self.embedding = nn.Embedding(vocabulary, h.embedding_dim)
+        self.lstm = nn.LSTM(
+            h.embedding_dim,
+            h.hidden_size,
+            num_layers=h.num_layers,
+            batch_first=True,
+            dropout=between,
+        )
+        self.dropout = nn.Dropout(h.dropout)
+        self.fc = nn.Linear(h.hidden_size, 2)
+
+    def forward(self, ids_BT):
+        _, (hidden_LBH, _) = self.lstm(self.embedding(ids_BT))
+        return self.fc(self.dropout(hidden_LBH[-1]))
+
+
+#: The study that is the lecture's model, and a corner of the one that is its tunable variant.
+LECTURE = [
+    ("imdb-untuned", {}),
+    (
+        "imdb",
+        {
+            "embedding_dim": 128,
+            "hidden_size": 32,
+            "num_layers": 3,
+            "dropout": 0.4,
+            "learning_rate": 1e-3,
+            "weight_decay": 1e-4,
+            "batch_size": 256,
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("study", "params"), LECTURE, ids=["untuned", "tunable"])
+def test_is_the_lectures_model(study, params):
+    """The configuration of the shipped study, the same weights: the same logits."""
+    spec = resolve(read_toml(find_study_file(study)), study)
+    assert set(params) == set(spec.dimensions())
+    h = spec.hyperparameters(params, {})
     torch.manual_seed(1)
-    lecture = LSTMModel().eval()
-    h = Hyperparameters(embedding_dim=7, hidden_size=5, num_layers=layers, dropout=0.3)
+    lecture = LSTMModel(50, h).eval()
     ours = TextNetwork(h, ModelEnds(50, ("a", "b"), np.zeros(1, dtype=np.int64)), 2).eval()
     weights = {"embedding.weight": lecture.embedding.weight}
     weights |= {f"head.{k}": v for k, v in lecture.fc.state_dict().items()}

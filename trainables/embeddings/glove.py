@@ -28,7 +28,8 @@ def glove_digest(spec: EmbeddingsSpec) -> str:
     if spec.glove == PACKAGED:
         _package_folder()
         return PACKAGED
-    return file_digest(spec.glove, "embeddings.glove")
+    archive, member = _archive_and_member(Path(spec.glove))
+    return file_digest(str(archive), "embeddings.glove") + (f"/{member}" if member else "")
 
 
 def file_digest(source: str, key: str) -> str:
@@ -96,21 +97,28 @@ def _from_text(path: Path, words: list[str]) -> NDArray[np.float32]:
     return result
 
 
+def _archive_and_member(path: Path) -> tuple[Path, str | None]:
+    """``glove.6B.zip/glove.6B.300d.txt`` in its two halves; any other path alone."""
+    return (path.parent, path.name) if path.parent.suffix == ".zip" else (path, None)
+
+
 def _lines(path: Path) -> Iterator[str]:
-    """Lines of a .txt, or of the first .txt in a .zip."""
+    """Lines of a .txt, of the only .txt in a .zip, or of the one that is named behind it."""
+    path, member = _archive_and_member(path)
     if path.suffix != ".zip":
         with path.open(encoding="utf-8", errors="replace") as file:
             yield from file
         return
     try:
         with zipfile.ZipFile(path) as archive:
-            names = [name for name in archive.namelist() if name.endswith(".txt")]
-            if len(names) != 1:
+            names = sorted(name for name in archive.namelist() if name.endswith(".txt"))
+            chosen = [name for name in names if member in (None, name)]
+            if len(chosen) != 1:
                 raise DataError(
-                    f"{path} holds {len(names)} .txt files ({', '.join(sorted(names))}): unpack "
-                    "one and name it"
+                    f"{path} holds {len(names)} .txt files: name one of them, as in "
+                    + " or ".join(f"{path}/{name}" for name in names)
                 )
-            raw: IO[bytes] = archive.open(names[0])
+            raw: IO[bytes] = archive.open(chosen[0])
             yield from io.TextIOWrapper(raw, encoding="utf-8", errors="replace")
     except zipfile.BadZipFile as error:
         raise DataError(f"{path} is no zip archive: {error}") from error

@@ -47,7 +47,8 @@ def build_embedding(
     known_VE = torch.from_numpy(np.array(vectors_VE))
     missing_V = known_VE[:, 0].isnan()
     covered = known_VE[~missing_V]
-    drawn = torch.randn(int(missing_V.sum()), width) * covered.std(dim=0) + covered.mean(dim=0)
+    drawn = torch.randn(int(missing_V.sum()), width)
+    drawn = drawn * covered.std(dim=0, correction=0) + covered.mean(dim=0)
     known_VE[missing_V] = drawn
     known_VE[PAD] = 0.0
     with torch.no_grad():

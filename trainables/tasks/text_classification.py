@@ -33,11 +33,12 @@ class TextClassification:
 
     def losses(self, logits_BC: Tensor, targets_B: Tensor) -> Tensor:
         """Cross-entropy of each text, losses_B."""
-        weights_C = self._weights_C
+        if self._weights_C is not None:  # moved once, the same ever after
+            self._weights_C = self._weights_C.to(logits_BC.device)
         return functional.cross_entropy(
             logits_BC,
             targets_B,
-            weight=None if weights_C is None else weights_C.to(logits_BC.device),
+            weight=self._weights_C,
             reduction="none",
             label_smoothing=self._hyperparameters.label_smoothing,
         )
