@@ -12,11 +12,11 @@ from typing import Any
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
-from optuna.storages import InMemoryStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from search.events import EpochDone, Event, SpecChanged, StudyCreated, TrialCreated, TrialEnded
+from search.history import RecentHistory
 from search.space import to_distributions
 from search.spec import StudySpec
 from search.state import revalued
@@ -70,7 +70,7 @@ class Sampler:
         direction = StudyDirection.MAXIMIZE if spec.mode == "max" else StudyDirection.MINIMIZE
         self._spec = spec
         self._distributions = to_distributions(spec.dimensions())
-        self._storage = InMemoryStorage()
+        self._storage = RecentHistory(spec.mode)
         self.study = optuna.create_study(storage=self._storage, direction=direction)
         self._suggested: int | None = None
         self._best: dict[int, float] = {}

@@ -192,8 +192,8 @@ class Study:
         """Why a trial that no longer improves has come to its own end, if it has."""
         trial, mode = self.state.trials[report.number], self.state.spec.mode
         patience = {**trial.spec.fixed, **trial.params}.get("patience", 0)
-        best = trial.best_epoch(mode)
-        if not patience or best is None or best.value is None or value is None:
+        best = trial.best_epoch(mode) if patience else None
+        if best is None or best.value is None or value is None:
             return None
         improves = value > best.value if mode == "max" else value < best.value
         if improves or report.epoch - best.epoch < patience:

@@ -25,10 +25,15 @@ class CheckpointKeeper:
         self._mode = state.spec.mode
         self._keep_best = keep_best
         self._ranking: list[tuple[float, int]] = []
-        self._present: dict[int, set[str]] = {}
+        #: The files of each trial, and the acknowledged epoch that each is of.
+        self._present: dict[int, dict[str, EpochDone | None]] = {}
         for trial in state.trials:
-            stored = folder.checkpoints_of(trial.number).glob("*")
-            self._present[trial.number] = {str(p.relative_to(self._root)) for p in stored}
+            stored = [
+                str(p.relative_to(self._root))
+                for p in folder.checkpoints_of(trial.number).glob("*")
+            ]
+            epochs = {epoch.checkpoint.path: epoch for epoch in trial.epochs}
+            self._present[trial.number] = {path: epochs.get(path) for path in stored}
             if trial.corpus != state.corpus:
                 continue  # not compared, and not taken away either
             if trial.ended:
@@ -39,7 +44,7 @@ class CheckpointKeeper:
     def __call__(self, event: Event, state: StudyState) -> None:
         """Removes what an epoch or an end has made superfluous."""
         if isinstance(event, EpochDone):
-            self._present.setdefault(event.trial, set()).add(event.checkpoint.path)
+            self._present.setdefault(event.trial, {})[event.checkpoint.path] = event
             trial = state.trials[event.trial]
             self._keep(trial, self._needed(trial))
         elif isinstance(event, TrialEnded):
@@ -52,9 +57,8 @@ class CheckpointKeeper:
 
     def _best(self, trial: Trial) -> set[str]:
         """The best of those that are there: by another metric it may have gone already."""
-        present = self._present.get(trial.number, set())
-        there = [epoch for epoch in trial.epochs if epoch.checkpoint.path in present]
-        best = best_of(there, self._mode)
+        there = self._present.get(trial.number, {}).values()
+        best = best_of([epoch for epoch in there if epoch is not None], self._mode)
         return {best.checkpoint.path} if best else set()
 
     def _retire(self, trial: Trial, state: StudyState) -> None:
@@ -70,7 +74,7 @@ class CheckpointKeeper:
             self._keep(state.trials[number], set())
 
     def _keep(self, trial: Trial, needed: set[str]) -> None:
-        present = self._present.get(trial.number, set())
-        for path in present - needed:
+        present = self._present.get(trial.number, {})
+        for path in present.keys() - needed:
             (self._root / path).unlink(missing_ok=True)
-        self._present[trial.number] = present & needed
+            del present[path]

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from search import history
 from search.sampler import Sampler
 from search.spec import ResourcesSpec
 from search.state import replay
@@ -73,12 +74,17 @@ def told(sampler: Sampler) -> Any:
     ]
 
 
+@pytest.mark.parametrize("latest", [history.LATEST, 2])
 @settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(script=SCRIPT)
-def test_replay_of_every_prefix_is_the_live_state(script, tmp_path_factory, tables):
-    """Invariant 2, cut anywhere: state, rungs, what Optuna knows and what it says next."""
+def test_replay_of_every_prefix_is_the_live_state(
+    script, tmp_path_factory, tables, latest, monkeypatch
+):
+    """Invariant 2, cut anywhere: state, rungs, what Optuna knows, sees of it and says next."""
+    monkeypatch.setattr(history, "LATEST", latest)
+    monkeypatch.setattr(history, "BEST", 1)
     bench = Bench(tmp_path_factory.mktemp("study"), tables)
     live: list[Any] = []
     sampler = bench.study._sampler

@@ -1,0 +1,67 @@
+"""What of a study's past a sampler sees, so that its thousandth question costs as its hundredth."""
+
+import bisect
+from collections import deque
+from collections.abc import Container, Sequence
+
+from optuna.storages import InMemoryStorage
+from optuna.trial import FrozenTrial, TrialState
+
+#: Of the trials that have ended, so many of the latest are seen.
+LATEST = 200
+
+#: And so many of the best: TPE never calls more than 25 good.
+BEST = 25
+
+
+class RecentHistory(InMemoryStorage):
+    """Optuna's storage in memory, of whose ended trials the latest and the best are seen.
+
+    TPE gives old trials little weight as it is, and what it would call good is always seen: a long
+    search forgets only which of its old configurations were bad.
+    """
+
+    def __init__(self, mode: str) -> None:
+        """For a study that looks for the ``max`` or the ``min``."""
+        super().__init__()
+        self._sign = -1.0 if mode == "max" else 1.0
+        self._latest: deque[int] = deque()
+        self._best: list[tuple[tuple[int, int, float], int]] = []
+        self._unseen: set[int] = set()
+
+    def get_all_trials(
+        self,
+        study_id: int,
+        deepcopy: bool = True,
+        states: Container[TrialState] | None = None,
+    ) -> list[FrozenTrial]:
+        """Those to look at, in number order."""
+        trials: list[FrozenTrial] = super().get_all_trials(study_id, deepcopy, states)
+        return [trial for trial in trials if trial.number not in self._unseen]
+
+    def set_trial_state_values(
+        self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
+    ) -> bool:
+        """As Optuna's; an ended trial takes its place among the latest and the best."""
+        changed: bool = super().set_trial_state_values(trial_id, state, values)
+        if state in (TrialState.COMPLETE, TrialState.PRUNED):
+            self._take(self.get_trial(trial_id))
+        return changed
+
+    def _take(self, trial: FrozenTrial) -> None:
+        self._latest.append(trial.number)
+        bisect.insort(self._best, (self._rank(trial), trial.number))
+        dropped = {number for _, number in self._best[BEST:]}
+        del self._best[BEST:]
+        if len(self._latest) > LATEST:
+            dropped.add(self._latest.popleft())
+        kept = {number for _, number in self._best}.union(self._latest)
+        self._unseen |= dropped - kept
+
+    def _rank(self, trial: FrozenTrial) -> tuple[int, int, float]:
+        """TPE's order: completed trials by value, then stopped ones by last epoch and value."""
+        if trial.state == TrialState.COMPLETE:
+            assert trial.value is not None
+            return 0, 0, self._sign * trial.value
+        epoch, value = max(trial.intermediate_values.items(), default=(0, 0.0))
+        return 1, -epoch, self._sign * value
