@@ -1,6 +1,6 @@
 """Which sampler finds good configurations soonest: searches simulated on recorded learning curves.
 
-``python tests/benchmarks/samplers.py [--quick] [--long]``. The searches are the
+``python tests/benchmarks/samplers.py [--quick] [--times 4]``. The searches are the
 product's own: its Study, with its sampler, rungs and journal; only the clock and the training are
 simulated, by ``landscape.py`` (``--record JOURNAL`` takes the curves behind it from a study). Each
 simulated trial has the noise of some recorded one.
@@ -29,6 +29,7 @@ from optuna.samplers import BaseSampler, TPESampler
 from threadpoolctl import threadpool_limits
 from verdict import Figure, conclude
 
+import search.history
 import search.sampler
 from search.events import FORMAT, SessionStarted, StudyCreated
 from search.journal import Journal
@@ -168,15 +169,15 @@ def _take(landscape: Landscape) -> None:
     torch.set_num_threads(1)
 
 
-def settings_of(seeds: int, long: bool) -> list[Setting]:
+def settings_of(seeds: int, times: int, samplers: list[str]) -> list[Setting]:
     """Every search to simulate: two workers, and eight for a quarter of the time."""
     return [
-        Setting(sampler, asha, workers, seed, seconds * (4 if long else 1))
+        Setting(sampler, asha, workers, seed, seconds * times)
         for workers, seconds in ((2, 240.0), (8, 60.0))
-        for asha in ((True,) if long else (True, False))
-        for sampler in SAMPLERS
+        for asha in ((True, False) if times == 1 else (True,))
+        for sampler in samplers
         for seed in range(seeds)
-        if not (long and sampler == "gp")
+        if times == 1 or sampler != "gp"
     ]
 
 
@@ -212,18 +213,23 @@ def tabulate(workers: int, seconds: float, regrets: Regrets) -> dict[str, Figure
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="three seeds, judges nothing")
-    parser.add_argument("--long", action="store_true", help="four times the time; ASHA, no gp")
+    parser.add_argument("--times", type=int, default=1, help="longer searches; ASHA, no gp")
+    parser.add_argument("--seeds", type=int, default=30, help="searches of each kind")
+    parser.add_argument("--only", choices=list(SAMPLERS), help="beside random")
+    parser.add_argument("--latest", type=int, help="ended trials that a sampler sees")
     parser.add_argument("--record", type=Path, help="journal of a study to take curves from")
     given = parser.parse_args()
     if given.record:
         record(given.record)
         return 0
+    search.history.LATEST = given.latest or search.history.LATEST
     landscape, correlation = fit()
     optimum = optimum_of(landscape)
     print(f"landscape: rank correlation {correlation:.2f} on curves unseen; optimum {optimum:.4f}")
-    settings = settings_of(3 if given.quick else 30, given.long)
+    samplers = ["random", given.only] if given.only else list(SAMPLERS)
+    settings = settings_of(3 if given.quick else given.seeds, given.times, samplers)
     with get_context("fork").Pool(2, _take, (landscape,)) as pool:
-        simulated = partial(_simulate_with, 8 if given.long else 4)
+        simulated = partial(_simulate_with, 4 if given.times == 1 else 8)
         leaders = pool.map(simulated, settings, chunksize=1)
     found: dict[tuple[int, float], dict[tuple[str, bool], list[list[float]]]] = {}
     for setting, leading in zip(settings, leaders, strict=True):
