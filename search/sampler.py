@@ -12,6 +12,7 @@ from typing import Any
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
+from optuna.storages import InMemoryStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
@@ -70,7 +71,8 @@ class Sampler:
         direction = StudyDirection.MAXIMIZE if spec.mode == "max" else StudyDirection.MINIMIZE
         self._spec = spec
         self._distributions = to_distributions(spec.dimensions())
-        self._storage = RecentHistory(spec.mode)
+        windowed = spec.search.sampler == "tpe"  # only its cost grows with what was stopped
+        self._storage = RecentHistory(spec.mode) if windowed else InMemoryStorage()
         self.study = optuna.create_study(storage=self._storage, direction=direction)
         self._suggested: int | None = None
         self._best: dict[int, float] = {}

@@ -139,6 +139,7 @@ class Study:
             acknowledged=trial.epoch,
             threads=begun.threads if begun else self._resources.cpus_per_trial,
             precision=begun.precision if begun else self._resources.precision,
+            keep_freed_memory=self._resources.keep_freed_memory,
             device="cuda" if self._resources.gpus_per_trial > 0 else "cpu",
         )
 

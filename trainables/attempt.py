@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from trainables.core.batching import TextReader
 from trainables.core.device import Numerics, describe_numerics, prepare_device
 from trainables.core.precision import has_bfloat16
@@ -33,13 +35,13 @@ class Attempt:
 
 def begin(assignment: Assignment, corpus_path: Path) -> Attempt:
     """Builds the trainer and restores the newest checkpoint that is whole."""
-    device = prepare_device(assignment.device, assignment.threads)
+    device = prepare_device(assignment.device, assignment.threads, assignment.keep_freed_memory)
     # What the trial began with, unless it has come to a machine that lacks it.
     moved = assignment.acknowledged and not has_bfloat16(device)
     precision = choose_precision("auto" if moved else assignment.precision, assignment.device)
     corpus = open_corpus(corpus_path)
     train, validation = (
-        _reader(assignment, corpus, name).placed(device) for name in ("train", "validation")
+        _reader(assignment, corpus, name, device) for name in ("train", "validation")
     )
     vectors_VE = load_vectors(corpus, assignment.vectors) if assignment.vectors else None
     ends = ModelEnds(corpus.vocabulary, corpus.classes, train.part.labels, vectors_VE)
@@ -69,13 +71,12 @@ def begin(assignment: Assignment, corpus_path: Path) -> Attempt:
     return Attempt(assignment, trainer, validation, numerics, restored)
 
 
-def _reader(assignment: Assignment, corpus: Corpus, name: str) -> TextReader:
-    """What is read of the corpus: tokens, or the places of their features."""
+def _reader(assignment: Assignment, corpus: Corpus, name: str, device: torch.device) -> TextReader:
+    """What is read of the corpus: tokens, or the places of their features in a file on the host."""
     if assignment.hyperparameters.embedding == FEATURES:
         part = positions(corpus, name, assignment.max_tokens)
-    else:
-        part = corpus.part(name)
-    return TextReader(part, assignment.max_tokens, assignment.keep)
+        return TextReader(part, assignment.max_tokens, assignment.keep)
+    return TextReader(corpus.part(name), assignment.max_tokens, assignment.keep).placed(device)
 
 
 def next_epoch(attempt: Attempt) -> Report:

@@ -45,6 +45,7 @@ class Assignment(_Message):
     threads: int = 1
     device: str = "cpu"
     precision: str = "auto"
+    keep_freed_memory: bool = True
 
 
 class Restored(_Message):

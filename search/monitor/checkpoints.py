@@ -20,12 +20,15 @@ class CheckpointKeeper:
     """Follows a study and tidies up after each epoch."""
 
     def __init__(self, folder: StudyDir, state: StudyState, keep_best: int) -> None:
-        """Takes up where the journal is, and removes what a crash left standing."""
+        """Takes up where the journal is, and removes what a crash left standing.
+
+        Made anew when the metric changes, for it remembers what each epoch was worth.
+        """
         self._root = folder.root
         self._mode = state.spec.mode
         self._keep_best = keep_best
         self._ranking: list[tuple[float, int]] = []
-        #: The files of each trial, and the acknowledged epoch that each is of.
+        #: The files of each trial, and the epoch each is of; None if it was never acknowledged.
         self._present: dict[int, dict[str, EpochDone | None]] = {}
         for trial in state.trials:
             stored = [

@@ -1,9 +1,12 @@
-"""What Ray Tune itself asks of the driver for a result: ``python tests/benchmarks/bare_ray.py N``.
+"""What Ray Tune itself asks of the driver for a result; a part of ``overhead.py``, in a process of
+its own.
 
-Two trials of ``N`` steps that sleep, no logger, no snapshot, no searcher and nothing of ours; its
-last line is the driver's CPU seconds for one more result.
+``python tests/benchmarks/bare_ray.py N``: two trials of ``N`` steps (100 or more) that sleep, no
+logger, no snapshot, no searcher and nothing of ours. The last line has the driver's CPU seconds for
+one more result.
 """
 
+import json
 import os
 import sys
 import tempfile
@@ -41,14 +44,15 @@ class Meter(tune.Callback):
 
     def __init__(self) -> None:
         self.spent: list[float] = []
+        self._driver = psutil.Process()
 
     def on_trial_result(self, **info: Any) -> None:
-        times = psutil.Process().cpu_times()
+        times = self._driver.cpu_times()
         self.spent.append(times.user + times.system)
 
 
 def main(steps: int) -> None:
-    ray.init(logging_level="ERROR", include_dashboard=False)
+    ray.init("local", num_cpus=2, logging_level="ERROR", include_dashboard=False)
     meter = Meter()
     with tempfile.TemporaryDirectory() as scratch:
         tune.Tuner(
@@ -63,7 +67,7 @@ def main(steps: int) -> None:
             ),
         ).fit()
     counted = meter.spent[FIRST : 2 * steps - 10]
-    print((counted[-1] - counted[0]) / (len(counted) - 1))
+    print(json.dumps({"seconds": (counted[-1] - counted[0]) / (len(counted) - 1)}))
 
 
 if __name__ == "__main__":

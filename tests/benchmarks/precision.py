@@ -1,8 +1,9 @@
 """What bfloat16 costs in quality: validation loss after equal epochs beside float32, five seeds.
 
-``python tests/benchmarks/precision.py [--quick]``: a small mean-pooled LSTM on part of
-IMDB's reviews. Where the processor has no instructions for it oneDNN refuses, and torch's plain
-kernels round as much, or more, and slowly. Speed is ``throughput.py``'s to tell.
+``python tests/benchmarks/precision.py [--quick]``: a small mean-pooled LSTM on part of IMDB's
+reviews. Where the processor has no instructions for it oneDNN refuses and torch's plain kernels
+stand in, which round the states between steps too, and are slow. Speed is ``throughput.py``'s to
+tell.
 """
 
 import argparse

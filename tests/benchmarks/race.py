@@ -143,7 +143,7 @@ def run_ray(seconds: float, out: Path) -> None:
                 print(json.dumps(said), file=file, flush=True)
             tune.report({"accuracy": value})
 
-    ray.init(logging_level="ERROR", include_dashboard=False)
+    ray.init("local", logging_level="ERROR", include_dashboard=False)
     space = {
         "embedding_dim": tune.choice([16, 32, 64, 128]),
         "hidden_size": tune.choice([32, 64, 128]),

@@ -213,12 +213,14 @@ def tabulate(workers: int, seconds: float, regrets: Regrets) -> dict[str, Figure
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="three seeds, judges nothing")
-    parser.add_argument("--times", type=int, default=1, help="longer searches; ASHA, no gp")
-    parser.add_argument("--seeds", type=int, default=30, help="searches of each kind")
-    parser.add_argument("--only", choices=list(SAMPLERS), help="beside random")
+    parser.add_argument("--times", type=int, default=1, help="so many times as long; then no gp")
+    parser.add_argument("--seeds", type=int, default=30, help="searches of each kind, two or more")
+    parser.add_argument("--only", choices=[*SAMPLERS][1:-1], help="beside random")
     parser.add_argument("--latest", type=int, help="ended trials that a sampler sees")
     parser.add_argument("--record", type=Path, help="journal of a study to take curves from")
     given = parser.parse_args()
+    if given.seeds < 2:
+        parser.error("--seeds must be 2 or more: a standard error is printed")
     if given.record:
         record(given.record)
         return 0

@@ -22,6 +22,7 @@ from verdict import Figure, conclude, spread
 import trainables.encoders
 from trainables.core.batching import TextReader
 from trainables.core.device import prepare_device
+from trainables.core.probe import choose_precision
 from trainables.core.task import ModelEnds
 from trainables.core.trainer import Trainer, TrainerSettings
 from trainables.data.corpus import Corpus, Part, default_cache, prepare
@@ -54,7 +55,8 @@ def our_trainer(size: int, corpus: Corpus, part: Part, device: torch.device) -> 
     ends = ModelEnds(corpus.vocabulary, corpus.classes, part.labels)
     task = find_task("text-classification").load()(h, ends)
     reader = TextReader(part, TOKENS, "end").placed(device)
-    return Trainer(task, h, reader, TrainerSettings(seed=0, max_epochs=3, device=device))
+    settings = TrainerSettings(0, 3, device, choose_precision("auto", device.type))
+    return Trainer(task, h, reader, settings)
 
 
 def time_ours(size: int, count: int, device_name: str) -> float:
@@ -90,10 +92,12 @@ SIDES = {"ours": time_ours, "torch": time_torch, "lecture": time_lecture}
 
 
 def product_rate(device: str) -> float:
-    """Floating-point operations a second of a product of 1024 by 1024 matrices, one thread."""
+    """Floating-point operations a second of a product of 1024 by 1024 matrices, one thread, in the
+    precision that our trainer computes in."""
     torch.set_num_threads(1)
     side, repeats = 1024, 20
-    a, b = torch.randn(side, side, device=device), torch.randn(side, side, device=device)
+    kind = getattr(torch, choose_precision("auto", device))
+    a, b = (torch.randn(side, side, device=device).to(kind) for _ in range(2))
     for _ in range(3):
         (a @ b).sum().item()
     started = time.perf_counter()
@@ -112,7 +116,7 @@ def operations_per_token(size: int) -> float:
 
 def differences(size: int, device_name: str) -> tuple[float, float]:
     """Largest differences of logits and of gradients (as a share of the largest gradient) from
-    torch's own LSTM on texts padded to 500."""
+    torch's own LSTM on texts padded behind to 500."""
     corpus, part = reviews(32)
     trainer = our_trainer(size, corpus, part, torch.device(device_name))
     batch = trainer.train.read(torch.arange(32).numpy()).to(torch.device(device_name))

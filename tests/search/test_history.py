@@ -2,6 +2,9 @@
 
 import optuna
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from optuna.samplers._tpe.sampler import _split_trials
 
 from search import history
 from search.history import RecentHistory
@@ -55,6 +58,25 @@ def test_one_that_runs_is_always_seen():
 def test_one_that_completed_is_better_than_one_that_was_stopped_as_tpe_has_it():
     ends = [("p", 0.9), ("c", 0.1), ("e", 0.99), ("p", 0.8), *[("e", 0.5)] * 5]
     assert seen(study_of("max", ends)) == [0, 1, 5, 6, 7, 8]
+
+
+def test_one_that_failed_is_seen_and_takes_nobodys_place():
+    ends = [("f", 0.5), *[("c", 0.5)] * 4, ("f", 0.5)]
+    assert seen(study_of("max", ends)) == [0, 1, 2, 3, 4, 5]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    ends=st.lists(st.tuples(st.sampled_from("cper"), st.sampled_from([0.1, 0.2, 0.3, 0.4]))),
+    mode=st.sampled_from(["max", "min"]),
+)
+def test_all_that_tpe_calls_good_is_seen(ends, mode):
+    """Held against Optuna's own division into good and bad."""
+    study = study_of(mode, ends)
+    everything = study._storage._studies[study._study_id].trials
+    ended = [trial for trial in everything if trial.state.is_finished()]
+    good, _ = _split_trials(study, ended, history.BEST)
+    assert {trial.number for trial in good} <= set(seen(study))
 
 
 def test_the_seen_do_not_grow():

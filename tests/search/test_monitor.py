@@ -104,6 +104,22 @@ def test_another_metric_never_takes_the_last_checkpoint_of_a_trial(tmp_path, tab
     assert "its weights are not kept" in report
 
 
+def test_a_trial_that_goes_on_under_another_metric_keeps_its_newest_and_best(tmp_path, tables):
+    """And not what a killed attempt wrote without a line."""
+    tables["stopping"] |= {"max_epochs": 9, "grace_epochs": 9}
+    bench = Bench(tmp_path, tables)
+    work = bench.study.next()
+    for epoch, loss in enumerate((0.5, 0.1, 0.4, 0.3, 0.2), start=1):
+        bench.report(work, epoch, 0.5 + loss, loss=loss)
+    stray = bench.folder.checkpoints_of(0) / "attempt-01-epoch-006.safetensors"
+    stray.write_bytes(b"written, and killed before its line")
+    spec = resolve(tables | {"metric": "val/loss", "mode": "min"}, "x")
+    bench.crash_and_reopen(change=changed(spec, "k"))
+    CheckpointKeeper(bench.folder, bench.study.state, keep_best=5)
+    kept = sorted(p.name[-15:-12] for p in bench.folder.checkpoints.rglob("*.safetensors"))
+    assert kept == ["002", "004", "005"]
+
+
 def test_plain_lines_and_table(tmp_path, tables, capsys):
     bench, _ = watched(tmp_path, tables)
     with Progress(bench.study.state, Console(file=io.StringIO())) as progress:

@@ -82,7 +82,7 @@ def told(sampler: Sampler) -> Any:
 def test_replay_of_every_prefix_is_the_live_state(
     script, tmp_path_factory, tables, latest, monkeypatch
 ):
-    """Invariant 2, cut anywhere: state, rungs, what Optuna knows, sees of it and says next."""
+    """Invariant 2, cut anywhere: state, rungs, what Optuna sees and what it says next."""
     monkeypatch.setattr(history, "LATEST", latest)
     monkeypatch.setattr(history, "BEST", 1)
     bench = Bench(tmp_path_factory.mktemp("study"), tables)
@@ -108,6 +108,30 @@ def test_replay_of_every_prefix_is_the_live_state(
     number = len(bench.study.state.trials)
     assert replayed_suggestion(events, number) == bench.study._sampler.suggest(number)
     bench.journal.close()
+
+
+@pytest.mark.parametrize("kind", ["tpe", "gp"])
+def test_a_model_of_the_past_says_the_same_after_a_replay(tmp_path, tables, kind, monkeypatch):
+    """Behind more trials than are seen, and more than a sampler draws at random to begin with."""
+    monkeypatch.setattr(history, "LATEST", 12)
+    monkeypatch.setattr(history, "BEST", 3)
+    tables["search"]["sampler"] = kind
+    if kind == "gp":  # which looks at completed trials only
+        tables["stopping"]["grace_epochs"] = tables["stopping"]["max_epochs"]
+    bench = Bench(tmp_path, tables)
+    bench.crash_and_reopen(total=24)
+    for _ in range(24):
+        work = bench.study.next()
+        value = 1 - abs(work.hyperparameters.dropout - 0.3)
+        epoch = 1
+        while bench.report(work, epoch, value):
+            epoch += 1
+    live = bench.study._sampler.suggest(24)
+    assert replayed_suggestion(bench.events(), 24) == live
+    by_chance = bench.study.state.spec.model_copy(
+        update={"search": bench.study.state.spec.search.model_copy(update={"sampler": "random"})}
+    )
+    assert Sampler(by_chance).suggest(24).params != live.params
 
 
 def replayed_suggestion(events, number):

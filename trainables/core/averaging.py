@@ -1,6 +1,5 @@
 """A running average of the weights, which is evaluated in their place (Polyak & Juditsky 1992)."""
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -16,13 +15,13 @@ def average_of(model: nn.Module, decay: float) -> AveragedModel | None:
     """
     if decay == 0:
         return None
-    return AveragedModel(model, multi_avg_fn=_follow(decay))
 
-
-def _follow(decay: float) -> Callable[[Any, Any, Any], None]:
     @torch.no_grad()
     def follow(averages: Any, weights: Any, steps: Any) -> None:
-        n = int(steps)
+        n = int(
+            average.n_averaged
+        )  # on the host; ``steps`` is its copy on a device to be waited for
         torch._foreach_lerp_(averages, weights, 1.0 - min(decay, (1 + n) / (10 + n)))
 
-    return follow
+    average = AveragedModel(model, multi_avg_fn=follow)
+    return average

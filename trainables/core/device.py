@@ -20,13 +20,14 @@ class Numerics:
     torch: str
 
 
-def prepare_device(name: str, threads: int) -> torch.device:
-    """Sets this process up to compute on ``cpu`` or ``cuda`` with ``threads`` CPU threads."""
+def prepare_device(name: str, threads: int, keep_memory: bool = True) -> torch.device:
+    """Sets this process up to compute on ``cpu`` or ``cuda`` with ``threads`` CPU threads; on a CPU
+    it keeps the memory that a training step frees, if told to."""
     device = torch.device(name)
     torch.set_num_threads(max(1, threads))
-    if device.type == "cpu":
+    if device.type == "cpu" and keep_memory:
         keep_freed_memory()
-    else:
+    elif device.type == "cuda":
         torch.backends.cuda.matmul.allow_tf32 = True
         torch.backends.cudnn.allow_tf32 = True
     return device
