@@ -51,6 +51,15 @@ class Search:
         Raises:
             RuntimeError: the search failed.
         """
+        try:
+            yield from self._samples(seconds)
+        finally:  # whoever looks may fail
+            self._process.terminate()
+            self._process.wait()
+        if self._process.returncode:
+            raise RuntimeError(self._log.read_text()[-2000:])
+
+    def _samples(self, seconds: float) -> Iterator[Sample]:
         ended, read = 0, 0
         while self._process.poll() is None:
             time.sleep(seconds)
@@ -66,8 +75,6 @@ class Search:
                 if resident:  # else it has ended a moment ago
                     elapsed = time.monotonic() - self._started
                     yield Sample(elapsed, ended, spent.user + spent.system, resident)
-        if self._process.returncode:
-            raise RuntimeError(self._log.read_text()[-2000:])
 
     def trial_processes(self) -> list[psutil.Process]:
         """Processes that train now or have done so."""
