@@ -6,9 +6,9 @@ import pytest
 from optuna.trial import TrialState
 
 from search.errors import StudyFailed
-from search.spec import resolve
+from search.spec import ResourcesSpec, resolve
 from search.study import Failure
-from tests.bench import LOST, Bench, changed
+from tests.bench import LOST, Bench, changed, session
 from trainables.messages import Restored
 
 
@@ -63,6 +63,12 @@ def test_a_trial_keeps_the_precision_it_began_with(bench):
     bench.report(resumed, 2, 0.6, precision="float32")
     moved = [event for event in bench.events() if event.event == "moved"]
     assert "bfloat16" in moved[0].before and "float32" in moved[0].after
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_trial_is_told_whether_to_keep_freed_memory(bench, keep):
+    bench.study.begin(session(), ResourcesSpec(keep_freed_memory=keep))
+    assert bench.study.next().keep_freed_memory is keep
 
 
 def test_lost_attempts_are_retried_from_their_checkpoint_and_bounded(bench):
