@@ -120,8 +120,11 @@ class StudyScheduler(TrialScheduler):
         self._attempts[_which(trial)] = trial
 
     def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
-        """The decision was the study's; the attempt is over."""
+        """The decision was the study's; the attempt is over. Ray keeps its trials to the end, and
+        would keep what they reported."""
         self._attempts.pop(_which(trial), None)
+        for figures in (trial.metric_analysis, trial.metric_n_steps, trial.last_result):
+            figures.clear()
 
     def on_trial_remove(self, tune_controller: Any, trial: Any) -> None:
         """An attempt that never ran waits in the study."""

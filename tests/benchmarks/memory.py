@@ -63,7 +63,7 @@ def eight_trials(folder: Path, seconds: float) -> tuple[list[int], float]:
     """Private bytes of each of eight trials that train together, and how many copies of the
     corpus's pages all of them hold."""
     spec = resolve(read_toml(find_study_file("imdb")), "imdb")
-    corpus = prepare(spec.data, default_cache())
+    ids = prepare(spec.data, default_cache()).path / "train" / "ids.npy"
     small = {"hidden_size": "16", "batch_size": "8", "embedding_dim": "16"}
     search = Search(
         folder,
@@ -76,21 +76,17 @@ def eight_trials(folder: Path, seconds: float) -> tuple[list[int], float]:
     private: dict[int, int] = {}
     copies = 0.0
     for _ in search.samples(2.0):
-        pages: dict[int, tuple[int, int]] = {}
+        pages: dict[int, int] = {}
         for process in search.trial_processes():
             for found in _maps(process):
-                if found.path == str(corpus.path / "train" / "ids.npy"):
-                    pages[process.pid] = found.rss, found.pss
+                if found.path == str(ids):
+                    pages[process.pid] = found.pss
                     with suppress(psutil.NoSuchProcess):
                         used = process.memory_full_info().uss
                         private[process.pid] = max(private.get(process.pid, 0), used)
-        resident = max((rss for rss, _ in pages.values()), default=0)
-        if len(pages) == TRIALS and resident:
-            copies = max(copies, sum(pss for _, pss in pages.values()) / resident)
-    if len(private) < TRIALS or not copies:
-        raise RuntimeError(
-            f"{len(private)} of {TRIALS} trials were seen to train: give them longer"
-        )
+        copies = max(copies, sum(pages.values()) / ids.stat().st_size)
+    if len({line["trial"] for line in search.lines() if line["event"] == "epoch"}) < TRIALS:
+        raise RuntimeError("not every trial has finished an epoch: give them longer")
     return list(private.values()), copies
 
 
@@ -128,7 +124,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="shorter, judges nothing")
     quick = parser.parse_args().quick
-    seconds, rows, trials = (120.0, 700, 100) if quick else (240.0, 4000, 2000)
+    seconds, rows, trials = (240.0, 700, 100) if quick else (360.0, 4000, 2000)
     with tempfile.TemporaryDirectory(prefix="seqtune-memory-") as place:
         folder = Path(place)
         bare = bare_worker()

@@ -294,7 +294,7 @@ def main() -> int:
         taken = time_to(rises["seqtune"], best_by(rises[rival], seconds)) / seconds
         figures[f"share_of_time_to_equal_{rival}"] = Figure(float(np.minimum(taken, 99.0)), share)
         ahead = best_by(rises["seqtune"], seconds) - best_by(rises[rival], seconds)
-        figures[f"ahead_of_{rival}"] = Figure(ahead, ">=0")
+        figures[f"ahead_of_{rival}"] = Figure(ahead, ">=0.0001")
     return conclude("race", figures, given.quick)
 
 
