@@ -21,6 +21,7 @@ from search.spec import find_study_file, read_toml, resolve
 from trainables.data.corpus import default_cache, prepare
 
 TRIALS = 8
+SHORT = 64
 MEGABYTE = 10**6
 
 #: The corner of the space of ``imdb``, on some of its texts.
@@ -65,12 +66,14 @@ def eight_trials(folder: Path, seconds: float) -> tuple[list[int], float]:
     spec = resolve(read_toml(find_study_file("imdb")), "imdb")
     ids = prepare(spec.data, default_cache()).path / "train" / "ids.npy"
     small = {"hidden_size": "16", "batch_size": "8", "embedding_dim": "16"}
+    short = ("--set", f"data.max_tokens={SHORT}")  # or an epoch of eight at once takes too long
     search = Search(
         folder,
         "eight",
         "imdb",
         *("--trials", str(TRIALS), "--max-concurrent", str(TRIALS)),
         *("--time-budget", f"{seconds:.0f}s"),
+        *short,
         *settings(small),
     )
     private: dict[int, int] = {}
