@@ -13,7 +13,6 @@ import tempfile
 import time
 from typing import Any
 
-
 # What search/tuner.py sets too.
 os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"
 os.environ["TUNE_GLOBAL_CHECKPOINT_S"] = "1000000000"
