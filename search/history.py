@@ -7,7 +7,7 @@ from collections.abc import Container, Sequence
 from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState
 
-#: Of the completed and pruned trials so many of the latest are seen. TPE's suggestion then takes 18
+#: Of the completed and pruned trials so many of the latest are seen. TPE's suggestion then takes 17
 #: ms behind 2,000 trials, and 69 if it sees them all (``tests/benchmarks/overhead.py``).
 LATEST = 200
 
