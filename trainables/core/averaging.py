@@ -18,9 +18,7 @@ def average_of(model: nn.Module, decay: float) -> AveragedModel | None:
 
     @torch.no_grad()
     def follow(averages: Any, weights: Any, steps: Any) -> None:
-        n = int(
-            average.n_averaged
-        )  # on the host; ``steps`` is its copy on a device to be waited for
+        n = int(average.n_averaged)  # not ``steps``: its copy on a GPU, to be waited for
         torch._foreach_lerp_(averages, weights, 1.0 - min(decay, (1 + n) / (10 + n)))
 
     average = AveragedModel(model, multi_avg_fn=follow)
