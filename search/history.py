@@ -46,10 +46,10 @@ class RecentHistory(InMemoryStorage):
         """As Optuna's; an ended trial takes its place among the latest and the best."""
         changed: bool = super().set_trial_state_values(trial_id, state, values)
         if state in (TrialState.COMPLETE, TrialState.PRUNED):
-            self._rank_ended(self.get_trial(trial_id))
+            self._place(self.get_trial(trial_id))
         return changed
 
-    def _rank_ended(self, trial: FrozenTrial) -> None:
+    def _place(self, trial: FrozenTrial) -> None:
         self._latest.append(trial.number)
         bisect.insort(self._best, (self._rank(trial), trial.number))
         dropped = {number for _, number in self._best[BEST:]}

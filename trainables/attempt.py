@@ -73,10 +73,10 @@ def begin(assignment: Assignment, corpus_path: Path) -> Attempt:
 
 def _reader(assignment: Assignment, corpus: Corpus, name: str, device: torch.device) -> TextReader:
     """What is read of the corpus: tokens, or the places of their features in a file on the host."""
-    if assignment.hyperparameters.embedding == FEATURES:
-        part = positions(corpus, name, assignment.max_tokens)
-        return TextReader(part, assignment.max_tokens, assignment.keep)
-    return TextReader(corpus.part(name), assignment.max_tokens, assignment.keep).placed(device)
+    features = assignment.hyperparameters.embedding == FEATURES
+    part = positions(corpus, name, assignment.max_tokens) if features else corpus.part(name)
+    reader = TextReader(part, assignment.max_tokens, assignment.keep)
+    return reader if features else reader.placed(device)
 
 
 def next_epoch(attempt: Attempt) -> Report:

@@ -177,7 +177,6 @@ def settings_of(seeds: int, times: int, samplers: list[str]) -> list[Setting]:
         for asha in ((True, False) if times == 1 else (True,))
         for sampler in samplers
         for seed in range(seeds)
-        if times == 1 or sampler != "gp"
     ]
 
 
@@ -213,10 +212,10 @@ def tabulate(workers: int, seconds: float, regrets: Regrets) -> dict[str, Figure
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="three seeds, judges nothing")
-    parser.add_argument("--times", type=int, default=1, help="so many times as long; then no gp")
+    parser.add_argument("--times", type=int, default=1, help="as long; gp only by name")
     parser.add_argument("--seeds", type=int, default=30, help="searches of each kind, two or more")
-    parser.add_argument("--only", choices=[*SAMPLERS][1:-1], help="beside random")
-    parser.add_argument("--latest", type=int, help="ended trials that a sampler sees")
+    parser.add_argument("--only", choices=[*SAMPLERS], help="beside random")
+    parser.add_argument("--latest", type=int, default=search.history.LATEST, help="trials TPE sees")
     parser.add_argument("--record", type=Path, help="journal of a study to take curves from")
     given = parser.parse_args()
     if given.seeds < 2:
@@ -224,11 +223,12 @@ def main() -> int:
     if given.record:
         record(given.record)
         return 0
-    search.history.LATEST = given.latest or search.history.LATEST
+    search.history.LATEST = given.latest
     landscape, correlation = fit()
     optimum = optimum_of(landscape)
     print(f"landscape: rank correlation {correlation:.2f} on curves unseen; optimum {optimum:.4f}")
-    samplers = ["random", given.only] if given.only else list(SAMPLERS)
+    usual = [name for name in SAMPLERS if given.times == 1 or name != "gp"]
+    samplers = list(dict.fromkeys(["random", *([given.only] if given.only else usual)]))
     settings = settings_of(3 if given.quick else given.seeds, given.times, samplers)
     with get_context("fork").Pool(2, _take, (landscape,)) as pool:
         simulated = partial(_simulate_with, 4 if given.times == 1 else 8)
