@@ -212,7 +212,7 @@ def tabulate(workers: int, seconds: float, regrets: Regrets) -> dict[str, Figure
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="three seeds, judges nothing")
-    parser.add_argument("--times", type=int, default=1, help="as long; gp only by name")
+    parser.add_argument("--times", type=int, default=1, help="so many times as long; gp by name")
     parser.add_argument("--seeds", type=int, default=30, help="searches of each kind, two or more")
     parser.add_argument("--only", choices=[*SAMPLERS], help="beside random")
     parser.add_argument("--latest", type=int, default=search.history.LATEST, help="trials TPE sees")
