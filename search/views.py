@@ -149,18 +149,20 @@ def short(value: Any) -> str:
 
 
 def as_table(title: str, rows: list[dict[str, Any]], columns: list[str]) -> Any:
-    """A rich table of some columns; ``params`` is spread over one column each."""
+    """A rich table of some columns; ``params`` is spread over one column each. What stands in
+    brackets is text like any other, not rich's markup."""
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(title=title, title_justify="left", header_style="bold")
+    table = Table(title=Text(title) if title else None, title_justify="left", header_style="bold")
     names = list(dict.fromkeys(name for row in rows for name in row.get("params", {})))
     for column in [c for c in columns if c != "params"] + (names if "params" in columns else []):
-        table.add_column(column.replace("_", " ") if column in columns else column)
+        table.add_column(Text(column.replace("_", " ") if column in columns else column))
     for row in rows:
         cells = [short(row[c]) for c in columns if c != "params"]
         if "params" in columns:
             cells += [short(row["params"].get(name)) for name in names]
-        table.add_row(*cells)
+        table.add_row(*map(Text, cells))
     return table
 
 

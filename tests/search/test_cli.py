@@ -1,5 +1,6 @@
 """The command line's contract where nothing is trained: help, bad input, readers."""
 
+import io
 import json
 import os
 import shutil
@@ -11,8 +12,10 @@ from pathlib import Path
 import pytest
 import tomli_w
 from click.testing import CliRunner
+from rich.console import Console
 
 from search.cli import main
+from search.views import as_table
 from tests.bench import CONFUSION, Bench, Failure
 
 
@@ -276,6 +279,14 @@ def test_damaged_journal_is_named(finished):
 def test_studies_and_hyperparameters():
     rows = json.loads(run("studies", "--hyperparameters", "--format", "json").stdout)
     assert all(row["meaning"] and row["kind"] and row["source"] for row in rows)
+
+
+def test_what_stands_in_brackets_is_printed():
+    """Rich would take it for its own markup, leave it out, or raise."""
+    out = io.StringIO()
+    table = as_table("a [title]", [{"[name]": "see [data]", "word": "[/b]"}], ["[name]", "word"])
+    Console(file=out, width=80).print(table)
+    assert all(text in out.getvalue() for text in ("[title]", "[name]", "see [data]", "[/b]"))
 
 
 def test_stop_of_a_study_at_rest(finished):
