@@ -71,8 +71,12 @@ def _code_digests(folders: list[Path]) -> dict[str, str]:
     return {
         str(path.relative_to(package.parent)): hashlib.sha256(path.read_bytes()).hexdigest()[:12]
         for package in folders
-        for path in (sorted(package.rglob("*.py")) if package.is_dir() else [package])
+        for path in (_sources(package) if package.is_dir() else [package])
     }
+
+
+def _sources(package: Path) -> list[Path]:
+    return sorted((*package.rglob("*.py"), *package.rglob("*.cpp")))
 
 
 def tell_differences(

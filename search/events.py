@@ -100,6 +100,7 @@ class EpochDone(_Event):
     threads: int
     precision: str
     processor: str
+    recurrence: str
     decision: Decision
     reason: str | None = None
 

@@ -211,7 +211,8 @@ class Study:
             )
         if trial.epochs:
             before, after = (
-                f"{e.device}, {e.threads} threads, {e.precision}, {e.processor}"
+                f"{e.device}, {e.threads} threads, {e.precision}, {e.processor}, "
+                f"{e.recurrence} recurrence"
                 for e in (trial.epochs[-1], report)
             )
             if before != after:

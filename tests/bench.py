@@ -75,6 +75,7 @@ class Bench:
                 threads=1,
                 precision=more.pop("precision", "float32"),
                 processor="p",
+                recurrence="own",
                 **more,
             )
         )

@@ -102,5 +102,6 @@ def next_epoch(attempt: Attempt) -> Report:
         threads=attempt.numerics.threads,
         precision=attempt.numerics.precision,
         processor=attempt.numerics.processor,
+        recurrence=attempt.numerics.recurrence,
         restored=restored,
     )

@@ -69,4 +69,5 @@ class Report(_Message):
     threads: int
     precision: str
     processor: str
+    recurrence: str
     restored: Restored | None = None

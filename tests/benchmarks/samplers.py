@@ -141,6 +141,7 @@ def _report(study: Study, work: Assignment, seen: NDArray[np.float64]) -> Report
         threads=1,
         precision="float32",
         processor="p",
+        recurrence="own",
     )
 
 

@@ -10,7 +10,6 @@ from trainables.core.task import ModelEnds
 from trainables.encoders import POOLED_STATES, Pooling, RecurrentEncoder
 from trainables.hyperparameters import Hyperparameters
 from trainables.network import TextNetwork
-from trainables.recurrence import recur
 from trainables.regularisation import LockedDropout, embed
 from trainables.steps import Steps
 
@@ -186,33 +185,3 @@ def test_dropped_words_are_zero_wherever_they_stand():
     assert 5 < zero_BT[0, :40].sum() < 35
     assert (zero_BT[0, :40] == zero_BT[0, 40:]).all() and (zero_BT[0] == zero_BT[1]).all()
     assert torch.equal(embed(layer.eval(), ids_BT, 0.5).dense(), layer(ids_BT))
-
-
-@pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("given", ["words", "steps"])
-def test_recurrence_is_torchs_own(cell, given):
-    """Outputs, and gradients of every weight and of the input."""
-    torch.manual_seed(0)
-    make = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}[cell]
-    layer, table_VE = make(7, 5, batch_first=True), torch.randn(9, 7)
-    index_BT, weight_BTH = torch.randint(0, 9, (6, 11)), torch.randn(6, 11, 5)
-    found = []
-    for own in (True, False):
-        rows_VE = table_VE.clone().requires_grad_()
-        words = Steps(rows_VE, index_BT)
-        x = words if given == "words" else Steps.of(words.dense())
-        y_BTH = recur(layer, x) if own else layer(x.dense())[0]
-        layer.zero_grad()
-        (y_BTH * weight_BTH).sum().backward()
-        gradients = [p.grad.clone() for p in layer.parameters()]
-        found.append([y_BTH.detach(), rows_VE.grad, *gradients])
-    for ours, theirs in zip(*found, strict=True):
-        torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
-
-
-def test_recurrence_goes_backward_once():
-    layer = nn.LSTM(3, 4, batch_first=True)
-    y_BTH = recur(layer, Steps.of(torch.randn(2, 3, 3)))
-    y_BTH.sum().backward(retain_graph=True)
-    with pytest.raises(RuntimeError, match="once"):
-        y_BTH.sum().backward()

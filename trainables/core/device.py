@@ -7,17 +7,20 @@ from dataclasses import dataclass
 import torch
 
 from trainables.core.allocator import keep_freed_memory
+from trainables.recurrence import is_own
 
 
 @dataclass(frozen=True)
 class Numerics:
-    """All that a repetition must share to be bit for bit the same."""
+    """All that a repetition must share to be bit for bit the same; ``recurrence`` is ``own`` or
+    ``torch``."""
 
     device: str
     precision: str
     threads: int
     processor: str
     torch: str
+    recurrence: str
 
 
 def prepare_device(name: str, threads: int, keep_memory: bool = True) -> torch.device:
@@ -41,6 +44,7 @@ def describe_numerics(device: torch.device, precision: str) -> Numerics:
         threads=torch.get_num_threads(),
         processor=_processor(),
         torch=torch.__version__,
+        recurrence="own" if is_own(device, getattr(torch, precision)) else "torch",
     )
 
 

@@ -1,0 +1,62 @@
+"""Machine code for this machine: a C++ source compiled once by its own compiler, and kept."""
+
+import ctypes
+import hashlib
+import os
+import platform
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from trainables.data.corpus import default_cache
+
+#: A product and a sum may be one operation, and nobody asks whether one trapped; what is not a
+#: number stays so.
+_NUMBERS = ("-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math")
+_OPTIONS = ("-std=c++17", "-O3", "-march=native", *_NUMBERS, "-shared", "-fPIC")
+_PATIENCE_SECONDS = 120
+
+
+@cache
+def compiled(source: Path) -> ctypes.CDLL | None:
+    """A source's functions; None where there is no compiler, or none that can do it."""
+    command = (os.environ.get("CXX", "c++"), *_OPTIONS)
+    content = (source.read_bytes(), " ".join(command).encode(), _processor())
+    key = hashlib.sha256(b"\0".join(content)).hexdigest()[:16]
+    path = default_cache() / "native" / f"{source.stem}-{key}.so"
+    try:
+        return ctypes.CDLL(str(path))
+    except OSError:  # not there yet, or damaged
+        pass
+    try:
+        _compile(command, source, path)
+        return ctypes.CDLL(str(path))
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _compile(command: tuple[str, ...], source: Path, path: Path) -> None:
+    """Puts the library in its place, whole; other processes may be doing the same."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="compiling-", dir=path.parent) as folder:
+        built = Path(folder) / path.name
+        subprocess.run(
+            [*command, "-o", str(built), str(source)],
+            check=True,
+            capture_output=True,
+            timeout=_PATIENCE_SECONDS,
+        )
+        with open(built, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(built, path)
+
+
+def _processor() -> bytes:
+    """What its instructions depend on: a cache may be shared by machines of several kinds."""
+    try:
+        lines = Path("/proc/cpuinfo").read_bytes().splitlines()
+    except OSError:
+        return platform.processor().encode()
+    telling = (b"model name", b"flags", b"Features", b"CPU part")
+    return b"\n".join(sorted({line for line in lines if line.startswith(telling)}))
