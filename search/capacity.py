@@ -72,7 +72,7 @@ def check_precision(wanted: ResourcesSpec) -> None:
     Raises:
         DeviceError: it does not.
     """
-    if wanted.precision == "bfloat16":
+    if wanted.precision not in ("auto", "float32"):
         from trainables.core.probe import choose_precision
 
         choose_precision(wanted.precision, "cuda" if wanted.gpus_per_trial else "cpu")

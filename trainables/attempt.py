@@ -10,7 +10,7 @@ import torch
 
 from trainables.core.batching import TextReader
 from trainables.core.device import Numerics, describe_numerics, prepare_device
-from trainables.core.precision import has_bfloat16
+from trainables.core.precision import precisions
 from trainables.core.probe import choose_precision
 from trainables.core.task import ModelEnds
 from trainables.core.trainer import Trainer, TrainerSettings
@@ -37,7 +37,7 @@ def begin(assignment: Assignment, corpus_path: Path) -> Attempt:
     """Builds the trainer and restores the newest checkpoint that is whole."""
     device = prepare_device(assignment.device, assignment.threads, assignment.keep_freed_memory)
     # What the trial began with, unless it has come to a machine that lacks it.
-    moved = assignment.acknowledged and not has_bfloat16(device)
+    moved = assignment.acknowledged and assignment.precision not in precisions(device)
     precision = choose_precision("auto" if moved else assignment.precision, assignment.device)
     corpus = open_corpus(corpus_path)
     train, validation = (

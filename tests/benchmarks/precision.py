@@ -15,7 +15,7 @@ import torch
 from verdict import Figure, conclude
 
 from trainables.core.batching import TextReader
-from trainables.core.precision import has_bfloat16
+from trainables.core.precision import precisions
 from trainables.core.task import ModelEnds
 from trainables.core.trainer import CPU, Trainer, TrainerSettings
 from trainables.data.corpus import Part, default_cache, prepare
@@ -48,7 +48,7 @@ def losses(precision: str, seed: int, count: int) -> list[float]:
     task = find_task("text-classification").load()(H, ends)
     trainer = Trainer(task, H, train, TrainerSettings(seed, EPOCHS, CPU, precision))
     found = []
-    with torch.backends.mkldnn.flags(enabled=has_bfloat16(CPU)):
+    with torch.backends.mkldnn.flags(enabled="bfloat16" in precisions(CPU)):
         for _ in range(EPOCHS):
             trainer.train_epoch()
             found.append(trainer.evaluate(validation)["loss"])

@@ -95,10 +95,13 @@ def test_bad_input_is_one_clear_error_and_starts_nothing(study_file, tmp_path, a
     assert not results.exists() or list(results.iterdir()) == []
 
 
+@pytest.mark.parametrize("half", ["bfloat16", "float16"])
 @pytest.mark.parametrize("more", [[], ["--dry-run"], ["--gpus-per-trial", "1"]])
-def test_bfloat16_is_refused_where_there_is_none(study_file, tmp_path, monkeypatch, more):
-    monkeypatch.setattr("trainables.core.probe.has_bfloat16", lambda device: False)
-    result = run("run", "small.toml", "--set", "resources.precision=bfloat16", *more)
+def test_half_precision_is_refused_where_there_is_none(
+    study_file, tmp_path, monkeypatch, more, half
+):
+    monkeypatch.setattr("trainables.core.probe.precisions", lambda device: ("float32",))
+    result = run("run", "small.toml", "--set", f"resources.precision={half}", *more)
     assert result.exit_code == 2 and "does not compute in it" in result.stderr, result.output
     assert not (tmp_path / "results").exists() or not list((tmp_path / "results").iterdir())
 

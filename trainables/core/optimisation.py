@@ -50,6 +50,9 @@ def build_optimizer(model: nn.Module, hyperparameters: Hyperparameters) -> optim
     rule: optim.Optimizer = _RULES[h.optimizer](
         parameters, lr=h.learning_rate, weight_decay=h.weight_decay, fused=True
     )
+    if isinstance(rule, optim.SGD):  # torch never fills the memory of a first step that it skips
+        for parameter in model.parameters():
+            rule.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
     return rule
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from trainables.core.batching import TextReader
-from trainables.core.precision import has_bfloat16
+from trainables.core.precision import precisions
 from trainables.core.task import ModelEnds
 from trainables.core.trainer import Trainer, TrainerSettings
 from trainables.data.corpus import Part
@@ -17,7 +17,7 @@ from trainables.tasks import TASKS
 
 _TEXTS, _TOKENS, _WORDS = 64, 128, 2000
 
-#: How much faster bfloat16 must be to be worth its three digits.
+#: How much faster half the bits must be to be worth the three digits they have.
 _MARGIN = 1.25
 
 
@@ -50,29 +50,33 @@ def seconds_per_token(
 
 
 def choose_precision(wanted: str, device_name: str) -> str:
-    """``float32`` or ``bfloat16``: what is wanted, or for ``auto`` what the ``cpu`` or ``cuda`` of
-    this machine trains faster with, measured once by each worker.
+    """What is wanted, or for ``auto`` what the ``cpu`` or ``cuda`` of this machine trains faster
+    with, measured once by each worker.
 
     Raises:
-        DeviceError: the device does not compute in bfloat16.
+        DeviceError: the device does not compute in what is wanted.
     """
     device = torch.device(device_name)
-    if wanted == "bfloat16" and not has_bfloat16(device):
+    if wanted == "auto":
+        return _fastest(device)
+    if wanted not in precisions(device):
         raise DeviceError(
-            f"resources.precision = bfloat16: this machine's {device_name} does not compute in it; "
-            "ask for auto or float32"
+            f"resources.precision = {wanted}: this machine's {device_name} does not compute in it; "
+            f"ask for auto or {' or '.join(precisions(device))}"
         )
-    return _faster(device) if wanted == "auto" else wanted
+    return wanted
 
 
 @cache
-def _faster(device: torch.device) -> str:
-    if not has_bfloat16(device):
-        return "float32"
+def _fastest(device: torch.device) -> str:
+    single, *halves = precisions(device)
+    if not halves:
+        return single
     middling = Hyperparameters(embedding_dim=128, hidden_size=128)
-    single = seconds_per_token(device, "float32", middling)
+    (half,) = halves
+    seconds = seconds_per_token(device, single, middling)
     try:
-        half = seconds_per_token(device, "bfloat16", middling)
+        faster = seconds > _MARGIN * seconds_per_token(device, half, middling)
     except RuntimeError:  # a kernel that the library lacks for this processor
-        return "float32"
-    return "bfloat16" if single > _MARGIN * half else "float32"
+        return single
+    return half if faster else single

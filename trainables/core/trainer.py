@@ -26,7 +26,7 @@ from trainables.core.batching import (
 )
 from trainables.core.checkpoint import read_checkpoint, write_checkpoint
 from trainables.core.optimisation import build_optimizer, build_schedule, embedding_parameters
-from trainables.core.precision import computing_in
+from trainables.core.precision import computing_in, loss_scaler
 from trainables.core.randomness import (
     epoch_generator,
     random_state,
@@ -73,6 +73,7 @@ class Trainer:
         self.optimizer = build_optimizer(self.model, hyperparameters)
         steps = -(-len(train.part) // hyperparameters.batch_size) * settings.max_epochs
         self.schedule = build_schedule(self.optimizer, hyperparameters.schedule, steps)
+        self.scaler = loss_scaler(settings.precision, settings.device)
         self.micro_batch_tokens = micro_batch_tokens(hyperparameters)
         self.epoch = 0
 
@@ -105,11 +106,14 @@ class Trainer:
         total = torch.zeros((), dtype=torch.float64, device=self.settings.device)
         for outputs_BC, targets_B in self._outputs(self.model, self.train, rows, change):
             losses_B = self.task.losses(outputs_BC, targets_B)
-            (losses_B.sum() / len(rows)).backward()  # type: ignore[no-untyped-call]
+            loss = losses_B.sum() / len(rows)
+            self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             total += losses_B.detach().sum()
+        self.scaler.unscale_(self.optimizer)
         if self.hyperparameters.clip_norm > 0:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.hyperparameters.clip_norm)
-        self.optimizer.step()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
         self.schedule.step()
         self.optimizer.zero_grad(set_to_none=True)
         if self.average is not None:
@@ -156,6 +160,7 @@ class Trainer:
             "epoch": self.epoch,
             "hyperparameters": self.hyperparameters.model_dump(),
             "param_groups": optimizer["param_groups"],
+            "scaler": self.scaler.state_dict(),
             "schedule": _plain(self.schedule.state_dict()),
             "rng": generators,
         }
@@ -177,6 +182,8 @@ class Trainer:
                 self.average.load_state_dict(_under("average.", tensors))
             self.optimizer.load_state_dict(_optimizer_state(tensors, state["param_groups"]))
             self.schedule.load_state_dict(state["schedule"])
+            if state["scaler"]:  # none where the trial did not compute in float16
+                self.scaler.load_state_dict(state["scaler"])
             restore_random_state(tensors, state["rng"])
             self.epoch = int(state["epoch"])
         except (KeyError, ValueError, RuntimeError, TypeError) as error:
