@@ -13,6 +13,7 @@ K rows and C columns of a matrix.
 """
 
 import ctypes
+import math
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -30,8 +31,8 @@ _SOURCE = Path(__file__).with_suffix(".cpp")
 
 #: Columns that the library multiplies together: units come in multiples of it.
 _PANEL = 16
-#: Texts of one call: a multiple of the rows that it multiplies together.
-_BLOCK = 48
+#: Texts of one call: multiples of the rows that it multiplies together, few enough for the cache.
+_TILE, _BLOCK = 12, 48
 _GATES = {"LSTM": 4, "GRU": 3, "RNN_TANH": 1}
 _FUNCTIONS = {"LSTM": "lstm", "GRU": "gru", "RNN_TANH": "elman"}
 
@@ -52,17 +53,17 @@ def is_own(device: torch.device, dtype: torch.dtype) -> bool:
 
 
 def _run(name: str, B: int, numbers: dict[str, int], tensors: dict[str, Tensor]) -> None:
-    """One pass of all texts, a block of them at a time."""
-    places = {name: tensor.data_ptr() for name, tensor in tensors.items()}
+    """One pass of all texts, a block of them at a time in each thread."""
+    places = {field: tensor.data_ptr() for field, tensor in tensors.items()}
     given = ctypes.byref(_Pass(B=B, **numbers, **places))
-    function = getattr(compiled(_SOURCE), name)
+    function, threads = getattr(compiled(_SOURCE), name), torch.get_num_threads()
+    block = min(_BLOCK, _TILE * math.ceil(B / threads / _TILE))
 
-    def of_block(first: int) -> None:
-        function(given, ctypes.c_int64(first), ctypes.c_int64(min(first + _BLOCK, B)))
+    def run_from(first: int) -> None:
+        function(given, ctypes.c_int64(first), ctypes.c_int64(min(first + block, B)))
 
-    blocks = range(0, B, _BLOCK)
-    threads = torch.get_num_threads()
-    for _ in _pool(threads).map(of_block, blocks) if threads > 1 else map(of_block, blocks):
+    firsts = range(0, B, block)
+    for _ in _pool(threads).map(run_from, firsts) if threads > 1 else map(run_from, firsts):
         pass
 
 
