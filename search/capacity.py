@@ -11,6 +11,7 @@ from trainables.data.shipping import Parcel
 from trainables.memory import estimate_bytes
 
 _GIB = 1 << 30
+_REPORT_SECONDS, _REPORT_SECONDS_PER_TRIAL = 0.1, 0.01
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,12 @@ class Allotment:
     gpus: float
     concurrent: int
     parcel: Parcel | None = None
+
+    @property
+    def report_seconds(self) -> float:
+        """How long a quick epoch may wait to be reported with the next ones. The driver takes
+        about 3 ms for a message, so the more trials run, the longer."""
+        return max(_REPORT_SECONDS, _REPORT_SECONDS_PER_TRIAL * self.concurrent)
 
 
 def memory_needed(spec: StudySpec, prepared: Prepared) -> int:

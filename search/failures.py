@@ -1,6 +1,8 @@
-"""Sorts the end of an attempt by what Ray wrote of it."""
+"""Why attempts end without a report: sorted by what Ray wrote, and how often each is forgiven."""
 
-from search.study import Failure
+from dataclasses import dataclass
+
+from search.events import FailureKind
 
 _MEMORY = (
     "OutOfMemory",
@@ -10,6 +12,24 @@ _MEMORY = (
     "can't allocate memory",
 )
 _DISK = ("No space left on device", "Disk quota exceeded")
+
+#: How often an attempt that ended for this reason is tried again, if less often than
+#: ``max_failures`` allows. An exception would only repeat itself: trials are deterministic.
+_RETRIES: dict[FailureKind, int] = {"memory": 1, "exception": 0}
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why an attempt ended without a report."""
+
+    kind: FailureKind
+    cause: str
+    detail: str
+
+
+def tries(kind: FailureKind, max_failures: int) -> int:
+    """How often an attempt that ended for this reason is tried again."""
+    return min(_RETRIES.get(kind, max_failures), max_failures)
 
 
 def read_failure(text: str, hung: bool = False) -> Failure | str:

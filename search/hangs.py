@@ -15,8 +15,13 @@ class HangWatch:
     """Follows a study; says which attempts are overdue."""
 
     def __init__(
-        self, resources: ResourcesSpec, clock: Callable[[], float] = time.monotonic
+        self,
+        resources: ResourcesSpec,
+        report_seconds: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """``report_seconds`` is how long an epoch may wait to be reported with the next."""
+        self._report_seconds = report_seconds
         self._factor, self._floor = resources.hang_factor, resources.hang_seconds
         self._first = resources.first_report_seconds
         self._clock = clock
@@ -51,7 +56,7 @@ class HangWatch:
         Before its first report an attempt has ``first_report_seconds``: nothing is known of its
         pace, and it may have to train again what a damaged checkpoint has lost.
         """
-        now = self._clock()
+        now = self._clock() - self._report_seconds
         return [key for key, since in self._since.items() if now - since > self._allowed(key)]
 
     def _allowed(self, attempt: tuple[int, int]) -> float:

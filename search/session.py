@@ -163,7 +163,7 @@ def _run(
 ) -> Outcome:
     from search.tuner import run  # imports ray, whose environment connect() has set
 
-    watch = HangWatch(launch.resources)
+    watch = HangWatch(launch.resources, allotment.report_seconds)
     reason, code = "finished", 0
     with Progress(study.state) as progress:
         study.follow(progress)

@@ -68,6 +68,10 @@ class StudyDir:
         folder = self.checkpoints_of(number).relative_to(self.root)
         return f"{folder}/attempt-{attempt:02d}-"
 
+    def unsent(self, number: int, attempt: int) -> str:
+        """Where an attempt keeps epochs it has not reported yet, relative to the study's folder."""
+        return f"{self.checkpoint_prefix(number, attempt)}unsent.jsonl"
+
     def trial_events(self, number: int) -> Path:
         """The folder of a trial's TensorBoard events."""
         return self.tensorboard / f"trial-{number:04d}"

@@ -5,8 +5,7 @@ the events it records; nothing else in the house decides anything.
 """
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from search.errors import StudyFailed
@@ -16,7 +15,6 @@ from search.events import (
     Decision,
     EpochDone,
     Event,
-    FailureKind,
     SessionEnded,
     SessionStarted,
     SpecChanged,
@@ -24,36 +22,20 @@ from search.events import (
     TrialMoved,
     TrialRestored,
 )
+from search.failures import Failure, tries
 from search.journal import Journal
 from search.preparation import Prepared
 from search.sampler import Sampler, derive_seed
 from search.spec import ResourcesSpec
 from search.state import StudyState, Trial
 from search.store import StudyDir
+from search.unsent import read_unsent
 from trainables.messages import Assignment, Checkpoint, Report
 
 View = Callable[[Event, StudyState], None]
 
-#: How often an attempt that ended for this reason is tried again; None: as often as
-#: ``max_failures`` allows. An exception would only repeat itself: trials are deterministic.
-_RETRIES: dict[FailureKind, int | None] = {
-    "lost": None,
-    "hung": None,
-    "memory": 1,
-    "exception": 0,
-}
-
 #: When the first so many trials have all failed for one cause, more would too.
 ALIKE = 5
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why an attempt ended without a report."""
-
-    kind: FailureKind
-    cause: str
-    detail: str
 
 
 class Study:
@@ -82,10 +64,14 @@ class Study:
         self, session: SessionStarted, resources: ResourcesSpec, change: SpecChanged | None = None
     ) -> list[Event]:
         """Opens a session, searches differently from here on if there is a ``change``, and
-        carries out every end that is owed; returns what it has recorded."""
+        carries out every end that is owed; returns what it has recorded. Before that, what trials
+        had finished when the last driver died is taken in."""
         self._resources = resources
+        unheard = [e for trial in self.state.trials for e in self._take(self._unsent(trial))]
+        self._publish(unheard)
         events: list[Event] = [*([change] if change else []), session]
         self._record(*events)
+        events = unheard + events
         for trial in self.state.trials:
             owed = self.state.owed_end(trial)
             if owed is not None:
@@ -131,6 +117,8 @@ class Study:
             keep=spec.data.keep,
             folder=str(self._folder.root),
             checkpoint_prefix=self._folder.checkpoint_prefix(trial.number, attempt),
+            unsent=self._folder.unsent(trial.number, attempt),
+            rungs=tuple(self.state.asha.rungs),
             restore=tuple(
                 Checkpoint.model_validate(e.checkpoint.model_dump())
                 for e in reversed(trial.epochs)
@@ -143,18 +131,36 @@ class Study:
             device="cuda" if self._resources.gpus_per_trial > 0 else "cpu",
         )
 
-    def report(self, report: Report) -> bool:
-        """Takes an epoch in; True when the trial goes on.
+    def report(self, reports: Sequence[Report]) -> bool:
+        """Takes epochs of one attempt in, in order; True when the trial goes on.
 
-        A report of an attempt that is no longer the trial's own is ignored.
+        What follows the trial's end, or is of an attempt that is no longer its own, is ignored.
 
         Raises:
-            StudyFailed: its checkpoint cannot be seen from here, or the journal not written.
+            StudyFailed: a checkpoint cannot be seen from here, or the journal not written.
         """
+        events = self._take(reports)
+        self._publish(events)
+        return isinstance(events[-1], EpochDone) if events else False
+
+    def _unsent(self, trial: Trial) -> list[Report]:
+        return read_unsent(self._folder, trial) if trial.state == "running" else []
+
+    def _take(self, reports: Sequence[Report]) -> list[Event]:
+        """Decides on epochs in order, and applies what they are in the journal."""
+        events: list[Event] = []
+        for report in reports:
+            taken = self._judge(report)
+            self._apply(taken)
+            events += taken
+        return events
+
+    def _judge(self, report: Report) -> list[Event]:
+        """What an epoch is in the journal; nothing if it is not the trial's next."""
         trial = self.state.trials[report.number]
         stale = trial.state != "running" or trial.attempts != report.attempt
         if stale or report.epoch != trial.epoch + 1:
-            return False
+            return []
         if not self._folder.sees(report.checkpoint.path):
             raise StudyFailed(
                 f"trial {report.number} on {report.host} has written its checkpoint where this "
@@ -167,8 +173,7 @@ class Study:
         if decision != "continue":
             end = {"trial": report.number, "state": ends[decision], "reason": reason}
             events.append(TrialEnded.model_validate(end))
-        self._record(*events)
-        return decision == "continue"
+        return events
 
     def _decide(self, report: Report) -> tuple[Decision, str | None]:
         spec = self.state.trials[report.number].spec
@@ -230,6 +235,9 @@ class Study:
         trial = self.state.trials[number]
         if trial.state != "running" or trial.attempts != attempt:
             return
+        self.report(self._unsent(trial))
+        if trial.ended:
+            return
         events: list[Event] = [
             AttemptFailed(
                 trial=number,
@@ -240,10 +248,7 @@ class Study:
             )
         ]
         alike = sum(f.kind == failure.kind for f in trial.failures)
-        allowed = _RETRIES[failure.kind]
-        most = self._resources.max_failures
-        limit = most if allowed is None else min(allowed, most)
-        if alike >= limit:
+        if alike >= tries(failure.kind, self._resources.max_failures):
             events.append(TrialEnded(trial=number, state="failed", reason=failure.cause))
         self._record(*events)
 
@@ -256,12 +261,23 @@ class Study:
         return first[0].reason if len(causes) == 1 else None
 
     def _record(self, *events: Event) -> None:
-        """Journal first, then state and sampler, then everyone who watches."""
-        self._journal.append(*events)
+        """Takes events in and makes them known."""
+        self._apply(events)
+        self._publish(events)
+
+    def _apply(self, events: Sequence[Event]) -> None:
+        """State and sampler: what the next decision is made on, and nobody else sees yet."""
         for event in events:
             self.state.apply(event)
             self._sampler.apply(event)
             if isinstance(event, TrialEnded):
                 self._ended.append(event.trial)
+
+    def _publish(self, events: Sequence[Event]) -> None:
+        """Journal first, then everyone who watches; after it, the answer to whoever has asked."""
+        if not events:
+            return
+        self._journal.append(*events)
+        for event in events:
             for view in self._views:
                 view(event, self.state)

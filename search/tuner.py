@@ -17,7 +17,7 @@ from search.failures import read_failure
 from search.hangs import HangWatch
 from search.interrupt import Halt
 from search.study import Study
-from trainables.messages import Assignment, Report
+from trainables.messages import REPORTS, Assignment
 
 # Read by Ray Tune when it is imported or started.
 _ENVIRONMENT = {
@@ -36,7 +36,7 @@ from ray import tune  # noqa: E402
 from ray.tune.schedulers import TrialScheduler  # noqa: E402
 from ray.tune.search import Searcher  # noqa: E402
 
-from trainables.trial import ASSIGNMENT, REPORT, RecurrentTrial  # noqa: E402
+from trainables.trial import ASSIGNMENT, EPOCHS, RecurrentTrial  # noqa: E402
 
 
 class StudySearcher(Searcher):
@@ -87,10 +87,10 @@ class StudyScheduler(TrialScheduler):
         return (StudyScheduler, (None,))
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        """The study's decision on an epoch."""
+        """The study's decision on the epochs of one message."""
         assert self._study is not None
         with _halting():
-            goes_on = self._study.report(Report.model_validate_json(result[REPORT]))
+            goes_on = self._study.report(REPORTS.validate_json(result[EPOCHS]))
         return str(TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP)
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
@@ -174,7 +174,7 @@ def run(study: Study, allotment: Allotment, watch: HangWatch, look_up: Callable[
     logging.getLogger("ray.tune").setLevel(logging.ERROR)
     sent = [ray.put(allotment.parcel)] if allotment.parcel else []
     trainable = tune.with_resources(
-        tune.with_parameters(RecurrentTrial, parcel=sent),
+        tune.with_parameters(RecurrentTrial, parcel=sent, report_seconds=allotment.report_seconds),
         {"cpu": allotment.cpus, "gpu": allotment.gpus},
     )
     scheduler = StudyScheduler(study)

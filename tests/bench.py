@@ -4,12 +4,13 @@ from pathlib import Path
 from typing import Any
 
 from search.events import FORMAT, SessionStarted, SpecChanged, StudyCreated
+from search.failures import Failure
 from search.journal import Journal, read_journal
 from search.preparation import Prepared
 from search.spec import ResourcesSpec, StudySpec, resolve
 from search.state import replay
 from search.store import StudyDir
-from search.study import Failure, Study
+from search.study import Study
 from trainables.data.corpus import Corpus
 from trainables.messages import Assignment, Checkpoint, Report
 
@@ -56,28 +57,30 @@ class Bench:
     def kinds(self) -> list[str]:
         return [event.event for event in self.events()]
 
-    def report(
+    def report(self, work: Assignment, epoch: int, value: float | None, **more: Any) -> bool:
+        return self.study.report([self.epoch(work, epoch, value, **more)])
+
+    def epoch(
         self, work: Assignment, epoch: int, value: float | None, loss: float = 0.5, **more: Any
-    ) -> bool:
+    ) -> Report:
+        """A report whose checkpoint is there."""
         path = f"{work.checkpoint_prefix}epoch-{epoch:03d}.safetensors"
         (self.folder.root / path).parent.mkdir(parents=True, exist_ok=True)
         (self.folder.root / path).write_bytes(b"x")
-        return self.study.report(
-            Report(
-                number=work.number,
-                attempt=work.attempt,
-                epoch=epoch,
-                metrics={"val/accuracy": value, "val/loss": loss, "train/loss": 0.5} | CONFUSION,
-                seconds=1.0,
-                checkpoint=Checkpoint(epoch=epoch, path=path, digest="d"),
-                host="h",
-                device="cpu",
-                threads=1,
-                precision=more.pop("precision", "float32"),
-                processor="p",
-                recurrence="own",
-                **more,
-            )
+        return Report(
+            number=work.number,
+            attempt=work.attempt,
+            epoch=epoch,
+            metrics={"val/accuracy": value, "val/loss": loss, "train/loss": 0.5} | CONFUSION,
+            seconds=1.0,
+            checkpoint=Checkpoint(epoch=epoch, path=path, digest="d"),
+            host="h",
+            device="cpu",
+            threads=1,
+            precision=more.pop("precision", "float32"),
+            processor="p",
+            recurrence="own",
+            **more,
         )
 
 

@@ -12,6 +12,7 @@ from trainables.core.task import ModelEnds
 from trainables.core.trainer import Trainer, TrainerSettings
 from trainables.data.corpus import Part
 from trainables.hyperparameters import Hyperparameters
+from trainables.messages import Assignment
 from trainables.tasks import TASKS
 
 GOOD = ["a", "warm", "funny", "moving", "and", "clever", "film", "with", "great", "acting"]
@@ -61,4 +62,20 @@ def make_trainer(
         h,
         TextReader(part, 12, "end"),
         TrainerSettings(seed, max_epochs, precision=precision),
+    )
+
+
+def make_assignment(corpus: Path, folder: Path, **given: Any) -> Assignment:
+    """A first attempt at a trial of classification over a corpus, in ``folder``."""
+    usual: dict[str, Any] = {"hyperparameters": Hyperparameters(), "max_epochs": 2}
+    usual |= {"max_tokens": 16, "task": "text-classification", "keep": "end"}
+    return Assignment(
+        number=0,
+        attempt=1,
+        seed=0,
+        corpus=str(corpus),
+        folder=str(folder),
+        checkpoint_prefix="",
+        unsent="unsent.jsonl",
+        **(usual | given),
     )

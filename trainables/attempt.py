@@ -1,4 +1,4 @@
-"""One attempt at a trial: from an assignment to a report an epoch. Knows nothing of Ray."""
+"""One attempt at a trial: from an assignment to reports of its epochs. Knows nothing of Ray."""
 
 import math
 import socket
@@ -20,6 +20,9 @@ from trainables.embeddings.vectors import load_vectors
 from trainables.errors import CheckpointError
 from trainables.messages import Assignment, Checkpoint, Report, Restored
 from trainables.tasks import find_task
+
+#: So many epochs are reported together at most: each has its checkpoint on the disk until then.
+TOGETHER = 10
 
 
 @dataclass
@@ -72,11 +75,38 @@ def begin(assignment: Assignment, corpus_path: Path) -> Attempt:
 
 
 def _reader(assignment: Assignment, corpus: Corpus, name: str, device: torch.device) -> TextReader:
-    """What is read of the corpus: tokens, or the places of their features in a file on the host."""
+    """What is read of the corpus: tokens, or the places of their features in a file."""
     features = assignment.hyperparameters.embedding == FEATURES
     part = positions(corpus, name, assignment.max_tokens) if features else corpus.part(name)
-    reader = TextReader(part, assignment.max_tokens, assignment.keep)
-    return reader if features else reader.placed(device)
+    return TextReader(part, assignment.max_tokens, assignment.keep).placed(device)
+
+
+def next_epochs(attempt: Attempt, seconds: float) -> tuple[Report, ...]:
+    """Trains one reported epoch, and more while the study has nothing to decide between them and
+    the first would not wait for the last longer than ``seconds``; ``TOGETHER`` at most."""
+    reports = [next_epoch(attempt)]
+    waits_until = time.monotonic() + seconds
+    while len(reports) < TOGETHER and not _is_decided(attempt.assignment, reports[-1]):
+        if time.monotonic() + reports[-1].seconds > waits_until:
+            break
+        _keep_unsent(attempt.assignment, reports)
+        reports.append(next_epoch(attempt))
+    return tuple(reports)
+
+
+def _keep_unsent(assignment: Assignment, reports: list[Report]) -> None:
+    """Puts the last of these where the driver finds it if this process is killed, or itself; the
+    first takes the place of those of the message before, which has been answered."""
+    path = Path(assignment.folder) / assignment.unsent
+    with path.open("w" if len(reports) == 1 else "a") as file:
+        file.write(reports[-1].model_dump_json() + "\n")
+
+
+def _is_decided(assignment: Assignment, report: Report) -> bool:
+    """Whether the study may end the trial at this epoch."""
+    compared = report.epoch in (*assignment.rungs, assignment.max_epochs)
+    finite = None not in report.metrics.values()
+    return compared or not finite or assignment.hyperparameters.patience > 0
 
 
 def next_epoch(attempt: Attempt) -> Report:

@@ -1,6 +1,6 @@
 """What passes between the study and a process that trains: plain JSON, no torch, no pickle."""
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from trainables.hyperparameters import Hyperparameters
 
@@ -24,8 +24,11 @@ class Assignment(_Message):
         vectors: the file of word vectors its embedding starts from, by its name in the corpus.
         folder: the study's folder, absolute; checkpoints are written under it.
         checkpoint_prefix: relative to ``folder``; ``epoch-NNN.safetensors`` is appended.
+        unsent: where, relative to ``folder``, epochs stand that wait to be reported with others.
         restore: acknowledged checkpoints, newest first; an older one serves when a newer is bad.
         acknowledged: last epoch the journal holds; epochs up to it are retrained unreported.
+        rungs: epochs at which trials are compared: each is reported at once, and answered before
+            the next is trained.
     """
 
     number: int
@@ -40,8 +43,10 @@ class Assignment(_Message):
     keep: str
     folder: str
     checkpoint_prefix: str
+    unsent: str
     restore: tuple[Checkpoint, ...] = ()
     acknowledged: int = 0
+    rungs: tuple[int, ...] = ()
     threads: int = 1
     device: str = "cpu"
     precision: str = "auto"
@@ -71,3 +76,7 @@ class Report(_Message):
     processor: str
     recurrence: str
     restored: Restored | None = None
+
+
+#: What one message carries: epochs of one attempt, in order.
+REPORTS = TypeAdapter(tuple[Report, ...])

@@ -46,12 +46,15 @@ def embed(layer: nn.Embedding | FrozenRows, ids_BT: Tensor, share: float) -> Ste
 
 
 def _distinct(layer: nn.Embedding | FrozenRows, ids_BT: Tensor) -> tuple[Tensor, Tensor]:
-    """The ids that occur, and which of them stands where; on a GPU simply all ids there are, for
-    to count them would make the processor wait."""
-    if isinstance(layer, nn.Embedding) and ids_BT.is_cuda:
-        return torch.arange(layer.num_embeddings, device=ids_BT.device), ids_BT
-    ids_N, index_BT = torch.unique(ids_BT, return_inverse=True)
-    return ids_N, index_BT
+    """The ids that occur, and which of them stands where. To count them would make a GPU's host
+    wait: there it is all words there are, or every position, of which few occur twice."""
+    device = ids_BT.device
+    if device.type == "cpu":
+        ids_N, index_BT = torch.unique(ids_BT, return_inverse=True)
+        return ids_N, index_BT
+    if isinstance(layer, nn.Embedding):
+        return torch.arange(layer.num_embeddings, device=device), ids_BT
+    return ids_BT.flatten(), torch.arange(ids_BT.numel(), device=device).view_as(ids_BT)
 
 
 @contextmanager

@@ -12,24 +12,27 @@ from typing import TYPE_CHECKING, Any
 import ray
 from ray import tune
 
-from trainables.messages import Assignment
+from trainables.messages import REPORTS, Assignment
 
 if TYPE_CHECKING:
     from trainables.attempt import Attempt
 
-#: Keys of what Ray carries: an assignment into the actor and a report out of it, as JSON.
-ASSIGNMENT, REPORT = "assignment", "report"
+#: Keys of what Ray carries: an assignment into the actor and reports out of it, as JSON.
+ASSIGNMENT, EPOCHS = "assignment", "epochs"
 
 
 class RecurrentTrial(tune.Trainable):
-    """One step is one reported epoch; reused for the next trial without a new process."""
+    """One step is the epochs of one message; reused for the next trial without a new process."""
 
-    def setup(self, config: dict[str, Any], parcel: Sequence[Any] = ()) -> None:
+    def setup(
+        self, config: dict[str, Any], parcel: Sequence[Any] = (), report_seconds: float = 0.0
+    ) -> None:
         """Takes an assignment; the work starts with the first step.
 
-        ``parcel`` holds a reference to the packed corpus, or nothing where the folder is shared.
+        ``parcel`` holds a reference to the packed corpus, or nothing where the folder is shared;
+        ``report_seconds`` is how long an epoch may wait to be reported together with the next.
         """
-        self._parcel = parcel
+        self._parcel, self._report_seconds = parcel, report_seconds
         self._take(config)
 
     def _take(self, config: dict[str, Any]) -> None:
@@ -42,12 +45,13 @@ class RecurrentTrial(tune.Trainable):
         return True
 
     def step(self) -> dict[str, Any]:
-        """Trains until the first epoch that is not yet acknowledged is done, and reports it."""
-        from trainables.attempt import begin, next_epoch
+        """Trains an epoch that is not yet acknowledged, or several quick ones, and reports them."""
+        from trainables.attempt import begin, next_epochs
 
         if self._attempt is None:
             self._attempt = begin(self._assignment, self._corpus())
-        return {REPORT: next_epoch(self._attempt).model_dump_json()}
+        reports = next_epochs(self._attempt, self._report_seconds)
+        return {EPOCHS: REPORTS.dump_json(reports).decode()}
 
     def _corpus(self) -> Path:
         """The corpus's folder on this machine, where the first trial that misses it unpacks it."""

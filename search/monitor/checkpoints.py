@@ -24,7 +24,7 @@ class CheckpointKeeper:
 
         Made anew when the metric changes, for it remembers what each epoch was worth.
         """
-        self._root = folder.root
+        self._folder, self._root = folder, folder.root
         self._mode = state.spec.mode
         self._keep_best = keep_best
         self._ranking: list[tuple[float, int]] = []
@@ -51,7 +51,10 @@ class CheckpointKeeper:
             trial = state.trials[event.trial]
             self._keep(trial, self._needed(trial))
         elif isinstance(event, TrialEnded):
-            self._retire(state.trials[event.trial], state)
+            trial = state.trials[event.trial]
+            self._retire(trial, state)
+            for attempt in range(1, trial.attempts + 1):
+                (self._root / self._folder.unsent(trial.number, attempt)).unlink(missing_ok=True)
 
     def _needed(self, trial: Trial) -> set[str]:
         """Of a trial that may go on: its newest, and its best."""

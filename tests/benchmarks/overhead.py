@@ -6,6 +6,7 @@ epoch's result, and how busy a search over ``imdb`` keeps the cores for ten minu
 """
 
 import argparse
+import itertools
 import json
 import statistics
 import subprocess
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import psutil
 from searches import Search, write_idle_study
-from verdict import Figure, conclude
+from verdict import Figure, conclude, spread
 
 from search.events import Event
 from search.journal import read_journal
@@ -41,30 +42,34 @@ def idle_search(folder: Path, sampler: str, trials: int) -> Search:
     for _ in search.samples():
         pass
     ends = [line["time"] for line in search.lines() if line["event"] == "end"]
-    quarter = len(ends) // 4
+    quarter, tenth = len(ends) // 4, len(ends) // 10
     first, last = (trials_per_second(part) for part in (ends[:quarter], ends[-quarter:]))
+    tenths = [trials_per_second(ends[i * tenth : (i + 1) * tenth]) for i in range(10)]
     print(
         f"{sampler}: {len(ends)} trials, {trials_per_second(ends):.1f} a second; the first quarter "
-        f"{first:.1f}, the last {last:.1f}"
+        f"{first:.1f}, the last {last:.1f}; tenths of them {spread(tenths, 1)}"
     )
     return search
 
 
 def warm_starts(search: Search) -> list[float]:
-    """Seconds from handing out an attempt to its first report, less that epoch's own; of trials
-    after the tenth, whose worker has trained before."""
+    """Seconds from handing out an attempt to its first message, less what its epochs took; of
+    trials after the tenth, whose worker has trained before."""
     handed: dict[int, float] = {}
-    found = []
+    first: dict[int, float] = {}
+    left: dict[int, float] = {}
     for line in search.lines():
         if line["event"] == "attempt":
             handed[line["trial"]] = line["time"]
-        elif line["event"] == "epoch" and line["epoch"] == 1 and line["trial"] >= 10:
-            found.append(line["time"] - handed[line["trial"]] - line["seconds"])
-    return found
+        elif line["event"] == "epoch":
+            number, when = line["trial"], line["time"]
+            if first.setdefault(number, when) == when:
+                left[number] = left.get(number, when - handed[number]) - line["seconds"]
+    return [seconds for number, seconds in left.items() if number >= 10]
 
 
-def suggestion_seconds(search: Search, kind: str) -> float:
-    """Median time of one suggestion behind all of a search's trials."""
+def suggestion_seconds(search: Search, kind: str) -> list[float]:
+    """Times of single suggestions behind all of a search's trials."""
     events: list[Event] = [line.event for line in read_journal(search.journal)]
     spec = replay(events).spec
     chosen = spec.model_copy(update={"search": spec.search.model_copy(update={"sampler": kind})})
@@ -75,21 +80,29 @@ def suggestion_seconds(search: Search, kind: str) -> float:
         started = time.perf_counter()
         sampler.apply(sampler.suggest(number))
         seconds.append(time.perf_counter() - started)
-    return statistics.median(seconds)
+    return seconds
 
 
-def driver_seconds_per_epoch(folder: Path, epochs: int) -> float:
-    """CPU time of the driver for one more epoch: two trials at a time that have only epochs."""
+def driver_seconds_per_epoch(folder: Path, epochs: int, alone: bool) -> list[float]:
+    """CPU time of the driver for one more epoch, in each quarter of a search: two trials at a time
+    that have only epochs.
+
+    Quick ones come several in a message; ``alone`` gives them a patience that never ends them, so
+    that each is answered, as are epochs too long to wait for each other.
+    """
     limits = ["--trials", "2", "--max-concurrent", "2", "--set", "search.sampler=random"]
     limits += ["--set", f"stopping.max_epochs={epochs}", "--set", f"stopping.grace_epochs={epochs}"]
-    search = Search(folder, "epochs", str(write_idle_study(folder)), *limits)
+    limits += ["--set", f"fixed.patience={epochs}"] if alone else []
+    name = "alone" if alone else "together"
+    search = Search(folder, name, str(write_idle_study(folder)), *limits)
     marks = []
     for sample in search.samples(0.2):
         if search.journal.exists():
             epochs_done = search.journal.read_bytes().count(b'"event":"epoch"')
             marks.append((epochs_done, sample.cpu))
     counted = [mark for mark in marks if 50 <= mark[0] <= 2 * epochs - 10]
-    return (counted[-1][1] - counted[0][1]) / (counted[-1][0] - counted[0][0])
+    steps = [counted[i * (len(counted) - 1) // 4] for i in range(5)]
+    return [(b[1] - a[1]) / (b[0] - a[0]) for a, b in itertools.pairwise(steps)]
 
 
 def bare_ray_seconds_per_epoch(epochs: int) -> float:
@@ -126,44 +139,61 @@ def utilisation(folder: Path, minutes: float) -> float:
     return computed / (psutil.cpu_count() * (last - began - WARM_UP_SECONDS))
 
 
+def idle_figures(folder: Path, trials: int) -> dict[str, Figure]:
+    """Pace, starts and suggestions of searches whose trials do nothing."""
+    searches = {kind: idle_search(folder, kind, trials) for kind in ("random", "tpe")}
+    ends = {
+        kind: [line["time"] for line in search.lines() if line["event"] == "end"]
+        for kind, search in searches.items()
+    }
+    quarter = trials // 4
+    first, last = (ends["random"][part] for part in (slice(quarter), slice(-quarter, None)))
+    starts = [1e3 * seconds for seconds in warm_starts(searches["random"])]
+    suggestions = [1e3 * seconds for seconds in suggestion_seconds(searches["tpe"], "tpe")]
+    print(
+        f"start on a warm worker {spread(starts, 0)} ms; TPE's suggestion behind {trials} trials "
+        f"{spread(suggestions, 1)} ms"
+    )
+    return {
+        "trials_per_second_random": Figure(trials_per_second(ends["random"]), ">=12"),
+        "last_quarter_over_first": Figure(
+            trials_per_second(last) / trials_per_second(first), ">=0.7"
+        ),
+        "trials_per_second_tpe": Figure(trials_per_second(ends["tpe"])),
+        "tpe_suggestion_ms": Figure(statistics.median(suggestions), "<=20"),
+        "warm_start_seconds": Figure(statistics.median(starts) / 1e3, "<=0.3"),
+    }
+
+
+def epoch_figures(folder: Path, epochs: int) -> dict[str, Figure]:
+    """The driver's time for an epoch, beside a bare Ray's."""
+    together, alone = (
+        [1e3 * seconds for seconds in driver_seconds_per_epoch(folder, count, each)]
+        for count, each in ((epochs, False), (epochs // 4, True))
+    )
+    bare = 1e3 * bare_ray_seconds_per_epoch(epochs // 2)
+    print(
+        f"driver {spread(together)} ms for an epoch reported with others, {spread(alone)} for one "
+        f"alone; beside it a bare Ray {bare:.2f}"
+    )
+    return {
+        "driver_ms_per_epoch": Figure(statistics.median(together), "<=1.5"),
+        "driver_ms_per_epoch_alone": Figure(statistics.median(alone)),
+        "bare_ray_ms_per_epoch": Figure(bare),
+    }
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer trials, judges nothing")
     quick = parser.parse_args().quick
-    trials, epochs, minutes = (100, 200, 1.5) if quick else (2000, 1000, 10.0)
+    trials, epochs, minutes = (100, 500, 1.5) if quick else (2000, 2000, 10.0)
     with tempfile.TemporaryDirectory(prefix="seqtune-overhead-") as place:
         folder = Path(place)
-        searches = {kind: idle_search(folder, kind, trials) for kind in ("random", "tpe")}
-        starts = warm_starts(searches["random"])
-        suggestion = suggestion_seconds(searches["tpe"], "tpe")
-        per_epoch = driver_seconds_per_epoch(folder, epochs)
+        figures = idle_figures(folder, trials) | epoch_figures(folder, epochs)
         busy = utilisation(folder, minutes)
-        bare = bare_ray_seconds_per_epoch(epochs)
-        pace = {
-            kind: [line["time"] for line in search.lines() if line["event"] == "end"]
-            for kind, search in searches.items()
-        }
-    quarter = trials // 4
-    kept = trials_per_second(pace["random"][-quarter:]) / trials_per_second(
-        pace["random"][:quarter]
-    )
-    print(
-        f"start on a warm worker {statistics.median(starts) * 1e3:.0f} ms, at most "
-        f"{max(starts) * 1e3:.0f}; TPE's suggestion behind {trials} trials {suggestion * 1e3:.1f} "
-        f"ms; driver {per_epoch * 1e3:.2f} ms an epoch, beside it a bare Ray {bare * 1e3:.2f}; "
-        f"cores busy {busy:.0%}"
-    )
-    figures = {
-        "trials_per_second_random": Figure(trials_per_second(pace["random"]), ">=12"),
-        "last_quarter_over_first": Figure(kept, ">=0.7"),
-        "trials_per_second_tpe": Figure(trials_per_second(pace["tpe"])),
-        "tpe_suggestion_ms": Figure(suggestion * 1e3, "<=20"),
-        "driver_ms_per_epoch": Figure(per_epoch * 1e3, "<=1.5"),
-        "bare_ray_ms_per_epoch": Figure(bare * 1e3),
-        "warm_start_seconds": Figure(statistics.median(starts), "<=0.3"),
-        "utilisation": Figure(busy, ">=0.9"),
-    }
-    return conclude("overhead", figures, quick)
+    print(f"cores busy {busy:.0%}")
+    return conclude("overhead", figures | {"utilisation": Figure(busy, ">=0.9")}, quick)
 
 
 if __name__ == "__main__":

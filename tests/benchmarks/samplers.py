@@ -94,7 +94,7 @@ def simulate(landscape: Landscape, setting: Setting, marks: int) -> list[float]:
             while len(found) < marks and now > setting.seconds * (len(found) + 1) / marks:
                 found.append(_leader(state, curves))
             _, seen, seconds = curves[number]
-            if study.report(_report(study, work, seen)):
+            if study.report([_report(study, work, seen)]):
                 heapq.heappush(due, (now + seconds, number, work))
             else:
                 start(now)

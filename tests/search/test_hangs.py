@@ -1,9 +1,8 @@
 """Deadlines from a study's own epochs, by a clock of the test's."""
 
-from search.failures import read_failure
+from search.failures import Failure, read_failure
 from search.hangs import HangWatch
 from search.spec import ResourcesSpec
-from search.study import Failure
 from tests.bench import LOST, Bench
 
 
@@ -18,7 +17,7 @@ class Clock:
 def watched(tmp_path, tables):
     bench, clock = Bench(tmp_path, tables), Clock()
     resources = ResourcesSpec(hang_factor=4.0, hang_seconds=3.0, first_report_seconds=50.0)
-    watch = HangWatch(resources, clock)
+    watch = HangWatch(resources, clock=clock)
     bench.study.follow(watch)
     return bench, watch, clock
 
@@ -35,6 +34,17 @@ def test_deadline_follows_the_attempts_own_epochs(tmp_path, tables):
     assert watch.overdue() == [(0, 1)]
     bench.study.fail(0, 1, LOST)
     assert watch.overdue() == []
+
+
+def test_an_epoch_that_waits_to_be_reported_with_the_next_is_not_overdue(tmp_path, tables):
+    bench, clock = Bench(tmp_path, tables), Clock()
+    watch = HangWatch(ResourcesSpec(hang_factor=4.0, hang_seconds=3.0), 5.0, clock)
+    bench.study.follow(watch)
+    bench.report(bench.study.next(), 1, 0.9)
+    clock.now += 8.9
+    assert watch.overdue() == []
+    clock.now += 0.2
+    assert watch.overdue() == [(0, 1)]
 
 
 def test_first_report_has_a_deadline_of_its_own(tmp_path, tables):

@@ -74,6 +74,16 @@ def test_kept_checkpoints_are_bounded(tmp_path, tables):
     assert kept == ["002"]
 
 
+def test_nothing_of_what_was_reported_late_stays(tmp_path, tables):
+    bench, _ = watched(tmp_path, tables)
+    work = bench.study.next()
+    together = [bench.epoch(work, epoch, 0.5) for epoch in (1, 2, 3, 4)]
+    (bench.folder.root / work.unsent).write_text("these epochs, until they were reported")
+    assert not bench.study.report(together)
+    kept = [path.name for path in bench.folder.checkpoints.rglob("*.*")]
+    assert kept == ["attempt-01-epoch-001.safetensors"]
+
+
 def test_only_the_best_ended_trials_keep_theirs(tmp_path, tables):
     tables["stopping"]["max_epochs"] = 1
     bench, _ = watched(tmp_path, tables)

@@ -15,8 +15,8 @@ from trainables.messages import Assignment
 
 
 def drive(bench: Bench, script: list[tuple[int, float | None]]) -> None:
-    """Plays a random but possible history: start, report, lose an attempt, or be forced to search
-    otherwise (by another metric, or over other data)."""
+    """Plays a random but possible history: start, report one epoch or several at once, lose an
+    attempt, or be forced to search otherwise (by another metric, or over other data)."""
     running: dict[int, Assignment] = {}
     for action, value in script:
         if action == 0 and len(running) < 3:
@@ -38,7 +38,8 @@ def drive(bench: Bench, script: list[tuple[int, float | None]]) -> None:
                 del running[number]
             else:
                 epoch = bench.study.state.trials[number].epoch + 1
-                if not bench.report(work, epoch, value):
+                together = [bench.epoch(work, epoch + i, value) for i in range(max(1, action - 1))]
+                if not bench.study.report(together):
                     del running[number]
 
 
@@ -87,24 +88,28 @@ def test_replay_of_every_prefix_is_the_live_state(
     monkeypatch.setattr(history, "BEST", 1)
     bench = Bench(tmp_path_factory.mktemp("study"), tables)
     live: list[Any] = []
-    sampler = bench.study._sampler
+    sampler, state = bench.study._sampler, bench.study.state
+    apply = sampler.apply
 
-    def look(event, state) -> None:
+    def apply_and_look(event) -> None:
+        """The sampler is the last to be told, before the journal has the event."""
+        apply(event)
         live.append((repr(picture(state)), repr(told(sampler))))
         assert state.best() is leader(state)
         assert state.ended == sum(trial.ended for trial in state.trials)
 
-    bench.study.follow(look)
+    monkeypatch.setattr(sampler, "apply", apply_and_look)
     already = len(bench.events())
     drive(bench, script)
     events = bench.events()
+    assert len(events) == already + len(live)
     for index, seen in enumerate(live):
         prefix = events[: already + index + 1]
-        state = replay(prefix)
-        replayed = Sampler(state.spec)
+        again = replay(prefix)
+        replayed = Sampler(again.spec)
         for event in prefix:
             replayed.apply(event)
-        assert (repr(picture(state)), repr(told(replayed))) == seen
+        assert (repr(picture(again)), repr(told(replayed))) == seen
     number = len(bench.study.state.trials)
     assert replayed_suggestion(events, number) == bench.study._sampler.suggest(number)
     bench.journal.close()

@@ -6,8 +6,9 @@ import pytest
 from optuna.trial import TrialState
 
 from search.errors import StudyFailed
+from search.events import EpochDone
+from search.failures import Failure
 from search.spec import ResourcesSpec, resolve
-from search.study import Failure
 from tests.bench import LOST, Bench, changed, session
 from trainables.messages import Restored
 
@@ -25,6 +26,58 @@ def test_good_trial_completes_and_bad_one_is_pruned(bench):
     assert [t.value for t in told] == [0.8, 0.5]
     assert told[0].intermediate_values == {1: 0.8, 2: 0.8, 3: 0.8, 4: 0.7}
     assert bench.study.state.best().number == 0
+
+
+def test_epochs_of_one_message_are_taken_in_as_if_each_came_alone(bench, tmp_path, tables):
+    (tmp_path / "alone").mkdir()
+    alone = Bench(tmp_path / "alone", tables)
+    values = (0.5, 0.7, None, 0.9)
+    work = alone.study.next()
+    assert [alone.report(work, e, v) for e, v in enumerate(values, 1)] == [True, True, False, False]
+    work = bench.study.next()
+    assert not bench.study.report([bench.epoch(work, e, v) for e, v in enumerate(values, 1)])
+    assert bench.kinds() == alone.kinds() and bench.kinds()[-4:] == ["epoch"] * 3 + ["end"]
+    assert bench.study.state.trials == alone.study.state.trials
+
+
+def test_nobody_sees_epochs_that_the_journal_has_not(bench):
+    """Several are written in one append, and only then shown."""
+    work, seen = bench.study.next(), []
+    bench.study.follow(lambda event, state: seen.append(len(bench.events())))
+    before = len(bench.events())
+    assert bench.study.report([bench.epoch(work, 1, 0.6), bench.epoch(work, 2, 0.7)])
+    assert seen == [before + 2] * 2
+
+
+def leave_unsent(bench, work, *epochs: int) -> Path:
+    """As a process that dies with these epochs finished and the next under way."""
+    path = bench.folder.root / work.unsent
+    reports = [bench.epoch(work, epoch, 0.9).model_dump_json() for epoch in epochs]
+    path.write_text("".join(f"{report}\n" for report in reports))
+    return path
+
+
+def test_epochs_that_waited_to_be_reported_outlive_driver_and_worker(bench):
+    first, second = bench.study.next(), bench.study.next()
+    bench.report(first, 1, 0.9)
+    path = leave_unsent(bench, first, 1, 2)
+    path.write_text(path.read_text() + path.read_text()[:50])  # torn
+    leave_unsent(bench, second, 1)
+    bench.study.fail(second.number, second.attempt, LOST)
+    assert bench.study.next().acknowledged == 1
+    bench.crash_and_reopen()
+    assert bench.study.next().acknowledged == 2
+    assert bench.study.next().acknowledged == 1
+    epochs = [(e.trial, e.epoch) for e in bench.events() if isinstance(e, EpochDone)]
+    assert epochs == [(0, 1), (1, 1), (0, 2)]
+
+
+def test_an_epoch_that_waited_and_whose_checkpoint_is_gone_is_repeated(bench):
+    work = bench.study.next()
+    leave_unsent(bench, work, 1, 2)
+    (bench.folder.root / f"{work.checkpoint_prefix}epoch-001.safetensors").unlink()
+    bench.crash_and_reopen()
+    assert bench.study.next().acknowledged == 0
 
 
 def test_patience_ends_a_trial_that_no_longer_improves(bench, tables):

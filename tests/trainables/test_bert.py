@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.pieces import make_assignment
 from trainables.attempt import begin, next_epoch
 from trainables.core.batching import TextReader
 from trainables.core.task import ModelEnds
@@ -16,7 +17,6 @@ from trainables.embeddings.layer import FrozenRows
 from trainables.embeddings.spec import EmbeddingsSpec
 from trainables.embeddings.vectors import load_vectors, prepare_vectors, words_of
 from trainables.hyperparameters import Hyperparameters
-from trainables.messages import Assignment
 from trainables.tasks import TASKS
 
 
@@ -75,21 +75,9 @@ def test_a_trial_reads_what_was_computed_once(reviews, tmp_path):
     stamp = stored.stat().st_mtime_ns
     vectors = prepare_vectors(corpus, "bert-features", EmbeddingsSpec(), data)
     assert stored.stat().st_mtime_ns == stamp
-    assignment = Assignment(
-        number=0,
-        attempt=1,
-        task="text-classification",
-        hyperparameters=Hyperparameters(
-            embedding="bert-features", embedding_dim=vectors.width, hidden_size=4
-        ),
-        seed=0,
-        max_epochs=1,
-        corpus=str(corpus.path),
-        vectors=vectors.name,
-        max_tokens=16,
-        keep="end",
-        folder=str(tmp_path),
-        checkpoint_prefix="",
+    h = Hyperparameters(embedding="bert-features", embedding_dim=vectors.width, hidden_size=4)
+    assignment = make_assignment(
+        corpus.path, tmp_path, hyperparameters=h, max_epochs=1, vectors=vectors.name
     )
     attempt = begin(assignment, corpus.path)
     assert isinstance(attempt.trainer.model.embedding, FrozenRows)

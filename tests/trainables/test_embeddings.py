@@ -1,5 +1,6 @@
 """Word vectors from GloVe and Word2Vec: read, covered, frozen, released, at their own rate."""
 
+import copy
 import json
 import os
 import pickle
@@ -13,6 +14,7 @@ from tests.pieces import make_trainer
 from trainables.data.corpus import prepare
 from trainables.data.shipping import pack, unpack
 from trainables.data.spec import DataSpec
+from trainables.embeddings import layer
 from trainables.embeddings.layer import build_embedding
 from trainables.embeddings.lookup import words_of
 from trainables.embeddings.spec import EmbeddingsSpec
@@ -188,6 +190,20 @@ def test_uncovered_words_are_of_the_covered_ones_size():
     torch.testing.assert_close(weight[500:], torch.from_numpy(vectors_VE[500:]))
     assert abs(weight[1:500].mean().item() - 2.0) < 0.1
     assert abs(weight[1:500].std().item() - 0.5) < 0.1
+
+
+@pytest.mark.parametrize("fits", [False, True])
+def test_features_are_the_same_from_a_file_and_from_a_devices_memory(tmp_path, monkeypatch, fits):
+    rows_ME = np.random.default_rng(0).normal(size=(10, 4)).astype(np.float16)
+    np.save(tmp_path / "rows.npy", rows_ME)
+    monkeypatch.setattr(layer, "fits_on_gpu", lambda size, device: fits)
+    monkeypatch.setattr(layer, "_ROWS_AT_ONCE", 3)
+    features = build_embedding(10, 4, np.load(tmp_path / "rows.npy", mmap_mode="r"))
+    ids_BT = torch.tensor([[0, 9, 3], [4, 4, 1]])
+    for own in (features, copy.deepcopy(features)):
+        assert own(ids_BT).dtype == torch.float32
+        np.testing.assert_array_equal(own(ids_BT), rows_ME[ids_BT])
+        assert (own._held_ME is not None) is fits
 
 
 def test_one_covered_word_is_enough():

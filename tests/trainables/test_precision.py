@@ -6,15 +6,13 @@ import pytest
 import torch
 
 from search.errors import SeqtuneError
-from tests.pieces import make_part, make_trainer, write_reviews
+from tests.pieces import make_assignment, make_part, make_trainer, write_reviews
 from trainables import attempt
 from trainables.core import probe
 from trainables.core.batching import TextReader
 from trainables.core.precision import loss_scaler, precisions
 from trainables.data.corpus import prepare
 from trainables.data.spec import DataSpec
-from trainables.hyperparameters import Hyperparameters
-from trainables.messages import Assignment
 
 CPU = torch.device("cpu")
 
@@ -111,20 +109,7 @@ def test_a_trial_begun_in_bfloat16_goes_on_where_there_is_none(tmp_path, monkeyp
         monkeypatch.setattr(place, "precisions", lambda device: ("float32",))
     source = str(write_reviews(tmp_path / "reviews.csv"))
     corpus = prepare(DataSpec(source=source), tmp_path / "cache")
-    fresh = Assignment(
-        number=0,
-        attempt=1,
-        task="text-classification",
-        hyperparameters=Hyperparameters(),
-        seed=0,
-        max_epochs=2,
-        corpus=str(corpus.path),
-        max_tokens=12,
-        keep="end",
-        folder=str(tmp_path),
-        checkpoint_prefix="",
-        precision="bfloat16",
-    )
+    fresh = make_assignment(corpus.path, tmp_path, precision="bfloat16")
     with pytest.raises(SeqtuneError, match="does not compute in it"):
         attempt.begin(fresh, corpus.path)
     resumed = attempt.begin(fresh.model_copy(update={"acknowledged": 1}), corpus.path)

@@ -12,15 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from trainables.core.device import fits_on_gpu
 from trainables.data.corpus import Part
 from trainables.data.tokens import PAD
 
 #: Texts are sorted by length within this many shuffled batches. Of what is computed over IMDB's
 #: reviews 2 % is then padding, 7 % within 10, 42 % unsorted: no machine would choose otherwise.
 BATCHES_PER_BUCKET = 50
-
-#: A part moves to a GPU when it takes at most this share of the memory that is free there.
-_SHARE_OF_FREE_MEMORY = 1 / 16
 
 Rows = NDArray[np.int64]
 Change = Callable[[NDArray[np.int32]], NDArray[np.int32]]
@@ -89,10 +87,7 @@ class TextReader:
 
     def placed(self, device: torch.device) -> "TextReader":
         """A reader of the same texts out of a GPU's memory, where they fit."""
-        if device.type == "cpu":
-            return self
-        free, _ = torch.cuda.mem_get_info(device)
-        if self.part.ids.nbytes > free * _SHARE_OF_FREE_MEMORY:
+        if not fits_on_gpu(self.part.ids.nbytes, device):
             return self
         return replace(self, held=DeviceTexts.of(self.part, device))
 

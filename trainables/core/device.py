@@ -9,6 +9,9 @@ import torch
 from trainables.core.allocator import keep_freed_memory
 from trainables.recurrence import is_own
 
+#: What all trials only read moves to a GPU when it takes at most this share of what is free there.
+_SHARE_OF_FREE_MEMORY = 1 / 16
+
 
 @dataclass(frozen=True)
 class Numerics:
@@ -34,6 +37,15 @@ def prepare_device(name: str, threads: int, keep_memory: bool = True) -> torch.d
         torch.backends.cuda.matmul.allow_tf32 = True
         torch.backends.cudnn.allow_tf32 = True
     return device
+
+
+def fits_on_gpu(size: int, device: torch.device) -> bool:
+    """Whether so many bytes may lie in the memory of ``device``; never if that is a CPU, where
+    files are mapped."""
+    if device.type == "cpu":
+        return False
+    free, _ = torch.cuda.mem_get_info(device)
+    return size <= free * _SHARE_OF_FREE_MEMORY
 
 
 def describe_numerics(device: torch.device, precision: str) -> Numerics:

@@ -10,24 +10,47 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from trainables.core.device import fits_on_gpu
 from trainables.data.tokens import PAD
+
+_ROWS_AT_ONCE = 65_536
 
 
 class FrozenRows(nn.Module):
-    """Rows of a memory-mapped matrix, which stays where it is: nothing is trained or stored."""
+    """Rows of a memory-mapped matrix, of which nothing is trained or stored. It stays where it is;
+    a GPU that has room for it holds a copy, or each micro-batch would wait for the host."""
 
     def __init__(self, rows_ME: NDArray[np.floating[Any]]) -> None:
         super().__init__()
         self._rows_ME = rows_ME
+        self._device: torch.device | None = None
+        self._held_ME: Tensor | None = None
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "FrozenRows":
         """The same matrix: a copy of a mapped file would be a copy in memory."""
-        return FrozenRows(self._rows_ME)
+        twin = FrozenRows(self._rows_ME)
+        twin._device, twin._held_ME = self._device, self._held_ME
+        return twin
 
     def forward(self, ids_BT: Tensor) -> Tensor:
         """x_BTE (float32) on the ids' device."""
+        if ids_BT.device != self._device:
+            fits = fits_on_gpu(self._rows_ME.nbytes, ids_BT.device)
+            self._held_ME = _copied(self._rows_ME, ids_BT.device) if fits else None
+            self._device = ids_BT.device
+        if self._held_ME is not None:
+            return self._held_ME[ids_BT].float()
         picked_BTE = np.take(self._rows_ME, ids_BT.cpu().numpy(), axis=0)
         return torch.from_numpy(picked_BTE).to(ids_BT.device).float()
+
+
+def _copied(rows_ME: NDArray[np.floating[Any]], device: torch.device) -> Tensor:
+    """A matrix in a device's memory, without a second copy of it in the host's."""
+    held_ME = torch.empty(rows_ME.shape, dtype=torch.float16, device=device)
+    for start in range(0, len(rows_ME), _ROWS_AT_ONCE):
+        part = slice(start, start + _ROWS_AT_ONCE)
+        held_ME[part] = torch.from_numpy(np.array(rows_ME[part])).to(device)
+    return held_ME
 
 
 def build_embedding(
