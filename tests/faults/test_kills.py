@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import time
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -16,6 +17,7 @@ from search.events import AttemptStarted, EpochDone
 from search.sampler import Sampler
 from search.state import replay
 from tests.place import Place, family, whole_lines
+from trainables.messages import Report
 
 pytestmark = pytest.mark.slow
 KILLS = int(os.environ.get("SEQTUNE_KILLS", "3"))
@@ -92,3 +94,27 @@ def test_killed_at_random_moments(tmp_path, tables, search):
     place.check(total)
     _, alive = psutil.wait_procs(orphans, timeout=120)
     assert not alive, "a process outlived its driver by two minutes"
+
+
+def test_no_more_than_the_epoch_under_way_is_repeated(tmp_path, tables):
+    """Though epochs are so quick that ten come in a message; trial and driver die together."""
+    tables["stopping"] |= {"max_epochs": 300, "grace_epochs": 300}
+    place = Place(tmp_path, tables)
+    process = place.start(*command(place, 1))
+    unsent = place.study.root / place.study.unsent(0, 1)
+    while not unsent.exists() or unsent.read_bytes().count(b"\n") < 4:
+        assert process.poll() is None, "no epoch waited for another"
+        time.sleep(0.001)
+    everybody = family(process, "ray::") + family(process)
+    for one in everybody:
+        with suppress(psutil.NoSuchProcess):
+            one.kill()
+    process.kill()
+    process.communicate()
+    psutil.wait_procs(everybody, timeout=60)
+    waited = Report.model_validate_json(whole_lines(unsent.read_bytes()).splitlines()[-1]).epoch
+    stored = max(int(path.stem[-3:]) for path in unsent.parent.glob("*.safetensors"))
+    place.run("resume", "small")
+    place.check(1)
+    first, second = (e for e in place.events() if isinstance(e, AttemptStarted))
+    assert first.from_epoch == 0 and second.from_epoch >= max(waited, stored - 1)

@@ -39,6 +39,7 @@ def test_berts_table_of_word_pieces(reviews, tmp_path):
     assert cosine("boring", "dull") > cosine("boring", "france") + 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keep", ["start", "end"])
 def test_features_are_what_the_model_makes_of_each_cut_text(tmp_path, keep):
     """Texts of many lengths, one of them longer than the model's own window; one without tokens."""

@@ -44,6 +44,7 @@ print(sorted(tokenise("wordpieces", {"train": texts}, 90)[0].get_vocab().items()
 """
 
 
+@pytest.mark.slow
 def test_pieces_are_numbered_alike_in_every_process():
     """A cache that was cleared is filled again with the same ids."""
     root = Path(__file__).parents[2]
