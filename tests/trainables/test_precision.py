@@ -21,7 +21,10 @@ CELLS = ["rnn", "gru", *(["lstm"] if "bfloat16" in precisions(CPU) else [])]
 
 
 #: Cells and precisions to compute in: a CPU computes in float16 too, if slowly.
-HALVES = [*((cell, "bfloat16") for cell in CELLS), ("gru", "float16"), ("rnn", "float16")]
+HALVES = [
+    *((cell, "bfloat16") for cell in CELLS),
+    *(pytest.param(cell, "float16", marks=pytest.mark.slow) for cell in ("gru", "rnn")),
+]
 
 
 @pytest.mark.parametrize(("cell", "half"), HALVES)
