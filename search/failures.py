@@ -27,7 +27,7 @@ class Failure:
     detail: str
 
 
-def tries(kind: FailureKind, max_failures: int) -> int:
+def retries(kind: FailureKind, max_failures: int) -> int:
     """How often an attempt that ended for this reason is tried again."""
     return min(_RETRIES.get(kind, max_failures), max_failures)
 

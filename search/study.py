@@ -8,21 +8,19 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Literal
 
+from search.decisions import judge
 from search.errors import StudyFailed
 from search.events import (
     AttemptFailed,
     AttemptStarted,
-    Decision,
     EpochDone,
     Event,
     SessionEnded,
     SessionStarted,
     SpecChanged,
     TrialEnded,
-    TrialMoved,
-    TrialRestored,
 )
-from search.failures import Failure, tries
+from search.failures import Failure, retries
 from search.journal import Journal
 from search.preparation import Prepared
 from search.sampler import Sampler, derive_seed
@@ -150,12 +148,12 @@ class Study:
         """Decides on epochs in order, and applies what they are in the journal."""
         events: list[Event] = []
         for report in reports:
-            taken = self._judge(report)
+            taken = self._events_of(report)
             self._apply(taken)
             events += taken
         return events
 
-    def _judge(self, report: Report) -> list[Event]:
+    def _events_of(self, report: Report) -> list[Event]:
         """What an epoch is in the journal; nothing if it is not the trial's next."""
         trial = self.state.trials[report.number]
         stale = trial.state != "running" or trial.attempts != report.attempt
@@ -166,69 +164,7 @@ class Study:
                 f"trial {report.number} on {report.host} has written its checkpoint where this "
                 "machine cannot see it: --results-dir must be a folder that all nodes share"
             )
-        decision, reason = self._decide(report)
-        events: list[Event] = self._circumstances(trial, report)
-        events.append(self._epoch(report, decision, reason))
-        ends = {"stop": "pruned", "complete": "completed", "fail": "failed"}
-        if decision != "continue":
-            end = {"trial": report.number, "state": ends[decision], "reason": reason}
-            events.append(TrialEnded.model_validate(end))
-        return events
-
-    def _decide(self, report: Report) -> tuple[Decision, str | None]:
-        spec = self.state.trials[report.number].spec
-        strange = sorted(name for name, value in report.metrics.items() if value is None)
-        if strange:
-            return "fail", f"{strange[0]} is not finite at epoch {report.epoch}"
-        metric = self.state.spec.metric
-        if metric not in report.metrics:
-            return "fail", f"task {spec.task!r} reports {', '.join(report.metrics)}: no {metric}"
-        value = report.metrics[metric]
-        if report.epoch >= spec.stopping.max_epochs:
-            return "complete", None
-        impatient = self._out_of_patience(report, value)
-        if impatient is not None:
-            return "complete", impatient
-        if value is not None and self.state.asha.is_loser(report.epoch, value):
-            share = self.state.spec.stopping.reduction_factor
-            return "stop", f"below the best 1/{share} at epoch {report.epoch}"
-        return "continue", None
-
-    def _out_of_patience(self, report: Report, value: float | None) -> str | None:
-        """Why a trial that no longer improves has come to its own end, if it has."""
-        trial, mode = self.state.trials[report.number], self.state.spec.mode
-        patience = {**trial.spec.fixed, **trial.params}.get("patience", 0)
-        best = trial.best_epoch(mode) if patience else None
-        if best is None or best.value is None or value is None:
-            return None
-        improves = value > best.value if mode == "max" else value < best.value
-        if improves or report.epoch - best.epoch < patience:
-            return None
-        return f"no better since epoch {best.epoch}"
-
-    def _circumstances(self, trial: Trial, report: Report) -> list[Event]:
-        """What happened on the way to this epoch that a reader must know."""
-        events: list[Event] = []
-        who = {"trial": report.number, "attempt": report.attempt}
-        if report.restored is not None:
-            events.append(
-                TrialRestored(**who, epoch=report.restored.epoch, reason=report.restored.reason)
-            )
-        if trial.epochs:
-            before, after = (
-                f"{e.device}, {e.threads} threads, {e.precision}, {e.processor}, "
-                f"{e.recurrence} recurrence"
-                for e in (trial.epochs[-1], report)
-            )
-            if before != after:
-                events.append(TrialMoved(**who, before=before, after=after))
-        return events
-
-    def _epoch(self, report: Report, decision: Decision, reason: str | None) -> EpochDone:
-        fields = report.model_dump(exclude={"number", "restored"})
-        value = report.metrics.get(self.state.spec.metric)
-        fields |= {"trial": report.number, "value": value, "decision": decision, "reason": reason}
-        return EpochDone.model_validate(fields)
+        return judge(self.state, report)
 
     def fail(self, number: int, attempt: int, failure: Failure) -> None:
         """Takes the end of an attempt in; the trial waits for another or has failed."""
@@ -248,7 +184,7 @@ class Study:
             )
         ]
         alike = sum(f.kind == failure.kind for f in trial.failures)
-        if alike >= tries(failure.kind, self._resources.max_failures):
+        if alike >= retries(failure.kind, self._resources.max_failures):
             events.append(TrialEnded(trial=number, state="failed", reason=failure.cause))
         self._record(*events)
 

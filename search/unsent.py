@@ -14,7 +14,7 @@ from trainables.messages import Report
 def read_unsent(folder: StudyDir, trial: Trial) -> list[Report]:
     """Those of the trial's present attempt that follow what the journal has.
 
-    A torn line, or one whose checkpoint is gone, ends what is read.
+    A torn line, another attempt's, or one whose checkpoint is gone, ends what is read.
     """
     path = folder.root / folder.unsent(trial.number, trial.attempts)
     if not path.exists():
@@ -27,6 +27,8 @@ def read_unsent(folder: StudyDir, trial: Trial) -> list[Report]:
             break
         if report.epoch <= trial.epoch:
             continue
+        if (report.number, report.attempt) != (trial.number, trial.attempts):
+            break
         if not (folder.root / report.checkpoint.path).exists():
             break
         found.append(report)

@@ -38,14 +38,14 @@ def make_dropout(share: float, locked: bool) -> nn.Module:
 def embed(layer: nn.Embedding | FrozenRows, ids_BT: Tensor, share: float) -> Steps:
     """Embedded tokens, each word once; in training, a share of the vocabulary's words is zero
     everywhere in the batch and the others are scaled up (Gal & Ghahramani 2016; Merity 2018)."""
-    ids_N, index_BT = _distinct(layer, ids_BT)
+    ids_N, index_BT = _ids_and_places(layer, ids_BT)
     rows_NE: Tensor = layer(ids_N)
     if layer.training and share > 0:
         rows_NE = rows_NE * functional.dropout(torch.ones_like(rows_NE[:, :1]), share)
     return Steps(rows_NE, index_BT)
 
 
-def _distinct(layer: nn.Embedding | FrozenRows, ids_BT: Tensor) -> tuple[Tensor, Tensor]:
+def _ids_and_places(layer: nn.Embedding | FrozenRows, ids_BT: Tensor) -> tuple[Tensor, Tensor]:
     """The ids that occur, and which of them stands where. To count them would make a GPU's host
     wait: there it is all words there are, or every position, of which few occur twice."""
     device = ids_BT.device

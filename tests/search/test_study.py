@@ -80,6 +80,14 @@ def test_an_epoch_that_waited_and_whose_checkpoint_is_gone_is_repeated(bench):
     assert bench.study.next().acknowledged == 0
 
 
+def test_a_waiting_epoch_that_is_not_the_attempts_own_is_passed_by(bench):
+    work = bench.study.next()
+    other = bench.epoch(work, 1, 0.9).model_copy(update={"number": 7})
+    (bench.folder.root / work.unsent).write_text(other.model_dump_json() + "\n")
+    bench.crash_and_reopen()
+    assert bench.study.next().acknowledged == 0
+
+
 def test_patience_ends_a_trial_that_no_longer_improves(bench, tables):
     tables["fixed"]["patience"] = 2
     tables["stopping"] |= {"max_epochs": 9, "grace_epochs": 9}
