@@ -181,6 +181,13 @@ def test_bad_vector_files(corpus, tmp_path, content, kind, suffix, message):
         prepare_vectors(corpus, kind, EmbeddingsSpec(**{kind: str(tmp_path / "none")}), DATA)
 
 
+def test_words_start_small_without_vectors():
+    weight = build_embedding(1000, 16, None).weight.detach()
+    assert torch.equal(weight[0], torch.zeros(16))
+    assert abs(weight[1:].std().item() - 0.1) < 0.005
+    assert abs(weight[1:].mean().item()) < 0.005
+
+
 def test_uncovered_words_are_of_the_covered_ones_size():
     rng = np.random.default_rng(0)
     vectors_VE = rng.normal(2.0, 0.5, (1000, 4)).astype(np.float32)
