@@ -1,7 +1,8 @@
 """Reviews a second and core: our trainer beside the lecture's loop, on the same reviews.
 
-``python tests/benchmarks/throughput.py [--quick] [--device cuda]``. Each side runs in a process of
-its own, for the allocator is set for a whole process; the sides take turns. One thread on a CPU.
+``python tests/benchmarks/throughput.py [--quick] [--threads 2] [--device cuda]``. Each side runs in
+a process of its own, for the allocator is set for a whole process; the sides take turns. The
+targets are those of one thread of a CPU.
 
 Shapes: B texts, T tokens, C outputs.
 """
@@ -12,6 +13,7 @@ import statistics
 import subprocess
 import sys
 import time
+from dataclasses import asdict, dataclass
 
 import torch
 from lecture import TOKENS, LSTMModel, padded, train_epoch
@@ -34,6 +36,16 @@ BATCH = 128
 SIZES = {64: ">=6", 128: ">=4"}
 #: Share of the matrix-product rate, at 128 units.
 RATE = ">=0.55"
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is timed: units of the model, reviews, and what computes."""
+
+    size: int
+    count: int
+    device: str
+    threads: int
 
 
 def reviews(count: int) -> tuple[Corpus, Part]:
@@ -59,45 +71,46 @@ def our_trainer(size: int, corpus: Corpus, part: Part, device: torch.device) -> 
     return Trainer(task, h, reader, settings)
 
 
-def time_ours(size: int, count: int, device_name: str) -> float:
+def time_ours(case: Case) -> float:
     """Seconds of the second epoch."""
-    corpus, part = reviews(count)
-    device = prepare_device(device_name, 1)
-    trainer = our_trainer(size, corpus, part, device)
+    corpus, part = reviews(case.count)
+    device = prepare_device(case.device, case.threads)
+    trainer = our_trainer(case.size, corpus, part, device)
     trainer.train_epoch()
     started = time.perf_counter()
     trainer.train_epoch()
     return time.perf_counter() - started
 
 
-def time_torch(size: int, count: int, device_name: str) -> float:
+def time_torch(case: Case) -> float:
     """Our trainer with torch's own recurrent layers."""
     trainables.encoders.recur = lambda cell, x: cell(x.dense())[0]
-    return time_ours(size, count, device_name)
+    return time_ours(case)
 
 
-def time_lecture(size: int, count: int, device: str) -> float:
+def time_lecture(case: Case) -> float:
     """Seconds of one epoch, after two batches to warm up."""
-    torch.set_num_threads(1)
-    corpus, part = reviews(count)
-    model = LSTMModel(corpus.vocabulary, size, size, layers=1, dropout=0.0).to(device)
+    torch.set_num_threads(case.threads)
+    corpus, part = reviews(case.count)
+    model = LSTMModel(corpus.vocabulary, case.size, case.size, layers=1, dropout=0.0)
+    model.to(case.device)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     loader = DataLoader(padded(part), batch_size=BATCH, shuffle=True)
-    for _, _ in zip(range(2), train_epoch(model, loader, optimizer, device), strict=False):
+    for _, _ in zip(range(2), train_epoch(model, loader, optimizer, case.device), strict=False):
         pass
-    return list(train_epoch(model, loader, optimizer, device))[-1]
+    return list(train_epoch(model, loader, optimizer, case.device))[-1]
 
 
 SIDES = {"ours": time_ours, "torch": time_torch, "lecture": time_lecture}
 
 
-def product_rate(device: str) -> float:
-    """Floating-point operations a second of a product of 1024 by 1024 matrices, one thread, in the
-    precision that our trainer computes in."""
-    torch.set_num_threads(1)
+def product_rate(case: Case) -> float:
+    """Floating-point operations a second of a product of 1024 by 1024 matrices in the precision
+    that our trainer computes in."""
+    torch.set_num_threads(case.threads)
     side, repeats = 1024, 20
-    kind = getattr(torch, choose_precision("auto", device))
-    a, b = (torch.randn(side, side, device=device).to(kind) for _ in range(2))
+    kind = getattr(torch, choose_precision("auto", case.device))
+    a, b = (torch.randn(side, side, device=case.device).to(kind) for _ in range(2))
     for _ in range(3):
         (a @ b).sum().item()
     started = time.perf_counter()
@@ -141,29 +154,31 @@ def differences(size: int, device_name: str) -> tuple[float, float]:
     return float((ours - theirs).abs().max()), gradients
 
 
-def measure(side: str, size: int, count: int, device: str) -> float:
+def measure(side: str, case: Case) -> float:
     """One side's seconds, in a process of its own."""
-    command = [sys.executable, __file__, "--side", side, "--size", str(size)]
-    command += ["--count", str(count), "--device", device]
+    command = [sys.executable, __file__, "--side", side]
+    for name, value in asdict(case).items():
+        command += [f"--{name}", str(value)]
     return float(json.loads(subprocess.check_output(command, text=True))["seconds"])
 
 
-def compare(size: int, count: int, repeats: int, device: str) -> dict[str, float]:
+def compare(case: Case, repeats: int) -> dict[str, float]:
     """Times all sides in turn and prints what came out; medians."""
+    size, count = case.size, case.count
     _, part = reviews(count)
     tokens = int(TextReader(part, TOKENS, "end").lengths_N.sum())
     seconds: dict[str, list[float]] = {side: [] for side in SIDES}
     rates = []
     for _ in range(repeats):
-        rates.append(product_rate(device))
+        rates.append(product_rate(case))
         for side, taken in seconds.items():
-            taken.append(measure(side, size, count, device))
+            taken.append(measure(side, case))
     ours, torchs, lectures = seconds.values()
     ratios = [b / a for a, b in zip(ours, lectures, strict=True)]
     to_torch = [b / a for a, b in zip(ours, torchs, strict=True)]
     nominal = tokens * operations_per_token(size)
     shares = [nominal / a / rate for a, rate in zip(ours, rates, strict=True)]
-    logits, gradients = differences(size, device)
+    logits, gradients = differences(size, case.device)
     print(
         f"{size} units: ours {spread([count / s for s in ours], 0)} reviews/s "
         f"({tokens / statistics.median(ours):,.0f} tokens/s), the lecture's "
@@ -185,17 +200,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer reviews, judges nothing")
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument("--threads", type=int, default=1, help="of the CPU, for each side")
     parser.add_argument("--side", choices=list(SIDES), help=argparse.SUPPRESS)
     parser.add_argument("--size", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--count", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.side:
-        print(json.dumps({"seconds": SIDES[given.side](given.size, given.count, given.device)}))
+        case = Case(given.size, given.count, given.device, given.threads)
+        print(json.dumps({"seconds": SIDES[given.side](case)}))
         return 0
     count, repeats = (512, 1) if given.quick else (2560, 3)
+    count *= 4 if given.device == "cuda" else 1
     figures = {}
     for size, target in SIZES.items():
-        found = compare(size, count * (4 if given.device == "cuda" else 1), repeats, given.device)
+        found = compare(Case(size, count, given.device, given.threads), repeats)
         figures[f"ratio_{size}"] = Figure(found["ratio"], target)
         figures[f"ratio_to_torchs_layer_{size}"] = Figure(found["ratio_to_torch"])
         figures[f"logits_{size}_1e5"] = Figure(found["logits"] * 1e5, "<=1")
@@ -203,7 +221,7 @@ def main() -> int:
         figures[f"share_of_product_rate_{size}"] = Figure(
             found["share"], RATE if size == 128 else None
         )
-    if given.device == "cuda":  # the targets are a CPU's
+    if given.device == "cuda" or given.threads > 1:
         figures = {name: Figure(figure.value) for name, figure in figures.items()}
     return conclude("throughput", figures, given.quick)
 
