@@ -11,14 +11,12 @@ from cluster.config import ClusterConfig
 
 
 @dataclass(frozen=True)
-class Capacity:
-    """What the whole cluster offers now; memory in bytes, of its smallest node."""
+class Node:
+    """What a machine of the cluster offers; memory in bytes."""
 
     cpus: int
-    gpus: float
-    nodes: int
-    cpus_per_node: int
-    memory_per_node: float
+    gpus: int
+    memory: float
 
 
 #: Read by Ray when it is imported. The working directory of a trial stays the study's, nothing is
@@ -37,8 +35,8 @@ LOOPBACK_ONLY = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 
 
 @contextmanager
-def connect(config: ClusterConfig, packages: list[Path], cpus: int) -> Iterator[Capacity]:
-    """A connected Ray for the length of the block.
+def connect(config: ClusterConfig, packages: list[Path], cpus: int) -> Iterator[list[Node]]:
+    """A connected Ray for the length of the block, and the nodes it has now.
 
     ``packages`` are the code folders that trials import; they are sent to a running cluster's
     nodes. ``cpus`` is how many a cluster of our own offers at least.
@@ -59,20 +57,16 @@ def connect(config: ClusterConfig, packages: list[Path], cpus: int) -> Iterator[
             local.start(cpus)
         else:
             address.join(config.address, packages)
-        yield _capacity()
+        yield _nodes()
     finally:
         ray.shutdown()
 
 
-def _capacity() -> Capacity:
+def _nodes() -> list[Node]:
     import ray
 
-    nodes = [n["Resources"] for n in ray.nodes() if n["Alive"]]  # type: ignore[no-untyped-call]
-    cpus = [int(node.get("CPU", 0)) for node in nodes]
-    return Capacity(
-        cpus=sum(cpus),
-        gpus=sum(node.get("GPU", 0.0) for node in nodes),
-        nodes=len(nodes),
-        cpus_per_node=max(cpus, default=0),
-        memory_per_node=min((node.get("memory", 0.0) for node in nodes), default=0.0),
-    )
+    alive = [n["Resources"] for n in ray.nodes() if n["Alive"]]  # type: ignore[no-untyped-call]
+    return [
+        Node(int(has.get("CPU", 0)), int(has.get("GPU", 0)), has.get("memory", 0.0))
+        for has in alive
+    ]

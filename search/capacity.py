@@ -1,8 +1,9 @@
 """How many trials fit on a cluster at a time, by cores, GPUs and memory."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cluster.connect import Capacity
+from cluster.connect import Node
 from search.errors import SpecError
 from search.preparation import Prepared
 from search.space import largest
@@ -45,41 +46,60 @@ def memory_needed(spec: StudySpec, prepared: Prepared) -> int:
     )
 
 
-def concurrent_trials(wanted: ResourcesSpec, capacity: Capacity, memory: int) -> int:
+def concurrent_trials(wanted: ResourcesSpec, nodes: Sequence[Node], memory: int) -> int:
     """How many trials of ``memory`` bytes run at a time: as many as asked for and as fit.
 
     Raises:
         SpecError: not even one fits.
     """
-    if wanted.cpus_per_trial > capacity.cpus_per_node:
-        raise SpecError(
-            f"resources.cpus_per_trial = {wanted.cpus_per_trial}: "
-            f"no node of the cluster has more than {capacity.cpus_per_node} CPUs"
-        )
-    fits = capacity.cpus // wanted.cpus_per_trial
-    if wanted.gpus_per_trial > 0:
-        if wanted.gpus_per_trial > capacity.gpus:
-            raise SpecError(
-                f"resources.gpus_per_trial = {wanted.gpus_per_trial:g}: "
-                f"the cluster has {capacity.gpus:g} GPUs"
-            )
-        fits = min(fits, int(capacity.gpus / wanted.gpus_per_trial + 1e-9))
-    if memory > capacity.memory_per_node:
-        raise SpecError(
-            f"the largest configuration of the space takes about {memory / _GIB:.1f} GiB; "
-            f"a node has {capacity.memory_per_node / _GIB:.1f} GiB to spare: narrow [space]"
-        )
-    fits = min(fits, capacity.nodes * int(capacity.memory_per_node // memory))
+    fits = sum(_fitting(wanted, node, memory) for node in nodes)
+    if fits == 0:
+        raise SpecError(_lack(wanted, nodes, memory))
     return min(fits, wanted.max_concurrent or fits)
 
 
-def check_precision(wanted: ResourcesSpec) -> None:
-    """Makes sure that this machine computes in what is asked for by name.
+def _fitting(wanted: ResourcesSpec, node: Node, memory: int) -> int:
+    """How many trials a node holds. One computes on one GPU, so shares of two do not add up."""
+    fits = min(node.cpus // wanted.cpus_per_trial, int(node.memory // memory))
+    if wanted.gpus_per_trial > 0:
+        fits = min(fits, node.gpus * int(1 / wanted.gpus_per_trial + 1e-9))
+    return fits
+
+
+def _lack(wanted: ResourcesSpec, nodes: Sequence[Node], memory: int) -> str:
+    """Why no node holds a trial."""
+    cpus = max((node.cpus for node in nodes), default=0)
+    if wanted.cpus_per_trial > cpus:
+        return (
+            f"resources.cpus_per_trial = {wanted.cpus_per_trial}: "
+            f"no node of the cluster has more than {cpus} CPUs"
+        )
+    if wanted.gpus_per_trial > 0 and not any(node.gpus for node in nodes):
+        return f"resources.gpus_per_trial = {wanted.gpus_per_trial:g}: the cluster has no GPU"
+    most = max(node.memory for node in nodes)
+    if memory > most:
+        return (
+            f"the largest configuration of the space takes about {memory / _GIB:.1f} GiB; "
+            f"no node has more than {most / _GIB:.1f} GiB to spare: narrow [space]"
+        )
+    return (
+        f"no node of the cluster has all that a trial takes: {wanted.cpus_per_trial} CPUs, "
+        f"{wanted.gpus_per_trial:g} GPUs and {memory / _GIB:.1f} GiB of memory"
+    )
+
+
+def check_device(wanted: ResourcesSpec) -> None:
+    """Makes sure that this machine computes on what is asked for, and in what is asked for by name.
 
     Raises:
         DeviceError: it does not.
     """
-    if wanted.precision not in ("auto", "float32"):
+    device = "cuda" if wanted.gpus_per_trial > 0 else "cpu"
+    if device == "cuda" or wanted.precision not in ("auto", "float32"):
+        from trainables.core.device import check_gpu
         from trainables.core.probe import choose_precision
 
-        choose_precision(wanted.precision, "cuda" if wanted.gpus_per_trial else "cpu")
+        if device == "cuda":
+            check_gpu()
+        if wanted.precision != "auto":
+            choose_precision(wanted.precision, device)

@@ -1,7 +1,15 @@
 """What a finished epoch means for its trial: a pure rule over the study's state."""
 
-from search.events import Decision, EpochDone, Event, TrialEnded, TrialMoved, TrialRestored
-from search.state import StudyState, Trial
+from search.events import (
+    ENDS,
+    Decision,
+    EpochDone,
+    Event,
+    TrialEnded,
+    TrialMoved,
+    TrialRestored,
+)
+from search.state import StudyState, Trial, value_of
 from trainables.messages import Report
 
 
@@ -11,10 +19,8 @@ def judge(state: StudyState, report: Report) -> list[Event]:
     decision, reason = _decide(state, report)
     events = _circumstances(state.trials[report.number], report)
     events.append(_epoch(state.spec.metric, report, decision, reason))
-    ends = {"stop": "pruned", "complete": "completed", "fail": "failed"}
-    if decision != "continue":
-        end = {"trial": report.number, "state": ends[decision], "reason": reason}
-        events.append(TrialEnded.model_validate(end))
+    if decision in ENDS:
+        events.append(TrialEnded(trial=report.number, state=ENDS[decision], reason=reason))
     return events
 
 
@@ -72,6 +78,6 @@ def _circumstances(trial: Trial, report: Report) -> list[Event]:
 
 def _epoch(metric: str, report: Report, decision: Decision, reason: str | None) -> EpochDone:
     fields = report.model_dump(exclude={"number", "restored"})
-    value = report.metrics.get(metric)
+    value = value_of(report.metrics, metric)
     fields |= {"trial": report.number, "value": value, "decision": decision, "reason": reason}
     return EpochDone.model_validate(fields)

@@ -1,8 +1,8 @@
-"""``--dry-run``: what a launch would do, its memory and its time; nothing is started or written."""
+"""``--dry-run``: what a launch would do, its memory and its time. Only the cache is written."""
 
 from typing import Any
 
-from search.capacity import check_precision, memory_needed
+from search.capacity import check_device, memory_needed
 from search.changes import find_change
 from search.launching import Launch
 from search.preparation import Prepared, prepare_study
@@ -26,7 +26,7 @@ def describe(spec: StudySpec, launch: Launch, state: StudyState | None = None) -
         SpecError: the study could not be resumed so.
     """
     if launch.cluster.kind == "local":
-        check_precision(launch.resources)
+        check_device(launch.resources)
     prepared = prepare_study(spec, launch.cache_dir, state.trials if state else ())
     change = find_change(state, spec, prepared, launch) if state else None
     corpus = prepared.corpus

@@ -10,6 +10,8 @@ FORMAT = 3
 
 Decision = Literal["continue", "stop", "complete", "fail"]
 EndState = Literal["completed", "pruned", "failed"]
+#: How a trial ends by the decision on its last epoch.
+ENDS: dict[Decision, EndState] = {"stop": "pruned", "complete": "completed", "fail": "failed"}
 FailureKind = Literal["lost", "hung", "memory", "exception"]
 
 
@@ -85,7 +87,8 @@ class AttemptStarted(_Event):
 
 
 class EpochDone(_Event):
-    """An acknowledged epoch and what was decided on it. ``value`` is the study's metric."""
+    """An acknowledged epoch and what was decided on it. ``value`` is the study's metric; None if
+    any metric is not finite."""
 
     event: Literal["epoch"] = "epoch"
     trial: int

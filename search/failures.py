@@ -6,6 +6,8 @@ from search.events import FailureKind
 
 _MEMORY = (
     "OutOfMemory",
+    "out of memory",
+    "ALLOC_FAILED",  # cuBLAS and cuDNN
     "running low on memory",
     "MemoryError",
     "not enough memory",

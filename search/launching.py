@@ -102,7 +102,7 @@ def new_study(study: str, options: Options) -> StudySpec:
 
 def _at_home(spec: StudySpec) -> StudySpec:
     """A study whose local files are named by their whole paths."""
-    places = {name: _absolute(value) for name, value in spec.embeddings.files().items()}
+    places = {name: _absolute(value) for name, value in spec.embeddings.places().items()}
     embeddings = spec.embeddings.model_copy(update=places)
     data = spec.data
     if data.source not in PACKAGED:
@@ -111,9 +111,11 @@ def _at_home(spec: StudySpec) -> StudySpec:
 
 
 def _absolute(source: str) -> str:
-    """A local file or folder by its whole path, so that the study resumes from any folder."""
+    """A local file or folder, or a file of a local archive, by its whole path, so that the study
+    resumes from any folder."""
     path = Path(source).expanduser()
-    return str(path.absolute()) if path.exists() else source
+    local = path.exists() or any(parent.is_file() for parent in path.parents)
+    return str(path.absolute()) if local else source
 
 
 def _forget_columns(data: dict[str, Any], source: str) -> None:

@@ -33,6 +33,8 @@ def apply_settings(tables: dict[str, Any], settings: list[tuple[list[str], Any]]
         SpecError: a key goes through something that is not a table.
     """
     result = copy.deepcopy(tables)
+    if any(keys == ["fixed", "embedding"] and value != "scratch" for keys, value in settings):
+        _take_out_width(result)
     for keys, value in settings:
         table = result
         for depth, key in enumerate(keys[:-1], start=1):
@@ -46,6 +48,14 @@ def apply_settings(tables: dict[str, Any], settings: list[tuple[list[str], Any]]
         if keys[0] == "fixed" and len(keys) == 2:
             _take_out_of_first(result, keys[1])
     return result
+
+
+def _take_out_width(tables: dict[str, Any]) -> None:
+    """Vectors learnt elsewhere bring their own width."""
+    for section in ("fixed", "space"):
+        if isinstance(tables.get(section), dict):
+            tables[section].pop("embedding_dim", None)
+    _take_out_of_first(tables, "embedding_dim")
 
 
 def _take_out_of_first(tables: dict[str, Any], name: str) -> None:

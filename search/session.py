@@ -10,7 +10,7 @@ from pathlib import Path
 from cluster.connect import connect
 from cluster.local import check_cores
 from cluster.watchdog import Watchdog
-from search.capacity import Allotment, check_precision, concurrent_trials, memory_needed
+from search.capacity import Allotment, check_device, concurrent_trials, memory_needed
 from search.changes import describe_session, find_change, packages, tell_differences
 from search.errors import NoFiniteResult, StudyExists, StudyFailed
 from search.events import FORMAT, Event, SpecChanged, StudyCreated
@@ -78,13 +78,13 @@ def _session(
         cpus = wanted.cpus_per_trial * (wanted.max_concurrent or 0)  # asked for by name: may crowd
         if launch.cluster.kind == "local":
             check_cores(wanted.cpus_per_trial)
-            check_precision(wanted)
-        with connect(launch.cluster, packages(spec), cpus) as capacity:
+            check_device(wanted)
+        with connect(launch.cluster, packages(spec), cpus) as nodes:
             interrupter.listen()
             allotment = Allotment(
                 cpus=wanted.cpus_per_trial,
                 gpus=wanted.gpus_per_trial,
-                concurrent=concurrent_trials(wanted, capacity, memory_needed(spec, prepared)),
+                concurrent=concurrent_trials(wanted, nodes, memory_needed(spec, prepared)),
                 parcel=_parcel(prepared) if launch.cluster.kind == "address" else None,
             )
             with _opened(folder, new, prepared, launch, change) as study:

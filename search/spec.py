@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -56,8 +56,9 @@ class StoppingSpec(_Section):
 class ResourcesSpec(_Section):
     """What one trial takes, how many run at a time, and what becomes of those in trouble.
 
-    ``precision`` is what a model multiplies in; with ``auto`` each worker measures whether half the
-    bits (bfloat16 on a CPU, float16 on a GPU) are faster there. A trial keeps what it began with.
+    A trial computes on one GPU or a share of one. ``precision`` is what a model multiplies in;
+    with ``auto`` a study's first workers measure whether half the bits (bfloat16 on a CPU, float16
+    on a GPU) are faster there. A trial keeps what it began with.
     With ``keep_freed_memory`` the C library keeps what a step frees for the next, on Linux's CPUs.
     A lost trial is tried again ``max_failures`` times. One that reports nothing for
     ``hang_factor`` times its longest epoch, and for ``hang_seconds`` at least, counts as hung; so
@@ -66,7 +67,7 @@ class ResourcesSpec(_Section):
     """
 
     cpus_per_trial: int = Field(default=1, ge=1)
-    gpus_per_trial: Annotated[float, Field(ge=0.0)] = 0.0
+    gpus_per_trial: float = Field(default=0.0, ge=0.0, le=1.0)
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     keep_freed_memory: bool = True
     max_concurrent: int | None = Field(default=None, ge=1)

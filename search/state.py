@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from search.asha import Asha, new_asha
 from search.errors import JournalDamaged
 from search.events import (
+    ENDS,
     AttemptFailed,
     AttemptStarted,
     EndState,
@@ -144,8 +145,7 @@ class StudyState:
         if trial.corpus != self.corpus:
             return "pruned", "the study goes on over other data"
         last = trial.epochs[-1] if trial.epochs else None
-        ends: dict[str, EndState] = {"stop": "pruned", "complete": "completed", "fail": "failed"}
-        return (ends[last.decision], last.reason) if last and last.decision in ends else None
+        return (ENDS[last.decision], last.reason) if last and last.decision in ENDS else None
 
     def _start_session(self, event: SessionStarted) -> None:
         self.session, self.session_end, self.total = event, None, event.total
@@ -206,7 +206,13 @@ def best_of(epochs: list[EpochDone], mode: str) -> EpochDone | None:
 
 def revalued(epoch: EpochDone, metric: str) -> EpochDone:
     """An epoch as a study with this metric values it."""
-    return epoch.model_copy(update={"value": epoch.metrics.get(metric)})
+    return epoch.model_copy(update={"value": value_of(epoch.metrics, metric)})
+
+
+def value_of(metrics: dict[str, float | None], metric: str) -> float | None:
+    """What an epoch is worth; None if any of its metrics is not finite: a network of NaN has an
+    accuracy too, that of the first class."""
+    return None if None in metrics.values() else metrics.get(metric)
 
 
 def replay(events: list[Event]) -> StudyState:

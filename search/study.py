@@ -28,7 +28,7 @@ from search.spec import ResourcesSpec
 from search.state import StudyState, Trial
 from search.store import StudyDir
 from search.unsent import read_unsent
-from trainables.messages import Assignment, Checkpoint, Report
+from trainables.messages import Assignment, Report
 
 View = Callable[[Event, StudyState], None]
 
@@ -118,16 +118,26 @@ class Study:
             unsent=self._folder.unsent(trial.number, attempt),
             rungs=tuple(self.state.asha.rungs),
             restore=tuple(
-                Checkpoint.model_validate(e.checkpoint.model_dump())
+                e.checkpoint
                 for e in reversed(trial.epochs)
                 if (self._folder.root / e.checkpoint.path).exists()
             ),
             acknowledged=trial.epoch,
             threads=begun.threads if begun else self._resources.cpus_per_trial,
-            precision=begun.precision if begun else self._resources.precision,
+            precision=self._precision(begun),
+            insists_on_precision=begun is None and self._resources.precision != "auto",
             keep_freed_memory=self._resources.keep_freed_memory,
             device="cuda" if self._resources.gpus_per_trial > 0 else "cpu",
         )
+
+    def _precision(self, begun: EpochDone | None) -> str:
+        """What the trial began with; for a new one what is asked for, and if that is to be
+        measured, what the study's first trial on this kind of device has measured."""
+        wanted, on_gpu = self._resources.precision, self._resources.gpus_per_trial > 0
+        if begun is None and wanted == "auto":
+            first = (t.epochs[0] for t in self.state.trials if t.epochs)
+            begun = next((e for e in first if (e.device != "cpu") == on_gpu), None)
+        return begun.precision if begun else wanted
 
     def report(self, reports: Sequence[Report]) -> bool:
         """Takes epochs of one attempt in, in order; True when the trial goes on.

@@ -61,7 +61,12 @@ class Bench:
         return self.study.report([self.epoch(work, epoch, value, **more)])
 
     def epoch(
-        self, work: Assignment, epoch: int, value: float | None, loss: float = 0.5, **more: Any
+        self,
+        work: Assignment,
+        epoch: int,
+        value: float | None,
+        loss: float | None = 0.5,
+        **more: Any,
     ) -> Report:
         """A report whose checkpoint is there."""
         path = f"{work.checkpoint_prefix}epoch-{epoch:03d}.safetensors"

@@ -39,9 +39,9 @@ class Attempt:
 def begin(assignment: Assignment, corpus_path: Path) -> Attempt:
     """Builds the trainer and restores the newest checkpoint that is whole."""
     device = prepare_device(assignment.device, assignment.threads, assignment.keep_freed_memory)
-    # What the trial began with, unless it has come to a machine that lacks it.
-    moved = assignment.acknowledged and assignment.precision not in precisions(device)
-    precision = choose_precision("auto" if moved else assignment.precision, assignment.device)
+    # What the trial or the study began with, unless this machine lacks it.
+    kept = assignment.insists_on_precision or assignment.precision in precisions(device)
+    precision = choose_precision(assignment.precision if kept else "auto", assignment.device)
     corpus = open_corpus(corpus_path)
     train, validation = (
         _reader(assignment, corpus, name, device) for name in ("train", "validation")
@@ -67,8 +67,8 @@ def begin(assignment: Assignment, corpus_path: Path) -> Attempt:
         except CheckpointError as error:
             damage.append(str(error))
             trainer = new_trainer()
-    if not assignment.restore and assignment.acknowledged:
-        damage.append("no checkpoint is left")
+    if trainer.epoch < assignment.acknowledged and not damage:
+        damage.append("its newest checkpoint is gone")
     restored = Restored(epoch=trainer.epoch, reason="; ".join(damage)) if damage else None
     numerics = describe_numerics(device, precision)
     return Attempt(assignment, trainer, validation, numerics, restored)

@@ -27,6 +27,7 @@ class Assignment(_Message):
         unsent: where, relative to ``folder``, epochs stand that wait to be reported with others.
         restore: acknowledged checkpoints, newest first; an older one serves when a newer is bad.
         acknowledged: last epoch the journal holds; epochs up to it are retrained unreported.
+        insists_on_precision: another ``precision`` on a machine that lacks it would be an error.
         rungs: epochs at which trials are compared: each is reported at once, and answered before
             the next is trained.
     """
@@ -50,6 +51,7 @@ class Assignment(_Message):
     threads: int = 1
     device: str = "cpu"
     precision: str = "auto"
+    insists_on_precision: bool = False
     keep_freed_memory: bool = True
 
 

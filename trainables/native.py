@@ -4,6 +4,7 @@ import ctypes
 import hashlib
 import os
 import platform
+import shlex
 import subprocess
 import tempfile
 from functools import cache
@@ -21,7 +22,7 @@ _PATIENCE_SECONDS = 120
 @cache
 def compiled(source: Path) -> ctypes.CDLL | None:
     """A source's functions; None where there is no compiler, or none that can do it."""
-    command = (os.environ.get("CXX", "c++"), *_OPTIONS)
+    command = (*shlex.split(os.environ.get("CXX", "c++")), *_OPTIONS)
     content = (source.read_bytes(), " ".join(command).encode(), _processor())
     key = hashlib.sha256(b"\0".join(content)).hexdigest()[:16]
     path = default_cache() / "native" / f"{source.stem}-{key}.so"

@@ -2,43 +2,50 @@
 
 import pytest
 
-from cluster.connect import Capacity
+from cluster.connect import Node
 from search.capacity import Allotment, concurrent_trials
 from search.errors import SpecError
 from search.spec import ResourcesSpec
 
-#: Three nodes; a trial of 4 GiB fits twice into each one's memory.
+#: A head with no cores to spare and little memory, and two workers; a trial takes 4 GiB.
 GIB = 1 << 30
-CLUSTER = Capacity(cpus=12, gpus=2.0, nodes=3, cpus_per_node=4, memory_per_node=9.0 * GIB)
+CLUSTER = [Node(0, 0, 1.0 * GIB), Node(4, 2, 9.0 * GIB), Node(8, 0, 40.0 * GIB)]
 
 
 @pytest.mark.parametrize(
     ("wanted", "expected"),
     [
-        ({}, 6),
-        ({"cpus_per_trial": 4}, 3),
-        ({"gpus_per_trial": 0.5}, 4),
-        ({"gpus_per_trial": 0.1}, 6),
-        ({"gpus_per_trial": 2.0}, 1),
+        ({}, 2 + 8),
+        ({"cpus_per_trial": 3}, 1 + 2),
+        ({"cpus_per_trial": 8}, 1),
+        ({"gpus_per_trial": 1.0}, 2),
+        ({"gpus_per_trial": 0.1}, 2),
         ({"max_concurrent": 5}, 5),
-        ({"max_concurrent": 50}, 6),
+        ({"max_concurrent": 50}, 10),
     ],
 )
 def test_as_many_trials_as_are_wanted_and_fit(wanted, expected):
     assert concurrent_trials(ResourcesSpec(**wanted), CLUSTER, 4 * GIB) == expected
 
 
+@pytest.mark.parametrize(("share", "expected"), [(1.0, 2), (0.6, 2), (0.4, 4), (0.1, 20)])
+def test_a_trial_computes_on_one_gpu(share, expected):
+    node = Node(64, 2, 1000.0 * GIB)
+    assert concurrent_trials(ResourcesSpec(gpus_per_trial=share), [node], GIB) == expected
+
+
 @pytest.mark.parametrize(
-    ("wanted", "memory", "message"),
+    ("wanted", "nodes", "memory", "message"),
     [
-        ({"cpus_per_trial": 5}, GIB, "no node of the cluster has more than 4 CPUs"),
-        ({"gpus_per_trial": 3.0}, GIB, "the cluster has 2 GPUs"),
-        ({}, 10 * GIB, r"about 10.0 GiB; a node has 9.0 GiB to spare: narrow \[space\]"),
+        ({"cpus_per_trial": 9}, CLUSTER, GIB, "no node of the cluster has more than 8 CPUs"),
+        ({"gpus_per_trial": 1.0}, CLUSTER[2:], GIB, "the cluster has no GPU"),
+        ({}, CLUSTER, 41 * GIB, r"41.0 GiB; no node has more than 40.0 GiB .* narrow \[space\]"),
+        ({"gpus_per_trial": 0.5}, CLUSTER, 10 * GIB, "all that a trial takes: 1 CPUs, 0.5 GPUs"),
     ],
 )
-def test_a_trial_that_fits_nowhere_is_refused(wanted, memory, message):
+def test_a_trial_that_fits_nowhere_is_refused(wanted, nodes, memory, message):
     with pytest.raises(SpecError, match=message):
-        concurrent_trials(ResourcesSpec(**wanted), CLUSTER, memory)
+        concurrent_trials(ResourcesSpec(**wanted), nodes, memory)
 
 
 @pytest.mark.parametrize(("concurrent", "seconds"), [(1, 0.1), (10, 0.1), (500, 5.0)])

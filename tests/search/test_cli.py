@@ -101,8 +101,17 @@ def test_half_precision_is_refused_where_there_is_none(
     study_file, tmp_path, monkeypatch, more, half
 ):
     monkeypatch.setattr("trainables.core.probe.precisions", lambda device: ("float32",))
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     result = run("run", "small.toml", "--set", f"resources.precision={half}", *more)
     assert result.exit_code == 2 and "does not compute in it" in result.stderr, result.output
+    assert not (tmp_path / "results").exists() or not list((tmp_path / "results").iterdir())
+
+
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_a_gpu_that_torch_does_not_see_is_refused(study_file, tmp_path, monkeypatch, more):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    result = run("run", "small.toml", "--gpus-per-trial", "0.5", *more)
+    assert result.exit_code == 2 and "sees no GPU on this machine" in result.stderr
     assert not (tmp_path / "results").exists() or not list((tmp_path / "results").iterdir())
 
 

@@ -81,6 +81,8 @@ def test_failures_are_told_apart():
     assert read_failure(LOST_TEXT).kind == "lost"
     assert read_failure(LOST_TEXT, hung=True).kind == "hung"
     assert read_failure(EXCEPTION.replace("ValueError", "torch.OutOfMemoryError")).kind == "memory"
+    for said in ("CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED when calling"):
+        assert read_failure(EXCEPTION.replace("no such thing", said)).kind == "memory"
     full = EXCEPTION.replace(
         "ValueError: no such thing", "OSError: [Errno 28] No space left on device"
     )

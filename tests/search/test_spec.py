@@ -6,6 +6,7 @@ import pytest
 
 from search.catalogue import builtin_studies
 from search.errors import SpecError, StudyNotFound
+from search.launching import Options, new_study
 from search.overrides import apply_settings, parse_setting
 from search.spec import STUDIES, find_study_file, read_toml, resolve, to_toml
 
@@ -70,6 +71,7 @@ def test_builtin_studies_resolve(path):
         ("stopping.reduction_factor", 1, "greater than or equal to 2"),
         ("resources.cpus_per_trial", 0, "greater than or equal to 1"),
         ("resources.gpus_per_trial", -1.0, "greater than or equal to 0"),
+        ("resources.gpus_per_trial", 1.5, "less than or equal to 1"),
         ("metric", "val/acuracy", "did you mean 'val/accuracy'"),
         ("mode", "min", 'mode = "max"'),
         ("task", "text-clasification", "did you mean 'text-classification'"),
@@ -143,6 +145,28 @@ def test_setting_is_typed(setting, keys, value):
 
 def test_number_where_a_name_belongs_is_taken_as_one(tables):
     assert resolve(changed(tables, "data.label", 1), "x").data.label == "1"
+
+
+def test_fixing_a_pretrained_embedding_takes_its_width_out():
+    tables = read_toml(find_study_file("imdb"))
+    spec = resolve(changed(tables, "fixed.embedding", "glove"), "x")
+    assert "embedding_dim" not in spec.space and spec.first == ({"hidden_size": 64},)
+    both = [(["fixed", "embedding_dim"], 64), (["fixed", "embedding"], "glove")]
+    with pytest.raises(SpecError, match="embedding_dim has no effect"):
+        resolve(apply_settings(tables, both), "x")
+
+
+def test_only_places_are_made_whole_paths(tmp_path, monkeypatch):
+    """``train`` and ``6B.50d`` mean no file, though one may be called so."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("train", "6B.50d"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "glove.zip").touch()
+    assert new_study("imdb-word2vec", Options()).embeddings.word2vec == "train"
+    assert new_study("imdb-glove", Options()).embeddings.glove == "6B.50d"
+    options = Options(settings=("embeddings.glove=glove.zip/300d.txt",))
+    named = new_study("imdb-glove", options).embeddings.glove
+    assert named == str(tmp_path / "glove.zip/300d.txt")
 
 
 @pytest.mark.parametrize("setting", ["search.seed", "=3", "search.=3", ".x=1"])

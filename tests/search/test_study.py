@@ -120,10 +120,38 @@ def test_a_trial_keeps_the_precision_it_began_with(bench):
     bench.crash_and_reopen()
     resumed, fresh = bench.study.next(), bench.study.next()
     assert (resumed.number, resumed.precision) == (0, "bfloat16")
-    assert (fresh.number, fresh.precision) == (1, "auto")
+    assert (fresh.number, fresh.precision) == (1, "bfloat16")  # what the study has measured
+    assert not resumed.insists_on_precision and not fresh.insists_on_precision
     bench.report(resumed, 2, 0.6, precision="float32")
     moved = [event for event in bench.events() if event.event == "moved"]
     assert "bfloat16" in moved[0].before and "float32" in moved[0].after
+
+
+def test_a_precision_asked_for_by_name_is_insisted_on(bench):
+    bench.report(bench.study.next(), 1, 0.6, precision="float32")
+    bench.study.begin(session(), ResourcesSpec(precision="bfloat16"))
+    resumed, fresh = bench.study.next(), bench.study.next()
+    assert (resumed.precision, resumed.insists_on_precision) == ("float32", False)
+    assert (fresh.precision, fresh.insists_on_precision) == ("bfloat16", True)
+
+
+def test_a_gpu_has_a_precision_of_its_own(bench):
+    bench.report(bench.study.next(), 1, 0.6, precision="bfloat16")
+    bench.study.begin(session(), ResourcesSpec(gpus_per_trial=0.5))
+    bench.study.next()
+    assert bench.study.next().precision == "auto"
+
+
+def test_the_accuracy_of_a_network_of_nan_is_worth_nothing(bench, tables):
+    """It calls every text by the first class, which may be most of them."""
+    good, broken = bench.study.next(), bench.study.next()
+    assert bench.report(good, 1, 0.6)
+    assert not bench.report(broken, 1, 0.9, loss=None)
+    trial = bench.study.state.trials[broken.number]
+    assert (trial.state, trial.reason) == ("failed", "val/loss is not finite at epoch 1")
+    assert trial.best_epoch("max") is None
+    bench.crash_and_reopen(change=changed(resolve(tables | {"metric": "val/accuracy"}, "x")))
+    assert bench.study.state.best().number == good.number
 
 
 @pytest.mark.parametrize("keep", [True, False])

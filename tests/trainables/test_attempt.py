@@ -79,3 +79,19 @@ def test_what_is_reported_is_the_same_together_and_alone(corpus, tmp_path):
                 digests.append(report.checkpoint.digest)
         reports.append((metrics, digests))
     assert reports[0] == reports[1]
+
+
+@pytest.mark.parametrize("left", [1, 0])
+def test_a_newest_checkpoint_that_is_gone_is_told(corpus, tmp_path, left):
+    first, *_ = next_epochs(begun(corpus, tmp_path), 1000.0)
+    assignment = make_assignment(
+        corpus,
+        tmp_path,
+        hyperparameters=Hyperparameters(embedding_dim=4, hidden_size=4),
+        max_epochs=7,
+        restore=(first.checkpoint,)[:left],
+        acknowledged=2,
+    )
+    (report, *_) = next_epochs(begin(assignment, corpus), 0.0)
+    assert (report.epoch, report.restored.epoch) == (3, left)
+    assert report.restored.reason == "its newest checkpoint is gone"

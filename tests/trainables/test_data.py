@@ -72,6 +72,17 @@ def test_folder_with_its_own_parts(tmp_path):
     assert corpus.sizes["train"] + corpus.sizes["validation"] == 60
 
 
+def test_folders_of_parts(tmp_path):
+    for part, rows in (("train", 60), ("test", 10)):
+        (tmp_path / "set" / part).mkdir(parents=True)
+        write_reviews(tmp_path / "set" / part / "part-0.csv", rows, seed=rows)
+    corpus = prepare(spec(tmp_path / "set"), tmp_path / "cache")
+    assert corpus.sizes["test"] == 10
+    assert corpus.sizes["train"] + corpus.sizes["validation"] == 60
+    names = {"train": "test", "validation": "train", "test": "train"}
+    assert prepare(spec(tmp_path / "set", split=names), tmp_path / "cache").sizes["train"] == 10
+
+
 def test_parts_by_name(tmp_path):
     folder = tmp_path / "set"
     folder.mkdir()
@@ -132,6 +143,12 @@ def test_blank_rows_are_counted(tmp_path):
     assert corpus.notes == (
         "2 rows of the train data left out for want of a text or a label: 41, 42",
     )
+
+
+def test_only_an_empty_cell_is_missing(tmp_path):
+    rows = "".join(f"word{i},{('None', 'NA', 'nan')[i % 3]}\n" for i in range(60))
+    corpus = prepare(spec(bad_csv(tmp_path, f"text,label\n{rows}N/A,NA\n")), tmp_path / "cache")
+    assert corpus.classes == ("NA", "None", "nan") and sum(corpus.sizes.values()) == 61
 
 
 def test_strange_texts_survive(tmp_path):

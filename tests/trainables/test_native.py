@@ -44,6 +44,11 @@ def test_many_at_once(tmp_path, source):
     assert len(libraries(tmp_path)) == 1
 
 
+def test_a_compiler_with_options(source, monkeypatch):
+    monkeypatch.setenv("CXX", "c++ -DNOTHING")
+    assert compile_anew(source).answer() == 42
+
+
 @pytest.mark.parametrize("compiler", ["no-such-compiler", "false"])
 def test_without_a_compiler_there_is_none(tmp_path, source, monkeypatch, compiler):
     monkeypatch.setenv("CXX", compiler)

@@ -112,11 +112,10 @@ def test_a_trial_begun_in_bfloat16_goes_on_where_there_is_none(tmp_path, monkeyp
         monkeypatch.setattr(place, "precisions", lambda device: ("float32",))
     source = str(write_reviews(tmp_path / "reviews.csv"))
     corpus = prepare(DataSpec(source=source), tmp_path / "cache")
-    fresh = make_assignment(corpus.path, tmp_path, precision="bfloat16")
+    kept = make_assignment(corpus.path, tmp_path, precision="bfloat16")
+    assert attempt.begin(kept, corpus.path).numerics.precision == "float32"
     with pytest.raises(SeqtuneError, match="does not compute in it"):
-        attempt.begin(fresh, corpus.path)
-    resumed = attempt.begin(fresh.model_copy(update={"acknowledged": 1}), corpus.path)
-    assert resumed.numerics.precision == "float32"
+        attempt.begin(kept.model_copy(update={"insists_on_precision": True}), corpus.path)
 
 
 def test_a_gpu_takes_float16_and_refuses_bfloat16(monkeypatch):

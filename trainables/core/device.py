@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from trainables.core.allocator import keep_freed_memory
+from trainables.errors import DeviceError
 from trainables.recurrence import is_own
 
 #: What all trials only read moves to a GPU when it takes at most this share of what is free there.
@@ -22,7 +23,6 @@ class Numerics:
     precision: str
     threads: int
     processor: str
-    torch: str
     recurrence: str
 
 
@@ -36,7 +36,20 @@ def prepare_device(name: str, threads: int, keep_memory: bool = True) -> torch.d
     elif device.type == "cuda":
         torch.backends.cuda.matmul.allow_tf32 = True
         torch.backends.cudnn.allow_tf32 = True
+        torch.cuda.empty_cache()  # what this worker's trial before has held is its neighbours'
     return device
+
+
+def check_gpu() -> None:
+    """Makes sure that torch computes on a GPU here.
+
+    Raises:
+        DeviceError: it has none, or was built without CUDA.
+    """
+    if not torch.cuda.is_available():
+        raise DeviceError(
+            f"resources.gpus_per_trial: torch {torch.__version__} sees no GPU on this machine"
+        )
 
 
 def fits_on_gpu(size: int, device: torch.device) -> bool:
@@ -55,7 +68,6 @@ def describe_numerics(device: torch.device, precision: str) -> Numerics:
         precision=precision,
         threads=torch.get_num_threads(),
         processor=_processor(),
-        torch=torch.__version__,
         recurrence="own" if is_own(device, getattr(torch, precision)) else "torch",
     )
 

@@ -23,7 +23,7 @@ from trainables.data.sources import find_source, read_tables
 from trainables.data.spec import DataSpec
 from trainables.errors import DataError
 
-FORMAT = 4
+FORMAT = 5
 ARRAYS = ("ids", "offsets", "labels")
 
 

@@ -20,9 +20,12 @@ from trainables.errors import DataError
 TEXT_COLUMNS = ("text", "review", "sentence", "content", "comment", "document", "body", "tweet")
 LABEL_COLUMNS = ("label", "labels", "sentiment", "class", "category", "target", "rating", "y")
 
-BUILDERS = {
-    ".csv": ("csv", {}),
-    ".tsv": ("csv", {"sep": "\t"}),
+#: Only an empty cell is a missing one: a class may be called None, and a text may be N/A.
+_CELLS = {"keep_default_na": False, "na_values": [""]}
+
+BUILDERS: dict[str, tuple[str, dict[str, Any]]] = {
+    ".csv": ("csv", _CELLS),
+    ".tsv": ("csv", {"sep": "\t", **_CELLS}),
     ".json": ("json", {}),
     ".jsonl": ("json", {}),
     ".parquet": ("parquet", {}),
@@ -49,18 +52,25 @@ class Table:
 
 @dataclass(frozen=True)
 class Source:
-    """Where the rows are: local files with their builder, or a data set on the hub."""
+    """Where the rows are: local files with their builder, or a data set on the hub. ``folder`` is
+    the one that was named, if one was."""
 
     files: tuple[Path, ...]
     builder: str
     options: tuple[tuple[str, Any], ...] = ()
     only: str | None = None
+    folder: Path | None = None
+
+    def names(self, path: Path) -> tuple[str, ...]:
+        """What says which part a file holds: the folders that it lies in, and its own name."""
+        inside = path.relative_to(self.folder).parts[:-1] if self.folder else ()
+        return (*inside, path.stem)
 
     def digest(self) -> str:
         """SHA-256 over names and bytes of all files (over the name for a hub data set)."""
         digest = hashlib.sha256(repr((self.builder, self.options, self.only)).encode())
         for path in self.files:
-            digest.update(path.name.encode() + b"\0")
+            digest.update("/".join((*self.names(path), path.suffix)).encode() + b"\0")
             with path.open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
         return digest.hexdigest()
@@ -79,7 +89,7 @@ def find_source(name: str) -> Source:
         files = tuple(sorted(p for p in path.rglob("*") if p.is_file() and p.suffix in BUILDERS))
         if not files:
             raise DataError(f"folder {name!r} holds no {', '.join(BUILDERS)} file")
-        return _local(files, name)
+        return _local(files, name, path)
     if path.exists():
         return _local((path,), name)
     looks_local = path.is_absolute() or name.startswith((".", "~")) or path.suffix in BUILDERS
@@ -99,7 +109,7 @@ def _packaged(name: str) -> Source:
     return Source((Path(spec.origin).parent / file,), "csv", (), only)
 
 
-def _local(files: tuple[Path, ...], name: str) -> Source:
+def _local(files: tuple[Path, ...], name: str, folder: Path | None = None) -> Source:
     suffixes = {path.suffix for path in files}
     if len(suffixes) > 1:
         raise DataError(f"folder {name!r} mixes {', '.join(sorted(suffixes))}: keep one format")
@@ -115,14 +125,14 @@ def _local(files: tuple[Path, ...], name: str) -> Source:
         if empty:
             raise DataError(f"{str(path)!r} is empty")
     builder, options = BUILDERS[suffix]
-    return Source(files, builder, tuple(options.items()))
+    return Source(files, builder, tuple(options.items()), folder=folder)
 
 
 def read_tables(spec: DataSpec, cache_dir: Path) -> dict[str, Table]:
     """Reads all parts the source has; a single file or folder is one part, ``train``.
 
-    Folders keep one part a file where the file names say train, validation (or valid, dev) and
-    test.
+    Folders keep their parts where the names of files, or of the folders they lie in, say train,
+    validation (or valid, dev) and test.
 
     Raises:
         DataError: unreadable or malformed source, missing column, no usable row.
@@ -168,7 +178,7 @@ def _load(source: Source, spec: DataSpec, cache_dir: Path) -> dict[str, Any]:
         if source.files:
             loaded = load_dataset(
                 source.builder,
-                data_files=_data_files(source.files, spec),
+                data_files=_data_files(source, spec),
                 cache_dir=str(cache_dir),
                 **dict(source.options),
             )
@@ -197,17 +207,18 @@ def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
-def _data_files(files: tuple[Path, ...], spec: DataSpec) -> dict[str, list[str]]:
+def _data_files(source: Source, spec: DataSpec) -> dict[str, list[str]]:
+    files = source.files
     if isinstance(spec.split, SplitNames):
         named = {}
         for part, name in spec.split.model_dump().items():
-            named[name] = [_literal(path) for path in files if name in (path.name, path.stem)]
+            named[name] = [_literal(p) for p in files if name in (p.name, *source.names(p))]
             if not named[name]:
                 raise DataError(f"{part} part: no file named {name!r} in {spec.source!r}")
         return named
     parts: dict[str, list[str]] = {}
     for path in files:
-        part = _part_of(path.stem) if len(files) > 1 else "train"
+        part = _part_of(source.names(path)) if len(files) > 1 else "train"
         parts.setdefault(part, []).append(_literal(path))
     return parts if "train" in parts else {"train": [_literal(path) for path in files]}
 
@@ -217,10 +228,10 @@ def _literal(path: Path) -> str:
     return glob.escape(str(path))
 
 
-def _part_of(stem: str) -> str:
-    words = set(re.split(r"[^a-z]+", stem.lower()))
-    for part, names in (("test", {"test"}), ("validation", {"validation", "valid", "val", "dev"})):
-        if words & names:
+def _part_of(names: tuple[str, ...]) -> str:
+    words = set(re.split(r"[^a-z]+", " ".join(names).lower()))
+    for part, said in (("test", {"test"}), ("validation", {"validation", "valid", "val", "dev"})):
+        if words & said:
             return part
     return "train"
 

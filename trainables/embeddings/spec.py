@@ -4,6 +4,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from trainables.data.spec import Place
 
+#: Sources that are no files: a package's vectors, and vectors learnt from the study's own texts.
+PACKAGED_GLOVE, TRAINED_HERE = "6B.50d", "train"
+
 
 class EmbeddingsSpec(BaseModel):
     """Sources of word vectors, used by trials whose ``embedding`` names them; frozen.
@@ -16,19 +19,20 @@ class EmbeddingsSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    glove: Place = "6B.50d"
-    word2vec: Place = "train"
+    glove: Place = PACKAGED_GLOVE
+    word2vec: Place = TRAINED_HERE
     word2vec_dim: int = Field(default=100, ge=1, le=2000)
     unlabelled: Place | None = None
     word2vec_epochs: int = Field(default=5, ge=1, le=1000)
 
     @model_validator(mode="after")
     def _used(self) -> "EmbeddingsSpec":
-        if self.unlabelled is not None and self.word2vec != "train":
+        if self.unlabelled is not None and self.word2vec != TRAINED_HERE:
             raise ValueError('unlabelled text is only for word2vec = "train"')
         return self
 
-    def files(self) -> dict[str, str]:
-        """The settings that may name a file, as they are."""
+    def places(self) -> dict[str, str]:
+        """The settings that name a place and not one of the words that mean none."""
         named = {"glove": self.glove, "word2vec": self.word2vec, "unlabelled": self.unlabelled}
-        return {name: value for name, value in named.items() if value is not None}
+        words = (PACKAGED_GLOVE, TRAINED_HERE)
+        return {name: value for name, value in named.items() if value and value not in words}

@@ -15,10 +15,8 @@ from trainables.data.tokens import PAD, UNKNOWN, clean
 from trainables.embeddings.glove import file_digest
 from trainables.embeddings.keyed_vectors import arrays_beside, read_keyed_vectors
 from trainables.embeddings.lookup import pick_rows, words_of
-from trainables.embeddings.spec import EmbeddingsSpec
+from trainables.embeddings.spec import TRAINED_HERE, EmbeddingsSpec
 from trainables.errors import DataError
-
-TRAIN = "train"
 
 #: Words, and a table with a row for each.
 Named = tuple[list[str], NDArray[np.float32]]
@@ -34,7 +32,7 @@ def word2vec_digest(spec: EmbeddingsSpec) -> str:
         import gensim
     except ImportError as error:
         raise DataError("word2vec needs gensim: pip install 'seqtune[word2vec]'") from error
-    if spec.word2vec == TRAIN:
+    if spec.word2vec == TRAINED_HERE:
         more = find_source(spec.unlabelled).digest() if spec.unlabelled else None
         return json.dumps([gensim.__version__, spec.word2vec_dim, spec.word2vec_epochs, more])
     digest = file_digest(spec.word2vec, "embeddings.word2vec")
@@ -48,7 +46,7 @@ def read_word2vec(spec: EmbeddingsSpec, corpus: Corpus) -> NDArray[np.float32]:
     Raises:
         DataError: the file is malformed.
     """
-    if spec.word2vec == TRAIN:
+    if spec.word2vec == TRAINED_HERE:
         wanted = [str(number) for number in range(corpus.vocabulary)]
         names, table = _train(spec, corpus)
     else:
