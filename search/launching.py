@@ -140,10 +140,7 @@ def changed_study(state: StudyState, options: Options, force: bool) -> Change:
         SpecError: an option would change what is searched and ``force`` is off, or would make it
             another study.
     """
-    old = state.spec.model_dump(mode="json", exclude_none=True)
-    old["search"]["trials"] = state.total
-    if state.session is not None:
-        old["resources"] = {k: v for k, v in state.session.resources.items() if v is not None}
+    old = state.present_spec().model_dump(mode="json", exclude_none=True)
     origin = f"study {state.created.name!r}"
     spec = _at_home(resolve(apply_settings(old, options.as_settings()), origin))
     new = spec.model_dump(mode="json", exclude_none=True)

@@ -143,7 +143,7 @@ def _opened(
         session = describe_session(spec, prepared, launch)
         tell_differences(state.session, session, change)
         events += study.begin(session, launch.resources, change)
-        replace_file(folder.spec, to_toml(state.spec, state.total).encode(), mode=0o600)
+        replace_file(folder.spec, to_toml(state.present_spec()).encode(), mode=0o600)
         board = TensorBoardWriter(folder, state)
         keeper = CheckpointKeeper(folder, state, launch.resources.keep_best)
         for event in events:

@@ -252,10 +252,8 @@ def _explain(error: ValidationError) -> str:
     return f"{where}: {message}" if where else message
 
 
-def to_toml(spec: StudySpec, total: int | None = None) -> str:
-    """The resolved study as a study file that resolves to the same spec (with ``total`` trials)."""
+def to_toml(spec: StudySpec) -> str:
+    """The resolved study as a study file that resolves to the same spec."""
     import tomli_w
 
-    tables = spec.model_dump(mode="json", exclude_none=True)
-    tables["search"]["trials"] = total or spec.search.trials
-    return tomli_w.dumps(tables)
+    return tomli_w.dumps(spec.model_dump(mode="json", exclude_none=True))

@@ -24,7 +24,7 @@ from search.events import (
     TrialMoved,
     TrialRestored,
 )
-from search.spec import StudySpec
+from search.spec import ResourcesSpec, StudySpec
 
 #: ``waiting``: to be handed out, for the first time or again.
 TrialState = Literal["waiting", "running", "completed", "pruned", "failed"]
@@ -111,6 +111,15 @@ class StudyState:
                 self._open(event.trial)
             case StudyCreated():
                 raise JournalDamaged("the journal begins twice")
+
+    def present_spec(self) -> StudySpec:
+        """The study as it goes on: trials in all and resources are the last session's."""
+        update: dict[str, Any] = {
+            "search": self.spec.search.model_copy(update={"trials": self.total})
+        }
+        if self.session is not None:
+            update["resources"] = ResourcesSpec.model_validate(self.session.resources)
+        return self.spec.model_copy(update=update)
 
     def _rungs(self) -> Asha:
         """The present spec's rungs, with every value the journal has for them."""

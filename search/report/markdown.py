@@ -24,7 +24,7 @@ def markdown_report(folder: StudyDir, state: StudyState, running: bool) -> str:
         _not_compared(state),
         _failures(state),
         _cost(state),
-        "## Study file\n\n```toml\n" + to_toml(state.spec, state.total).strip() + "\n```",
+        "## Study file\n\n```toml\n" + to_toml(state.present_spec()).strip() + "\n```",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 

@@ -127,6 +127,16 @@ def test_a_trial_keeps_the_precision_it_began_with(bench):
     assert "bfloat16" in moved[0].before and "float32" in moved[0].after
 
 
+def test_the_present_study_has_its_last_sessions_resources(bench):
+    wanted = ResourcesSpec(cpus_per_trial=2, keep_best=3)
+    resources = wanted.model_dump(mode="json")
+    bench.study.begin(session(9).model_copy(update={"resources": resources}), wanted)
+    present = bench.study.state.present_spec()
+    assert (present.search.trials, present.resources) == (9, wanted)
+    unchanged = {"search": bench.study.state.spec.search, "resources": ResourcesSpec()}
+    assert present.model_copy(update=unchanged) == bench.study.state.spec
+
+
 def test_a_precision_asked_for_by_name_is_insisted_on(bench):
     bench.report(bench.study.next(), 1, 0.6, precision="float32")
     bench.study.begin(session(), ResourcesSpec(precision="bfloat16"))

@@ -22,4 +22,7 @@ def average_of(model: nn.Module, decay: float) -> AveragedModel | None:
         torch._foreach_lerp_(averages, weights, 1.0 - min(decay, (1 + n) / (10 + n)))
 
     average = AveragedModel(model, multi_avg_fn=follow)
+    for module in average.modules():
+        if isinstance(module, nn.RNNBase):
+            module.flatten_parameters()  # a copy's lie apart, and cuDNN would gather them each time
     return average
