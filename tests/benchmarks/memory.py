@@ -35,16 +35,20 @@ LARGEST = {
     "batch_size": "512",
 }
 
+#: Two of them, or the pages of torch's libraries would be private to the only one.
 _BARE = """
 import psutil, ray
-ray.init("local", num_cpus=1, include_dashboard=False, logging_level="ERROR")
+ray.init("local", num_cpus=2, include_dashboard=False, logging_level="ERROR")
 @ray.remote
 class Bare:
-    def private(self):
+    def begin(self):
         import torch
         from ray import tune
+    def private(self):
         return psutil.Process().memory_full_info().uss
-print(ray.get(Bare.remote().private.remote()))
+workers = [Bare.remote() for _ in range(2)]
+ray.get([worker.begin.remote() for worker in workers])
+print(ray.get(workers[0].private.remote()))
 """
 
 
