@@ -104,7 +104,7 @@ def test_signal_saves_and_says_how_to_go_on(place, number, code):
     os.killpg(process.pid, number)  # as a terminal does: to the whole group
     _, err = process.communicate(timeout=30)
     assert time.monotonic() - started < 6
-    assert process.returncode == code
+    assert process.returncode == code, err
     assert "resume with: seqtune resume small" in err
     assert place.study.owner() is None
     row = json.loads(place.run("status", "small", "--format", "json")[0])
