@@ -27,7 +27,8 @@ class Assignment(_Message):
         unsent: where, relative to ``folder``, epochs stand that wait to be reported with others.
         restore: acknowledged checkpoints, newest first; an older one serves when a newer is bad.
         acknowledged: last epoch the journal holds; epochs up to it are retrained unreported.
-        insists_on_precision: another ``precision`` on a machine that lacks it would be an error.
+        insists_on_precision: a machine that lacks ``precision`` is an error, and does not choose
+            another.
         rungs: epochs at which trials are compared: each is reported at once, and answered before
             the next is trained.
     """

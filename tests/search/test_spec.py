@@ -164,6 +164,9 @@ def test_only_places_are_made_whole_paths(tmp_path, monkeypatch):
     (tmp_path / "glove.zip").touch()
     assert new_study("imdb-word2vec", Options()).embeddings.word2vec == "train"
     assert new_study("imdb-glove", Options()).embeddings.glove == "6B.50d"
+    unlabelled = Options(settings=("embeddings.unlabelled=train",))
+    named = new_study("imdb-word2vec", unlabelled).embeddings
+    assert (named.word2vec, named.unlabelled) == ("train", str(tmp_path / "train"))
     options = Options(settings=("embeddings.glove=glove.zip/300d.txt",))
     named = new_study("imdb-glove", options).embeddings.glove
     assert named == str(tmp_path / "glove.zip/300d.txt")

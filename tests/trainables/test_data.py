@@ -72,10 +72,13 @@ def test_folder_with_its_own_parts(tmp_path):
     assert corpus.sizes["train"] + corpus.sizes["validation"] == 60
 
 
-def test_folders_of_parts(tmp_path):
+@pytest.mark.parametrize("around", ["", "test-set"])
+def test_folders_of_parts(tmp_path, around):
+    """The folder nearest to a file says what part it is of, not one around it."""
     for part, rows in (("train", 60), ("test", 10)):
-        (tmp_path / "set" / part).mkdir(parents=True)
-        write_reviews(tmp_path / "set" / part / "part-0.csv", rows, seed=rows)
+        folder = tmp_path / "set" / around / part
+        folder.mkdir(parents=True)
+        write_reviews(folder / "part-0.csv", rows, seed=rows)
     corpus = prepare(spec(tmp_path / "set"), tmp_path / "cache")
     assert corpus.sizes["test"] == 10
     assert corpus.sizes["train"] + corpus.sizes["validation"] == 60

@@ -20,6 +20,13 @@ from trainables.errors import DataError
 TEXT_COLUMNS = ("text", "review", "sentence", "content", "comment", "document", "body", "tweet")
 LABEL_COLUMNS = ("label", "labels", "sentiment", "class", "category", "target", "rating", "y")
 
+#: What the names of files and folders call each part.
+_PARTS = {
+    "test": {"test"},
+    "validation": {"validation", "valid", "val", "dev"},
+    "train": {"train", "training"},
+}
+
 #: Only an empty cell is a missing one: a class may be called None, and a text may be N/A.
 _CELLS = {"keep_default_na": False, "na_values": [""]}
 
@@ -229,10 +236,12 @@ def _literal(path: Path) -> str:
 
 
 def _part_of(names: tuple[str, ...]) -> str:
-    words = set(re.split(r"[^a-z]+", " ".join(names).lower()))
-    for part, said in (("test", {"test"}), ("validation", {"validation", "valid", "val", "dev"})):
-        if words & said:
-            return part
+    """The part that a file's own name says, else the nearest folder's that says one."""
+    for name in reversed(names):
+        words = set(re.split(r"[^a-z]+", name.lower()))
+        for part, said in _PARTS.items():
+            if words & said:
+                return part
     return "train"
 
 

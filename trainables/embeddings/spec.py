@@ -32,7 +32,7 @@ class EmbeddingsSpec(BaseModel):
         return self
 
     def places(self) -> dict[str, str]:
-        """The settings that name a place and not one of the words that mean none."""
+        """The settings that name a place, not what needs none."""
         named = {"glove": self.glove, "word2vec": self.word2vec, "unlabelled": self.unlabelled}
-        words = (PACKAGED_GLOVE, TRAINED_HERE)
-        return {name: value for name, value in named.items() if value and value not in words}
+        words = {"glove": PACKAGED_GLOVE, "word2vec": TRAINED_HERE}
+        return {k: value for k, value in named.items() if value and value != words.get(k)}
