@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Literal
 
+from search.assignments import assign
 from search.decisions import judge
 from search.errors import StudyFailed
 from search.events import (
@@ -23,7 +24,7 @@ from search.events import (
 from search.failures import Failure, retries
 from search.journal import Journal
 from search.preparation import Prepared
-from search.sampler import Sampler, derive_seed
+from search.sampler import Sampler
 from search.spec import ResourcesSpec
 from search.state import StudyState, Trial
 from search.store import StudyDir
@@ -95,49 +96,7 @@ class Study:
             trial=waiting.number, attempt=waiting.attempts + 1, from_epoch=waiting.epoch
         )
         self._record(attempt)
-        return self._assignment(waiting, attempt.attempt)
-
-    def _assignment(self, trial: Trial, attempt: int) -> Assignment:
-        spec, vectors = trial.spec, self._prepared.vectors(trial.spec)
-        hyperparameters = spec.hyperparameters(trial.params, vectors)
-        start = vectors.get(hyperparameters.embedding)
-        begun = trial.epochs[-1] if trial.epochs else None
-        return Assignment(
-            number=trial.number,
-            attempt=attempt,
-            task=spec.task,
-            hyperparameters=hyperparameters,
-            seed=derive_seed(spec.search.seed, "trial", trial.number),
-            max_epochs=spec.stopping.max_epochs,
-            corpus=str(self._prepared.corpus.path),
-            vectors=start.name if start else None,
-            max_tokens=spec.data.max_tokens,
-            keep=spec.data.keep,
-            folder=str(self._folder.root),
-            checkpoint_prefix=self._folder.checkpoint_prefix(trial.number, attempt),
-            unsent=self._folder.unsent(trial.number, attempt),
-            rungs=tuple(self.state.asha.rungs),
-            restore=tuple(
-                e.checkpoint
-                for e in reversed(trial.epochs)
-                if (self._folder.root / e.checkpoint.path).exists()
-            ),
-            acknowledged=trial.epoch,
-            threads=begun.threads if begun else self._resources.cpus_per_trial,
-            precision=self._precision(begun),
-            insists_on_precision=begun is None and self._resources.precision != "auto",
-            keep_freed_memory=self._resources.keep_freed_memory,
-            device="cuda" if self._resources.gpus_per_trial > 0 else "cpu",
-        )
-
-    def _precision(self, begun: EpochDone | None) -> str:
-        """What the trial began with; for a new one what is asked for, and if that is to be
-        measured, what the study's first trial on this kind of device has measured."""
-        wanted, on_gpu = self._resources.precision, self._resources.gpus_per_trial > 0
-        if begun is None and wanted == "auto":
-            first = (t.epochs[0] for t in self.state.trials if t.epochs)
-            begun = next((e for e in first if (e.device != "cpu") == on_gpu), None)
-        return begun.precision if begun else wanted
+        return assign(waiting, state, self._resources, self._prepared, self._folder)
 
     def report(self, reports: Sequence[Report]) -> bool:
         """Takes epochs of one attempt in, in order; True when the trial goes on.
