@@ -42,7 +42,7 @@ def assign(
         precision=_precision(state, resources, begun),
         insists_on_precision=begun is None and resources.precision != "auto",
         keep_freed_memory=resources.keep_freed_memory,
-        device="cuda" if resources.gpus_per_trial > 0 else "cpu",
+        gpus=resources.gpus_per_trial,
     )
 
 

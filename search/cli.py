@@ -75,18 +75,19 @@ def resume(
     from search.interrupt import Interrupter
     from search.launching import Options, changed_study, launch
     from search.session import resume as go_on
+    from search.state import replay
     from search.store import open_study_dir
-    from search.views import load_state
+    from search.views import load_events
 
     given = Options(**options)
     folder = open_study_dir(results_dir, name)
-    state = load_state(folder)
-    change = changed_study(state, given, force)
+    past = load_events(folder)
+    change = changed_study(replay(past), given, force)
     plan = replace(launch(change.spec, given, change.texts), take_over=take_over, force=force)
     if dry_run:
         from search.dry_run import describe
 
-        click.echo(describe(change.spec, plan, state))
+        click.echo(describe(change.spec, plan, past))
         return
     interrupter = Interrupter(plan.time_budget, _how_to_resume(name, results_dir, given.cluster))
     _carry_out(lambda: go_on(folder, plan, interrupter), interrupter, results_dir)

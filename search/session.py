@@ -16,7 +16,7 @@ from search.errors import NoFiniteResult, StudyExists, StudyFailed
 from search.events import FORMAT, Event, SpecChanged, StudyCreated
 from search.hangs import HangWatch
 from search.interrupt import Halt, Interrupter
-from search.journal import Journal, read_journal
+from search.journal import Journal, read_events
 from search.launching import Launch
 from search.monitor.checkpoints import CheckpointKeeper
 from search.monitor.progress import Progress
@@ -64,7 +64,8 @@ def _session(
     with folder.owned(launch.take_over):
         if new is not None and folder.exists():  # begun by another driver a moment ago
             raise StudyExists(f"study {new.name!r} exists: choose another --name")
-        state = None if new else replay(_events(folder))
+        past = [] if new else read_events(folder.journal)
+        state = None if new else replay(past)
         changing = launch.change is not None or launch.force
         if state is not None and not changing and state.ended >= launch.total == state.total:
             _write_report(folder, state)
@@ -87,7 +88,7 @@ def _session(
                 concurrent=concurrent_trials(wanted, nodes, memory_needed(spec, prepared)),
                 parcel=_parcel(prepared) if launch.cluster.kind == "address" else None,
             )
-            with _opened(folder, new, prepared, launch, change) as study:
+            with _opened(folder, past, spec, prepared, launch, change) as study:
                 return _run(folder, study, launch, allotment, interrupter)
 
 
@@ -110,39 +111,38 @@ def _parcel(prepared: Prepared) -> Parcel:
     return pack(prepared.corpus, prepared.files)
 
 
-def _events(folder: StudyDir) -> list[Event]:
-    return [line.event for line in read_journal(folder.journal)]
+def _creation(spec: StudySpec, prepared: Prepared) -> StudyCreated:
+    return StudyCreated(
+        format=FORMAT,
+        name=spec.name,
+        spec=spec.model_dump(mode="json"),
+        corpus=prepared.corpus.key,
+        seqtune=version("seqtune"),
+    )
 
 
 @contextmanager
 def _opened(
     folder: StudyDir,
-    new: StudySpec | None,
+    past: list[Event],
+    spec: StudySpec,
     prepared: Prepared,
     launch: Launch,
     change: SpecChanged | None,
 ) -> Iterator[Study]:
-    """The study's one writer, brought to where its journal is, with a session begun."""
+    """The study's one writer, brought to where its journal is, with a session begun; a study
+    without a past is created."""
     journal = Journal(folder.journal)
     try:
-        if new is not None:
-            journal.append(
-                StudyCreated(
-                    format=FORMAT,
-                    name=new.name,
-                    spec=new.model_dump(mode="json"),
-                    corpus=prepared.corpus.key,
-                    seqtune=version("seqtune"),
-                )
-            )
-        events = _events(folder)
+        events = past or [_creation(spec, prepared)]
+        if not past:
+            journal.append(*events)
         state = replay(events)
         study = Study(folder, journal, state, prepared)
         study.replay_into_sampler(events)
-        spec = StudySpec.model_validate(change.spec) if change else state.spec
         session = describe_session(spec, prepared, launch)
         tell_differences(state.session, session, change)
-        events += study.begin(session, launch.resources, change)
+        events = events + study.begin(session, launch.resources, change)
         replace_file(folder.spec, to_toml(state.present_spec()).encode(), mode=0o600)
         board = TensorBoardWriter(folder, state)
         keeper = CheckpointKeeper(folder, state, launch.resources.keep_best)

@@ -6,19 +6,25 @@ from collections import Counter
 from typing import Any
 
 from search.errors import JournalDamaged, NoFiniteResult
-from search.journal import read_journal
+from search.events import Event
+from search.journal import read_events
 from search.state import StudyState, Trial, replay
 from search.store import StudyDir, as_json
 
 
 def load_state(folder: StudyDir) -> StudyState:
-    """A study's state from its journal, whether or not a driver is at work.
+    """A study's state, whether or not a driver is at work; raises as ``load_events`` does."""
+    return replay(load_events(folder))
+
+
+def load_events(folder: StudyDir) -> list[Event]:
+    """What a study's journal says.
 
     Raises:
-        JournalDamaged: the journal is not what was written.
+        JournalDamaged: the journal is not what was written, or cannot be read.
     """
     try:
-        return replay([line.event for line in read_journal(folder.journal)])
+        return read_events(folder.journal)
     except OSError as error:
         raise JournalDamaged(f"cannot read {folder.journal}: {error.strerror}") from error
 

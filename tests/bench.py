@@ -5,7 +5,7 @@ from typing import Any
 
 from search.events import FORMAT, SessionStarted, SpecChanged, StudyCreated
 from search.failures import Failure
-from search.journal import Journal, read_journal
+from search.journal import Journal, read_events
 from search.preparation import Prepared
 from search.spec import ResourcesSpec, StudySpec, resolve
 from search.state import replay
@@ -52,7 +52,7 @@ class Bench:
     def events(self):
         if not self.folder.journal.exists():
             return []
-        return [line.event for line in read_journal(self.folder.journal)]
+        return read_events(self.folder.journal)
 
     def kinds(self) -> list[str]:
         return [event.event for event in self.events()]
@@ -84,7 +84,7 @@ class Bench:
             threads=1,
             precision=more.pop("precision", "float32"),
             processor="p",
-            recurrence="own",
+            recurrence=more.pop("recurrence", "own"),
             **more,
         )
 

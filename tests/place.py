@@ -12,7 +12,7 @@ import psutil
 import tomli_w
 
 from search.events import EpochDone, TrialEnded
-from search.journal import read_journal
+from search.journal import read_events
 from search.state import replay
 from search.store import StudyDir
 
@@ -54,7 +54,7 @@ class Place:
         return self.study.journal.read_bytes() if self.study.journal.exists() else b""
 
     def events(self) -> list[Any]:
-        return [line.event for line in read_journal(self.study.journal)]
+        return read_events(self.study.journal)
 
     def trials(self) -> list[dict[str, Any]]:
         return json.loads(self.run("trials", "small", "--format", "json")[0])

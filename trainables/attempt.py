@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from trainables.core.batching import TextReader
-from trainables.core.device import Numerics, describe_numerics, prepare_device
+from trainables.core.device import Numerics, describe_numerics, limit_gpu_memory, prepare_device
 from trainables.core.precision import precisions
 from trainables.core.probe import choose_precision
 from trainables.core.task import ModelEnds
@@ -39,6 +39,8 @@ class Attempt:
 def begin(assignment: Assignment, corpus_path: Path) -> Attempt:
     """Builds the trainer and restores the newest checkpoint that is whole."""
     device = prepare_device(assignment.device, assignment.threads, assignment.keep_freed_memory)
+    if assignment.gpus > 0:
+        limit_gpu_memory(assignment.gpus)
     # What the trial or the study began with, unless this machine lacks it.
     kept = assignment.insists_on_precision or assignment.precision in precisions(device)
     precision = choose_precision(assignment.precision if kept else "auto", assignment.device)

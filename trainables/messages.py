@@ -29,6 +29,7 @@ class Assignment(_Message):
         acknowledged: last epoch the journal holds; epochs up to it are retrained unreported.
         insists_on_precision: a machine that lacks ``precision`` is an error, and does not choose
             another.
+        gpus: the share of one GPU whose memory it may take, at most 1; 0 to compute on the CPU.
         rungs: epochs at which trials are compared: each is reported at once, and answered before
             the next is trained.
     """
@@ -50,10 +51,15 @@ class Assignment(_Message):
     acknowledged: int = 0
     rungs: tuple[int, ...] = ()
     threads: int = 1
-    device: str = "cpu"
+    gpus: float = 0.0
     precision: str = "auto"
     insists_on_precision: bool = False
     keep_freed_memory: bool = True
+
+    @property
+    def device(self) -> str:
+        """Where it computes: ``cuda`` on its share of a GPU, else ``cpu``."""
+        return "cuda" if self.gpus > 0 else "cpu"
 
 
 class Restored(_Message):

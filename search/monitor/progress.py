@@ -27,6 +27,7 @@ class Progress:
         self._ended_before = state.ended
         self._drawn = 0.0
         self._live: Live | None = None
+        self._slow: set[str] = set()
 
     def __enter__(self) -> "Progress":
         if self._console.is_terminal:
@@ -51,6 +52,8 @@ class Progress:
         """Prints a line for what happened, where there is no table."""
         if isinstance(event, TrialRestored):
             self._say(f"trial {event.trial}: {event.reason}; retraining from epoch {event.epoch}")
+        if isinstance(event, EpochDone):
+            self._tell_slow(event)
         if self._live is not None:
             return
         match event:
@@ -64,6 +67,16 @@ class Progress:
                 self._say(f"trial {event.trial} {event.state}{why}; {self._headline()}")
             case _:
                 pass
+
+    def _tell_slow(self, epoch: EpochDone) -> None:
+        """Says of a machine, once, that its processor could do better."""
+        ours = epoch.device == "cpu" and epoch.precision == "float32"  # elsewhere torch's is faster
+        if ours and epoch.recurrence == "torch" and epoch.host not in self._slow:
+            self._slow.add(epoch.host)
+            self._say(
+                f"note: {epoch.host} has no C++ compiler (c++, or what CXX names) that works: "
+                "torch's own layers compute there, at about half the speed"
+            )
 
     def _say(self, line: str) -> None:
         print(line, file=sys.stderr, flush=True)

@@ -23,7 +23,7 @@ from sklearn.model_selection import cross_val_predict
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from search.journal import read_journal
+from search.journal import read_events
 from search.sampler import make_sampler
 from search.space import to_distributions
 from search.spec import find_study_file, read_toml, resolve
@@ -36,7 +36,7 @@ LOGARITHMIC = ("learning_rate", "weight_decay", "embedding_dim", "hidden_size", 
 
 def record(journal: Path) -> None:
     """Writes the curves of a study's completed trials."""
-    state = replay([line.event for line in read_journal(journal)])
+    state = replay(read_events(journal))
     trials = [
         {
             "params": {

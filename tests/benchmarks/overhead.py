@@ -20,7 +20,7 @@ from searches import Search, write_idle_study
 from verdict import Figure, conclude, spread
 
 from search.events import Event
-from search.journal import read_journal
+from search.journal import read_events
 from search.sampler import Sampler
 from search.state import replay
 
@@ -70,7 +70,7 @@ def warm_starts(search: Search) -> list[float]:
 
 def suggestion_seconds(search: Search, kind: str) -> list[float]:
     """Times of single suggestions behind all of a search's trials."""
-    events: list[Event] = [line.event for line in read_journal(search.journal)]
+    events: list[Event] = read_events(search.journal)
     spec = replay(events).spec
     chosen = spec.model_copy(update={"search": spec.search.model_copy(update={"sampler": kind})})
     sampler, trials, seconds = Sampler(chosen), len(replay(events).trials), []

@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from verdict import Figure, conclude, spread
 
 from search.errors import JournalDamaged
-from search.journal import read_journal
+from search.journal import read_events
 from search.monitor.checkpoints import CheckpointKeeper
 from search.monitor.tensorboard import TensorBoardWriter
 from search.sampler import Sampler
@@ -60,7 +60,7 @@ def write_study(folder: Path, trials: int) -> int:
 def open_study(folder: StudyDir) -> float:
     """Seconds until the first trial could be handed out."""
     started = time.perf_counter()
-    events = [line.event for line in read_journal(folder.journal)]
+    events = read_events(folder.journal)
     if not events:
         raise JournalDamaged("empty")
     state = replay(events)

@@ -244,6 +244,8 @@ def test_dry_run_of_a_resume_says_what_the_resume_would(finished, monkeypatch):
     assert f"→ '{Path('moved.csv').absolute()}'" in result.stdout
     assert "changed: search.seed: 1 → 5" in result.stdout
     assert "earlier trials are not compared" in result.stdout
+    assert "sample 4:" in result.stdout and "sample 3:" not in result.stdout
+    assert "; 5 trials of at most" in result.stdout  # the one in flight is over other data
     assert finished.folder.journal.read_bytes() == before
 
 

@@ -146,3 +146,17 @@ def test_plain_lines_and_table(tmp_path, tables, capsys):
     ) as progress:
         progress.redraw()
     assert "completed" in screen.getvalue() and "hidden_size" in screen.getvalue()
+
+
+def test_a_machine_without_a_compiler_is_named_once(tmp_path, tables, capsys):
+    bench, _ = watched(tmp_path, tables)
+    with Progress(bench.study.state, Console(file=io.StringIO())) as progress:
+        bench.study.follow(progress)
+        work = bench.study.next()
+        bench.report(work, 1, 0.5)
+        bench.report(work, 2, 0.5, recurrence="torch", precision="bfloat16")
+        assert "note" not in capsys.readouterr().err
+        bench.report(work, 3, 0.5, recurrence="torch")
+        bench.report(work, 4, 0.5, recurrence="torch")
+    notes = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note")]
+    assert len(notes) == 1 and "h has no C++ compiler" in notes[0]

@@ -1,8 +1,9 @@
-"""An attempt without Ray: which epochs are reported together."""
+"""An attempt without Ray: which epochs are reported together, and how much of a GPU it takes."""
 
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.pieces import make_assignment
 from trainables.attempt import Attempt, begin, next_epochs
@@ -95,3 +96,15 @@ def test_a_newest_checkpoint_that_is_gone_is_told(corpus, tmp_path, left):
     (report, *_) = next_epochs(begin(assignment, corpus), 0.0)
     assert (report.epoch, report.restored.epoch) == (3, left)
     assert report.restored.reason == "its newest checkpoint is gone"
+
+
+@pytest.mark.parametrize(("gpus", "limits"), [(0.25, [0.25]), (1.0, [1.0]), (0.0, [])])
+def test_an_attempt_takes_its_share_of_a_gpus_memory(corpus, tmp_path, monkeypatch, gpus, limits):
+    """There is no GPU: everything but the limit is the CPU's."""
+    seen: list[float] = []
+    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", seen.append)
+    monkeypatch.setattr("trainables.attempt.prepare_device", lambda *given: torch.device("cpu"))
+    monkeypatch.setattr("trainables.attempt.choose_precision", lambda *given: "float32")
+    h = Hyperparameters(embedding_dim=4, hidden_size=4)
+    begin(make_assignment(corpus, tmp_path, hyperparameters=h, gpus=gpus), corpus)
+    assert seen == limits

@@ -40,6 +40,12 @@ def prepare_device(name: str, threads: int, keep_memory: bool = True) -> torch.d
     return device
 
 
+def limit_gpu_memory(share: float) -> None:
+    """Lets this process take at most that share of its GPU's memory: a trial that needs more runs
+    out of memory itself, and not one of its neighbours on the same GPU."""
+    torch.cuda.set_per_process_memory_fraction(share)
+
+
 def check_gpu() -> None:
     """Makes sure that torch computes on a GPU here.
 
