@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.storages import InMemoryStorage
 from optuna.study import StudyDirection
@@ -18,7 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.events import EpochDone, Event, SpecChanged, StudyCreated, TrialCreated, TrialEnded
 from search.history import RecentHistory
-from search.space import to_distributions
+from search.space import contains, to_distributions
 from search.spec import StudySpec
 from search.state import revalued
 
@@ -49,14 +48,6 @@ def make_sampler(kind: str, seed: int) -> BaseSampler:
     return TPESampler(seed=seed, multivariate=False, constant_liar=False)
 
 
-def _contains(distribution: BaseDistribution, value: Any) -> bool:
-    """Whether a value may come from a distribution."""
-    try:
-        return bool(distribution._contains(distribution.to_internal_repr(value)))
-    except ValueError:  # not among the choices, or no number
-        return False
-
-
 class Sampler:
     """An Optuna study kept in step with the journal, trial for trial."""
 
@@ -70,7 +61,8 @@ class Sampler:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         direction = StudyDirection.MAXIMIZE if spec.mode == "max" else StudyDirection.MINIMIZE
         self._spec = spec
-        self._distributions = to_distributions(spec.dimensions())
+        self._space = spec.dimensions()
+        self._distributions = to_distributions(self._space)
         windowed = spec.search.sampler == "tpe"  # only its cost grows with what was stopped
         self._storage = RecentHistory(spec.mode) if windowed else InMemoryStorage()
         self.study = optuna.create_study(storage=self._storage, direction=direction)
@@ -154,8 +146,8 @@ class Sampler:
         """A trial of the journal's; of its values those that lie in the space as it is now."""
         params = {
             name: event.params[name]
-            for name, distribution in self._distributions.items()
-            if name in event.params and _contains(distribution, event.params[name])
+            for name, dimension in self._space.items()
+            if name in event.params and contains(dimension, event.params[name])
         }
         self.study.add_trial(
             FrozenTrial(

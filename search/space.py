@@ -134,6 +134,14 @@ def on_grid(dimension: Range, value: float) -> bool:
     return abs(steps - round(steps)) < 1e-8
 
 
+def contains(dimension: Dimension, value: Value) -> bool:
+    """Whether a value may be drawn from a dimension."""
+    if isinstance(dimension, Choice):
+        return value in dimension.options
+    inside = isinstance(value, (int, float)) and dimension.low <= value <= dimension.high
+    return inside and (dimension.step is None or on_grid(dimension, float(value)))
+
+
 def to_distributions(space: dict[str, Dimension]) -> dict[str, Any]:
     """Optuna's distributions, by name."""
     from optuna.distributions import (

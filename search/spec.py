@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from search.errors import SpecError, StudyNotFound
-from search.space import Choice, Dimension, Value, check_value, on_grid, parse_space
+from search.space import Choice, Dimension, Value, check_value, contains, parse_space
 from search.store import check_name
 from trainables.data.spec import DataSpec
 from trainables.embeddings.spec import EmbeddingsSpec
@@ -225,14 +225,6 @@ def _check_embedding(spec: StudySpec) -> None:
         raise SpecError(
             f"space.{min(searched)} has no effect: BERT's features stay frozen; take it out"
         )
-
-
-def contains(dimension: Dimension, value: Value) -> bool:
-    """Whether a value may be drawn from a dimension."""
-    if isinstance(dimension, Choice):
-        return value in dimension.options
-    inside = isinstance(value, (int, float)) and dimension.low <= value <= dimension.high
-    return inside and (dimension.step is None or on_grid(dimension, float(value)))
 
 
 def _explain(error: ValidationError) -> str:
