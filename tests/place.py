@@ -69,12 +69,18 @@ class Place:
         replay(events)
 
 
-def family(driver: subprocess.Popen[str], word: str = "") -> list[psutil.Process]:
-    """Processes that a driver has started, and those of theirs, with a word in their command."""
+#: What Ray calls the process of a trial: by the method that it is in, and between two by its class.
+TRIAL = ("ray::ResourceTrainable", "ray::RecurrentTrial")
+
+
+def family(driver: subprocess.Popen[str], *words: str) -> list[psutil.Process]:
+    """Processes that a driver has started, and those of theirs; where words are given, those with
+    one of them in their command."""
     found = []
     for process in psutil.Process(driver.pid).children(recursive=True):
         try:
-            if word in " ".join(process.cmdline()):
+            command = " ".join(process.cmdline())
+            if not words or any(word in command for word in words):
                 found.append(process)
         except psutil.NoSuchProcess:
             continue

@@ -94,8 +94,10 @@ class Pooling(nn.Module):
         """State after the last token read: the text's end forwards, its start backwards."""
         H = self.hidden_size
         rows_B = torch.arange(len(lengths_B), device=y_BTD.device)
-        forwards_BH = y_BTD[rows_B, lengths_B - 1, :H]
-        return torch.cat([forwards_BH, y_BTD[:, 0, H:]], dim=1)
+        forwards_BD = y_BTD[rows_B, lengths_B - 1]
+        if not self.bidirectional:
+            return forwards_BD
+        return torch.cat([forwards_BD[:, :H], y_BTD[:, 0, H:]], dim=1)
 
 
 class RecurrentEncoder(nn.Module):

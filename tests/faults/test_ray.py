@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from tests.place import Place, family
+from tests.place import TRIAL, Place, family
 from trainables.data.corpus import prepare
 from trainables.data.spec import DataSpec
 
@@ -25,7 +25,7 @@ def test_hung_trial_is_killed_and_tried_again(place):
         "run", "small.toml", "--max-concurrent", "1", *(f"--set={s}" for s in settings)
     )
     place.wait_for_epochs(3)
-    workers = family(process, "ray::ResourceTrainable")
+    workers = family(process, *TRIAL)
     assert workers
     for worker in workers:
         worker.send_signal(signal.SIGSTOP)

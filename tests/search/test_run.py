@@ -11,7 +11,7 @@ import pytest
 import tomli_w
 
 from search.events import EpochDone
-from tests.place import Place, family, whole_lines
+from tests.place import TRIAL, Place, family, whole_lines
 from trainables.core.checkpoint import read_checkpoint
 from trainables.data.corpus import prepare
 from trainables.data.spec import DataSpec
@@ -142,7 +142,7 @@ def test_time_budget_ends_well_and_stop_works(place):
 def test_lost_worker_is_replaced(place):
     process = place.start("run", "small.toml", "--max-concurrent", "1")
     place.wait_for_epochs(2)
-    workers = family(process, "ray::ResourceTrainable")
+    workers = family(process, *TRIAL)
     assert workers
     for worker in workers:
         worker.kill()

@@ -6,34 +6,37 @@ from torch import nn
 
 import trainables.recurrence
 from trainables.core.device import describe_numerics
-from trainables.recurrence import recur
+from trainables.core.precision import computing_in
+from trainables.recurrence import is_own, recur
 from trainables.steps import Steps
 
 CELLS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 CPU = torch.device("cpu")
+SIZES = [(6, 11, 5), (1, 1, 16), (50, 7, 40), (131, 3, 32), (3, 40, 64)]
+in_half = pytest.mark.skipif(
+    not torch.cpu.get_capabilities().get("avx512_bf16", False),
+    reason="this processor has no instructions for bfloat16",
+)
 
 
 def both_ways(cell, x_of, table_VE, weight_BTH):
     """By us and by torch: outputs, and gradients of the table and of every weight."""
-    found = []
-    for own in (True, False):
-        rows_VE = table_VE.clone().requires_grad_()
-        x = x_of(rows_VE)
-        y_BTH = recur(cell, x) if own else cell(x.dense())[0]
-        cell.zero_grad()
-        (y_BTH * weight_BTH).sum().backward()
-        gradients = [p.grad.clone() for p in cell.parameters()]
-        found.append([y_BTH.detach(), rows_VE.grad, *gradients])
-    return found
+    return [
+        outputs_and_gradients(cell, read, x_of, table_VE, weight_BTH)
+        for read in (recur, lambda cell, x: cell(x.dense())[0])
+    ]
 
 
-@pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("given", ["words", "steps"])
-@pytest.mark.parametrize(
-    ("B", "T", "H"), [(6, 11, 5), (1, 1, 16), (50, 7, 40), (131, 3, 32), (3, 40, 64)]
-)
-def test_recurrence_is_torchs_own(cell, given, B, T, H):
-    """Whether or not units fill the library's panels, texts its tiles and blocks."""
+def outputs_and_gradients(cell, read, x_of, table_VE, weight_BTH):
+    rows_VE = table_VE.clone().requires_grad_()
+    y_BTH = read(cell, x_of(rows_VE))
+    cell.zero_grad()
+    (y_BTH * weight_BTH).sum().backward()
+    return [y_BTH.detach(), rows_VE.grad, *(p.grad.clone() for p in cell.parameters())]
+
+
+def pieces(cell, given, B, T, H):
+    """A layer, what makes its input of a table, the table, and the outputs' gradient."""
     torch.manual_seed(0)
     layer, table_VE = CELLS[cell](7, H, batch_first=True), torch.randn(9, 7)
     index_BT, weight_BTH = torch.randint(0, 9, (B, T)), torch.randn(B, T, H) / B
@@ -42,8 +45,51 @@ def test_recurrence_is_torchs_own(cell, given, B, T, H):
         words = Steps(rows_VE, index_BT)
         return words if given == "words" else Steps.of(words.dense())
 
-    for ours, theirs in zip(*both_ways(layer, x_of, table_VE, weight_BTH), strict=True):
+    return layer, x_of, table_VE, weight_BTH
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("given", ["words", "steps"])
+@pytest.mark.parametrize(("B", "T", "H"), SIZES)
+def test_recurrence_is_torchs_own(cell, given, B, T, H):
+    """Whether or not units fill the library's panels, texts its tiles and blocks."""
+    layer, *more = pieces(cell, given, B, T, H)
+    for ours, theirs in zip(*both_ways(layer, *more), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
+
+
+@in_half
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("given", ["words", "steps"])
+@pytest.mark.parametrize(("B", "T", "H"), SIZES)
+def test_recurrence_in_bfloat16_is_float32s_to_its_three_digits(cell, given, B, T, H):
+    layer, *more = pieces(cell, given, B, T, H)
+    found = []
+    for precision in ("float32", "bfloat16"):
+        with computing_in(precision, CPU):
+            found.append(outputs_and_gradients(layer, recur, *more))
+    assert found[1][0].dtype == torch.bfloat16
+    assert not torch.equal(found[0][0], found[1][0].float())
+    for single, half in zip(*found, strict=True):
+        assert (single - half).abs().max() <= 0.02 * single.abs().max()
+
+
+@in_half
+def test_a_state_that_moves_little_by_little_moves_in_bfloat16_too():
+    """A GRU's whose update gate is nearly shut: steps of a thousandth, which rounding to three
+    digits would lose."""
+    layer, x = nn.GRU(1, 16, batch_first=True), Steps.of(torch.ones(1, 1500, 1))
+    with torch.no_grad():
+        for weight in layer.parameters():
+            weight.zero_()
+        layer.bias_ih_l0[16:32] = 7.0
+        layer.bias_ih_l0[32:] = 1.0
+    found = []
+    for precision in ("float32", "bfloat16"):
+        with computing_in(precision, CPU), torch.no_grad():
+            found.append(recur(layer, x)[0, -1, 0].item())
+    assert found[0] == pytest.approx(0.568, abs=0.001)
+    assert found[1] == pytest.approx(found[0], rel=0.01)
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -60,21 +106,19 @@ def test_outputs_whose_gradient_is_laid_out_otherwise(cell):
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_threads_change_no_bit(cell):
-    torch.manual_seed(0)
-    layer, x = CELLS[cell](8, 16, batch_first=True), Steps.of(torch.randn(150, 9, 8))
+@pytest.mark.parametrize("given", ["words", "steps"])
+def test_threads_change_no_bit(cell, given):
+    layer, *more = pieces(cell, given, 150, 9, 16)
     before, found = torch.get_num_threads(), []
     try:
         for threads in (1, 3):
             torch.set_num_threads(threads)
-            layer.zero_grad()
-            y_BTH = recur(layer, x)
-            y_BTH.square().sum().backward()
-            found.append((y_BTH.detach(), layer.bias_hh_l0.grad.clone()))
+            found.append(outputs_and_gradients(layer, recur, *more))
     finally:
         torch.set_num_threads(before)
     assert torch.equal(found[0][0], found[1][0])
-    torch.testing.assert_close(found[0][1], found[1][1])
+    for one, three in zip(*found, strict=True):
+        torch.testing.assert_close(one, three)
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -104,11 +148,18 @@ def test_recurrence_goes_backward_once():
 
 def test_without_a_compiler_it_is_torchs(monkeypatch):
     assert describe_numerics(CPU, "float32").recurrence == "own"
-    assert describe_numerics(CPU, "bfloat16").recurrence == "torch"
+    assert describe_numerics(CPU, "float16").recurrence == "torch"
     monkeypatch.setattr(trainables.recurrence, "compiled", lambda source: None)
-    assert describe_numerics(CPU, "float32").recurrence == "torch"
+    for precision in ("float32", "bfloat16"):
+        assert describe_numerics(CPU, precision).recurrence == "torch"
     layer, x = nn.GRU(3, 4, batch_first=True), Steps.of(torch.randn(2, 5, 3))
     assert torch.equal(recur(layer, x), layer(x.dense())[0])
+
+
+@in_half
+def test_in_bfloat16_it_is_our_own():
+    assert is_own(CPU, torch.bfloat16)
+    assert describe_numerics(CPU, "bfloat16").recurrence == "own"
 
 
 def test_in_double_precision_it_is_torchs():
