@@ -76,7 +76,7 @@ def _code_digests(folders: list[Path]) -> dict[str, str]:
 
 
 def _sources(package: Path) -> list[Path]:
-    return sorted((*package.rglob("*.py"), *package.rglob("*.cpp")))
+    return sorted(path for kind in ("py", "cpp", "h") for path in package.rglob(f"*.{kind}"))
 
 
 def tell_differences(

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from trainables.core.batching import TextReader
 from trainables.core.task import ModelEnds
-from trainables.core.trainer import Trainer, TrainerSettings
+from trainables.core.trainer import CPU, Trainer, TrainerSettings
 from trainables.data.corpus import Part
 from trainables.hyperparameters import Hyperparameters
 from trainables.messages import Assignment
@@ -49,6 +50,7 @@ def make_trainer(
     part: Part | None = None,
     task: str = "text-classification",
     precision: str = "float32",
+    device: torch.device = CPU,
     **hyperparameters: Any,
 ) -> Trainer:
     """A small trainer over random texts."""
@@ -60,8 +62,8 @@ def make_trainer(
     return Trainer(
         make_task(h, ModelEnds(30, classes, part.labels)),
         h,
-        TextReader(part, 12, "end"),
-        TrainerSettings(seed, max_epochs, precision=precision),
+        TextReader(part, 12, "end").placed(device),
+        TrainerSettings(seed, max_epochs, device, precision),
     )
 
 

@@ -11,15 +11,16 @@ _FLOAT_BYTES = 4
 _HEAD = 3
 _GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 
-#: Bytes a forward pass may keep for the backward pass, by the count below. What is really taken,
-#: with gradients and the fragments that the allocator keeps, was 0.7 to 1.4 times that by our own
-#: recurrence, and 0.8 to 2.6 times by torch's layers (5 times 44 MB with 16 units).
+#: Bytes a forward pass on a CPU may keep for the backward pass, by the count below. What is really
+#: taken, with gradients and the fragments that the allocator keeps, was 0.7 to 1.4 times that by
+#: our own recurrence, and 0.8 to 2.6 times by torch's layers (5 times 44 MB with 16 units).
 ACTIVATION_BYTES = 256 << 20
 _TAKEN_PER_COUNTED = 3.0
 
-#: On one core the lecture's model trains on 379, 389 and 425 thousand tokens a second with 16,384,
-#: 32,768 and 65,536, at 341, 373 and 441 MB.
-MAX_MICRO_BATCH_TOKENS = 65_536
+#: What a token counts at least: 65,536 of a small model's on a CPU. On one core the lecture's model
+#: trains on 379, 389 and 425 thousand tokens a second with 16,384, 32,768 and 65,536, at 341, 373
+#: and 441 MB.
+LEAST_BYTES_PER_TOKEN = ACTIVATION_BYTES // 65_536
 
 #: A worker that has imported torch and Ray and done nothing.
 BARE_WORKER_BYTES = 420 << 20
@@ -37,10 +38,12 @@ def activation_bytes_per_token(hyperparameters: Hyperparameters) -> int:
     return _FLOAT_BYTES * (copies * h.embedding_dim + units * per_unit + _HEAD * h.head_hidden)
 
 
-def micro_batch_tokens(hyperparameters: Hyperparameters) -> int:
-    """Padded tokens of one forward pass: at least one, at most 65,536."""
-    fitting = ACTIVATION_BYTES // activation_bytes_per_token(hyperparameters)
-    return max(1, min(MAX_MICRO_BATCH_TOKENS, fitting))
+def micro_batch_tokens(
+    hyperparameters: Hyperparameters, activation_bytes: int = ACTIVATION_BYTES
+) -> int:
+    """Padded tokens of one forward pass that may keep so many bytes: at least one."""
+    per_token = max(LEAST_BYTES_PER_TOKEN, activation_bytes_per_token(hyperparameters))
+    return max(1, activation_bytes // per_token)
 
 
 def parameter_count(hyperparameters: Hyperparameters, vocabulary: int, classes: int) -> int:

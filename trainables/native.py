@@ -1,4 +1,5 @@
-"""Machine code for this machine: a C++ source compiled once by its own compiler, and kept."""
+"""Machine code for this machine: a C++ source, with the headers beside it, compiled once by its own
+compiler, and kept."""
 
 import ctypes
 import hashlib
@@ -23,7 +24,8 @@ _PATIENCE_SECONDS = 120
 def compiled(source: Path) -> ctypes.CDLL | None:
     """A source's functions; None where there is no compiler, or none that can do it."""
     command = (*shlex.split(os.environ.get("CXX", "c++")), *_OPTIONS)
-    content = (source.read_bytes(), " ".join(command).encode(), _processor())
+    sources = (source, *sorted(source.parent.glob("*.h")))
+    content = (*(s.read_bytes() for s in sources), " ".join(command).encode(), _processor())
     key = hashlib.sha256(b"\0".join(content)).hexdigest()[:16]
     path = default_cache() / "native" / f"{source.stem}-{key}.so"
     try:

@@ -1,144 +1,19 @@
-// The passes of recurrent cells over time, on a CPU, in float32 and, where the processor has
-// instructions for it, in bfloat16.
+// The passes of recurrent cells over time, on a CPU.
 //
 // A step is a product of the states with the recurrent weights, and a pass over gates that the
-// cache still holds. Texts do not depend on each other, so threads may take some each. A Number is
-// what products multiply and what is kept for the way back; sums, cell states and a GRU's running
-// state are float in any case.
+// cache still holds. Texts do not depend on each other, so threads may take some each. What is kept
+// for the way back are Numbers; an LSTM's cell states and a GRU's running state are float.
 //
 // Shapes: B texts, T tokens, N rows, H units, G numbers of all gates (H, 3H or 4H), R texts of one
 // call, K rows and C columns of a matrix. H is a multiple of PANEL; padded units stay zero.
 // Equations and sources: recurrence.py.
 
 #include <cstdint>
-#include <cstring>
-#include <utility>
 #include <vector>
-#if defined(__AVX512BF16__)
-#include <immintrin.h>
-#endif
+
+#include "vectors.h"
 
 namespace {
-
-// A tile of the product, TILE rows of PANEL columns, is summed up in registers: 12 or 24 vectors.
-constexpr int PANEL = 16;
-#if defined(__AVX512F__)
-constexpr int LANES = 16, TILE = 12;
-#elif defined(__AVX__)
-constexpr int LANES = 8, TILE = 6;
-#elif defined(__aarch64__)
-constexpr int LANES = 4, TILE = 6;
-#else
-constexpr int LANES = 4, TILE = 3;
-#endif
-constexpr int VECTORS = PANEL / LANES;
-
-typedef float Vector __attribute__((vector_size(LANES * 4)));
-typedef float Unaligned __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
-
-inline Vector load(const float* p) { return *reinterpret_cast<const Unaligned*>(p); }
-inline void store(float* p, Vector v) { *reinterpret_cast<Unaligned*>(p) = v; }
-inline Vector all(float x) { return x - Vector{}; }
-
-// sum += a * w, a number of a row and a vector of a panel
-inline void add(Vector& sum, const float* a, const float* w) { sum += all(*a) * load(w); }
-
-#if defined(__AVX512BF16__)
-// The upper half of a float.
-struct bfloat16 {
-  uint16_t bits;
-};
-
-typedef uint16_t Halves __attribute__((vector_size(LANES * 2)));
-typedef uint32_t Bits __attribute__((vector_size(LANES * 4)));
-
-inline Vector load(const bfloat16* p) {
-  Halves halves;
-  std::memcpy(&halves, p, sizeof halves);
-  return reinterpret_cast<Vector>(__builtin_convertvector(halves, Bits) << 16);
-}
-inline void store(bfloat16* p, Vector v) {
-  __m256bh halves = _mm512_cvtneps_pbh(reinterpret_cast<__m512>(v));
-  std::memcpy(p, &halves, sizeof halves);
-}
-
-// The same of two numbers of a row and two vectors, whose numbers stand in turn.
-inline void add(Vector& sum, const bfloat16* a, const bfloat16* w) {
-  int32_t two;
-  std::memcpy(&two, a, sizeof two);
-  sum = reinterpret_cast<Vector>(_mm512_dpbf16_ps(
-      reinterpret_cast<__m512>(sum), reinterpret_cast<__m512bh>(_mm512_set1_epi32(two)),
-      reinterpret_cast<__m512bh>(_mm512_loadu_si512(w))));
-}
-#endif
-
-// Eigen's rational approximation, to 3e-7; what is not a number stays so.
-inline Vector tanh(Vector x) {
-  const Vector end = all(7.99881172180175781f);
-  x = x > end ? end : x;
-  x = x < -end ? -end : x;
-  Vector s = x * x;
-  Vector p = s * -2.76076847742355e-16f + 2.00018790482477e-13f;
-  p = p * s - 8.60467152213735e-11f;
-  p = p * s + 5.12229709037114e-08f;
-  p = p * s + 1.48572235717979e-05f;
-  p = p * s + 6.37261928875436e-04f;
-  p = p * s + 4.89352455891786e-03f;
-  Vector q = s * 1.19825839466702e-06f + 1.18534705686654e-04f;
-  q = q * s + 2.26843463243900e-03f;
-  q = q * s + 4.89352518554385e-03f;
-  return x * p / q;
-}
-
-inline Vector sigmoid(Vector x) { return tanh(x * 0.5f) * 0.5f + 0.5f; }
-
-// Gradients before a nonlinearity, from its value and the gradient behind it.
-inline Vector before_tanh(Vector d, Vector y) { return d - d * y * y; }
-inline Vector before_sigmoid(Vector d, Vector y) { return d * y * (1.0f - y); }
-
-// The rows of a matrix, `row` numbers from one to the next.
-template <typename Number>
-struct Rows {
-  Number* at;
-  int64_t row;
-};
-
-// out[r, :PANEL] = from[r][:PANEL] + sum over k of a[r, k] * w[k, :PANEL]
-template <int ROWS, typename From, typename Number>
-void multiply(const From* const* from, int64_t c, Rows<const Number> a, const Number* w, int64_t K,
-              Rows<float> out) {
-  constexpr int TOGETHER = 4 / sizeof(Number);
-  Vector sum[ROWS][VECTORS];
-  for (int r = 0; r < ROWS; r++)
-    for (int v = 0; v < VECTORS; v++) sum[r][v] = load(from[r] + c + v * LANES);
-  for (int64_t k = 0; k < K; k += TOGETHER)
-    for (int r = 0; r < ROWS; r++)
-      for (int v = 0; v < VECTORS; v++)
-        add(sum[r][v], a.at + r * a.row + k, w + k * PANEL + v * LANES * TOGETHER);
-  for (int r = 0; r < ROWS; r++)
-    for (int v = 0; v < VECTORS; v++) store(out.at + r * out.row + c + v * LANES, sum[r][v]);
-}
-
-// multiply<rows>: a number of rows that is known only now, 1 to TILE.
-template <typename From, typename Number, int... LESS>
-auto multiply_of(int64_t rows, std::integer_sequence<int, LESS...>) {
-  constexpr decltype(&multiply<1, From, Number>) of_size[] = {multiply<LESS + 1, From, Number>...};
-  return of_size[rows - 1];
-}
-
-// out_RC = from_RC + a_RK @ w_KC, the weights in panels of PANEL columns. K may be 0.
-template <typename From, typename Number>
-void add_product(const std::vector<const From*>& from_R, Rows<const Number> a, const Number* w,
-                 int64_t K, int64_t C, Rows<float> out) {
-  const int64_t R = from_R.size();
-  for (int64_t c = 0; c < C; c += PANEL)
-    for (int64_t r = 0; r < R; r += TILE) {
-      int64_t rows = R - r < TILE ? R - r : TILE;
-      auto multiply_some = multiply_of<From, Number>(rows, std::make_integer_sequence<int, TILE>());
-      multiply_some(&from_R[r], c, {a.at + r * a.row, a.row}, w + c * K, K,
-                    {out.at + r * out.row, out.row});
-    }
-}
 
 // What a pass reads and writes; recurrence.py has the same. Backward, gates_TBG holds the values of
 // the open gates and then their gradients, and dy_TBH has strides of its own. kept_TBH are an
@@ -218,7 +93,8 @@ void lstm(const Pass<Number>& pass, int64_t first, int64_t last) {
       Vector in = sigmoid(load(p)), forget = sigmoid(load(p + H));
       Vector fresh = tanh(load(p + 2 * H)), out = sigmoid(load(p + 3 * H));
       Vector state = in * fresh + forget * load(c + r * H + h);
-      store(q, in), store(q + H, forget), store(q + 2 * H, fresh), store(q + 3 * H, out);
+      store_gate(q, in), store_gate(q + H, forget);
+      store(q + 2 * H, fresh), store_gate(q + 3 * H, out);
       store(c + r * H + h, state), store(kept + r * H + h, state);
       store(y + r * H + h, out * tanh(state));
     });
@@ -239,7 +115,8 @@ void lstm_back(const Pass<Number>& pass, int64_t first, int64_t last) {
     const float* c_before = now.is_first() ? nullptr : c - pass.B * H;
     now.each([=](int64_t r, int64_t h) {
       Number* p = gates + r * G + h;
-      Vector in = load(p), forget = load(p + H), fresh = load(p + 2 * H), out = load(p + 3 * H);
+      Vector in = load_gate(p), forget = load_gate(p + H);
+      Vector fresh = load(p + 2 * H), out = load_gate(p + 3 * H);
       Vector d = load(dh + r * H + h), y = tanh(load(c + r * H + h));
       Vector ds = load(dc + r * H + h) + before_tanh(d * out, y);
       Vector before = c_before ? load(c_before + r * H + h) : Vector{};
@@ -273,7 +150,7 @@ void gru(const Pass<Number>& pass, int64_t first, int64_t last) {
       Vector of_state = load(share + r * H + h), before = load(state + r * H + h);
       Vector fresh = tanh(load(inputs[r] + 2 * H + h) + reset * of_state);
       Vector after = fresh + update * (before - fresh);
-      store(q, reset), store(q + H, update), store(q + 2 * H, fresh);
+      store_gate(q, reset), store_gate(q + H, update), store(q + 2 * H, fresh);
       store(kept + r * H + h, of_state);
       store(state + r * H + h, after), store(y + r * H + h, after);
     });
@@ -298,7 +175,7 @@ void gru_back(const Pass<Number>& pass, int64_t first, int64_t last) {
     add_product(dh_R, d_share_behind, pass.weights + 2 * H * H, K, H, {dh, H});
     now.each([=](int64_t r, int64_t h) {
       Number *p = gates + r * G + h, *q = share + r * H + h;
-      Vector reset = load(p), update = load(p + H), fresh = load(p + 2 * H);
+      Vector reset = load_gate(p), update = load_gate(p + H), fresh = load(p + 2 * H);
       Vector before = y_before ? load(y_before + r * H + h) : Vector{};
       Vector d = load(dh + r * H + h) + load(carried + r * H + h);
       Vector d_fresh = before_tanh(d - d * update, fresh);

@@ -100,7 +100,7 @@ def _sums_of_rows(from_KC: Tensor, index_K: Tensor, count: int) -> Tensor:
     """Each row added to the one that its index tells: sums_NC of that ``count``, summed up in
     float32."""
     K, C = from_KC.shape
-    sums_NC = torch.zeros(count, C)
+    sums_NC = from_KC.new_zeros(count, C, dtype=torch.float32)
     tensors = {"from_KC": from_KC, "index_K": index_K, "sums_NC": sums_NC}
     places = {field: tensor.data_ptr() for field, tensor in tensors.items()}
     _run("sum_rows", _Sum(K=K, C=C, **places), from_KC.dtype, C, _share(C, _PANEL))
@@ -153,7 +153,8 @@ class _Recurrence(torch.autograd.Function):
         )
         ctx.mode, ctx.ordered, ctx.rows = mode, ordered, len(gates_NG)
         ctx.save_for_backward(y_TBH, index_TB, weight_GH)
-        ctx.own = gates_TBG, kept_TBH  # nobody else has seen these
+        # Nobody else has seen these; an Elman network's outputs are all that it keeps.
+        ctx.own = gates_TBG, None if kept_TBH is y_TBH else kept_TBH
         return y_TBH
 
     @staticmethod
@@ -164,6 +165,7 @@ class _Recurrence(torch.autograd.Function):
             raise RuntimeError("a recurrence goes backward once: its gates are overwritten")
         y_TBH, index_TB, weight_GH = ctx.saved_tensors
         (gates_TBG, kept_TBH), ctx.own = ctx.own, None
+        kept_TBH = y_TBH if kept_TBH is None else kept_TBH
         G, H = weight_GH.shape
         dy_TBH = dy_TBH if dy_TBH.stride(2) == 1 else dy_TBH.contiguous()
         # What a GRU's candidate gets of the state stands behind a gate, and is kept apart.
@@ -188,18 +190,19 @@ class _Recurrence(torch.autograd.Function):
             d_bias_H = kept_TBH.sum((0, 1))
         d_NG = gates_TBG.view(-1, G)
         if not ctx.ordered:
-            d_NG = _sums_of_rows(d_NG, index_TB, ctx.rows)
+            d_NG = _sums_of_rows(d_NG, index_TB.flatten(), ctx.rows)
         return None, d_NG, None, None, d_weight_GH, d_bias_H
 
 
 def recur(cell: nn.RNNBase, x: Steps) -> Tensor:
     """What a cell of one layer and one direction gives for every step: y_BTH.
 
-    ``cell(x.dense())[0]`` to 1e-6 or so. Our own on a CPU with a C++ compiler, in float32 or where
-    autocast asks for bfloat16 and the processor has it, for one backward pass; elsewhere torch's.
+    ``cell(x.dense())[0]``, in float32 to 1e-6 or so. Our own on a CPU with a C++ compiler, in
+    float32, or in bfloat16 where autocast asks for it and the processor has it, for one backward
+    pass; elsewhere torch's.
     """
     dtype = x.rows_NE.dtype
-    if torch.is_autocast_enabled("cpu"):
+    if torch.is_autocast_enabled("cpu") and dtype == torch.float32:
         dtype = torch.get_autocast_dtype("cpu")
     if not is_own(x.rows_NE.device, dtype):
         y_BTH: Tensor = cell(x.dense())[0]

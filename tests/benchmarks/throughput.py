@@ -1,8 +1,8 @@
 """Reviews a second and core: our trainer beside the lecture's loop, on the same reviews.
 
-``python tests/benchmarks/throughput.py [--quick] [--threads 2] [--device cuda]``. Each side runs in
-a process of its own, for the allocator is set for a whole process; the sides take turns. The
-targets are those of one thread of a CPU.
+``python tests/benchmarks/throughput.py [--quick] [--threads 2] [--device cuda] [--precision X]``.
+Each side runs in a process of its own, for the allocator is set for a whole process; the sides take
+turns. The targets are those of one thread of a CPU. Ours computes in what a study would.
 
 Shapes: B texts, T tokens, C outputs.
 """
@@ -40,12 +40,13 @@ RATE = ">=0.55"
 
 @dataclass(frozen=True)
 class Case:
-    """What is timed: units of the model, reviews, and what computes."""
+    """What is timed: units of the model, reviews, what computes, and in what we do."""
 
     size: int
     count: int
     device: str
     threads: int
+    precision: str
 
 
 def reviews(count: int) -> tuple[Corpus, Part]:
@@ -55,10 +56,10 @@ def reviews(count: int) -> tuple[Corpus, Part]:
     return corpus, Part(part.ids, part.offsets[: count + 1], part.labels[:count])
 
 
-def our_trainer(size: int, corpus: Corpus, part: Part, device: torch.device) -> Trainer:
+def our_trainer(case: Case, corpus: Corpus, part: Part, device: torch.device) -> Trainer:
     h = Hyperparameters(
-        embedding_dim=size,
-        hidden_size=size,
+        embedding_dim=case.size,
+        hidden_size=case.size,
         batch_size=BATCH,
         optimizer="adam",
         learning_rate=1e-3,
@@ -67,7 +68,7 @@ def our_trainer(size: int, corpus: Corpus, part: Part, device: torch.device) -> 
     ends = ModelEnds(corpus.vocabulary, corpus.classes, part.labels)
     task = find_task("text-classification").load()(h, ends)
     reader = TextReader(part, TOKENS, "end").placed(device)
-    settings = TrainerSettings(0, 3, device, choose_precision("auto", device.type))
+    settings = TrainerSettings(0, 3, device, case.precision)
     return Trainer(task, h, reader, settings)
 
 
@@ -75,7 +76,7 @@ def time_ours(case: Case) -> float:
     """Seconds of the second epoch."""
     corpus, part = reviews(case.count)
     device = prepare_device(case.device, case.threads)
-    trainer = our_trainer(case.size, corpus, part, device)
+    trainer = our_trainer(case, corpus, part, device)
     trainer.train_epoch()
     started = time.perf_counter()
     trainer.train_epoch()
@@ -83,7 +84,7 @@ def time_ours(case: Case) -> float:
 
 
 def time_torch(case: Case) -> float:
-    """Our trainer with torch's own recurrent layers."""
+    """Our trainer with torch's own recurrent layers, in the same precision."""
     trainables.encoders.recur = lambda cell, x: cell(x.dense())[0]
     return time_ours(case)
 
@@ -109,7 +110,7 @@ def product_rate(case: Case) -> float:
     that our trainer computes in."""
     torch.set_num_threads(case.threads)
     side, repeats = 1024, 20
-    kind = getattr(torch, choose_precision("auto", case.device))
+    kind = getattr(torch, case.precision)
     a, b = (torch.randn(side, side, device=case.device).to(kind) for _ in range(2))
     for _ in range(3):
         (a @ b).sum().item()
@@ -127,12 +128,13 @@ def operations_per_token(size: int) -> float:
     return 3 * 2 * 4 * size * (size + size)
 
 
-def differences(size: int, device_name: str) -> tuple[float, float]:
-    """Largest differences of logits and of gradients (as a share of the largest gradient) from
-    torch's own LSTM on texts padded behind to 500."""
+def differences(case: Case) -> tuple[float, float]:
+    """Largest differences in float32 of logits and of gradients (as a share of the largest
+    gradient) from torch's own LSTM on texts padded behind to 500."""
     corpus, part = reviews(32)
-    trainer = our_trainer(size, corpus, part, torch.device(device_name))
-    batch = trainer.train.read(torch.arange(32).numpy()).to(torch.device(device_name))
+    device = torch.device(case.device)
+    trainer = our_trainer(case, corpus, part, device)
+    batch = trainer.train.read(torch.arange(32).numpy()).to(device)
     model = trainer.model.train()
     found = []
     for own in (True, False):
@@ -178,14 +180,15 @@ def compare(case: Case, repeats: int) -> dict[str, float]:
     to_torch = [b / a for a, b in zip(ours, torchs, strict=True)]
     nominal = tokens * operations_per_token(size)
     shares = [nominal / a / rate for a, rate in zip(ours, rates, strict=True)]
-    logits, gradients = differences(size, case.device)
+    logits, gradients = differences(case)
     print(
-        f"{size} units: ours {spread([count / s for s in ours], 0)} reviews/s "
+        f"{size} units, {case.precision}: ours {spread([count / s for s in ours], 0)} reviews/s "
         f"({tokens / statistics.median(ours):,.0f} tokens/s), the lecture's "
         f"{spread([count / s for s in lectures], 0)}: {spread(ratios)} times as fast; "
         f"{spread(to_torch)} times as fast as with torch's own layer; {spread(shares)} of the "
         f"matrix-product rate ({statistics.median(rates) / 1e9:.0f} GFLOP/s), counted as a padded "
-        f"loop would multiply; logits differ by {logits:.1e}, gradients by {gradients:.1e}"
+        f"loop would multiply; in float32 logits differ by {logits:.1e}, gradients by "
+        f"{gradients:.1e}"
     )
     return {
         "ratio": statistics.median(ratios),
@@ -204,16 +207,19 @@ def main() -> int:
     parser.add_argument("--side", choices=list(SIDES), help=argparse.SUPPRESS)
     parser.add_argument("--size", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--count", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--precision", default="auto", help="of our side, as of a study")
     given = parser.parse_args()
     if given.side:
-        case = Case(given.size, given.count, given.device, given.threads)
+        case = Case(given.size, given.count, given.device, given.threads, given.precision)
         print(json.dumps({"seconds": SIDES[given.side](case)}))
         return 0
     count, repeats = (512, 1) if given.quick else (2560, 3)
     count *= 4 if given.device == "cuda" else 1
+    prepare_device(given.device, given.threads)
+    precision = choose_precision(given.precision, given.device)
     figures = {}
     for size, target in SIZES.items():
-        found = compare(Case(size, count, given.device, given.threads), repeats)
+        found = compare(Case(size, count, given.device, given.threads, precision), repeats)
         figures[f"ratio_{size}"] = Figure(found["ratio"], target)
         figures[f"ratio_to_torchs_layer_{size}"] = Figure(found["ratio_to_torch"])
         figures[f"logits_{size}_1e5"] = Figure(found["logits"] * 1e5, "<=1")

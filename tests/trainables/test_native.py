@@ -37,6 +37,15 @@ def test_another_source_is_another_library(tmp_path, source):
     assert len(libraries(tmp_path)) == 2
 
 
+def test_another_header_is_another_library(tmp_path, source):
+    header = source.with_name("wisdom.h")
+    header.write_text("constexpr int WISDOM = 42;")
+    source.write_text('#include "wisdom.h"\nextern "C" int answer() { return WISDOM; }')
+    assert compile_anew(source).answer() == 42
+    header.write_text("constexpr int WISDOM = 43;")
+    assert compile_anew(source).answer() == 43
+
+
 def test_many_at_once(tmp_path, source):
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(compile_anew, [source] * 4))

@@ -92,6 +92,26 @@ def test_a_state_that_moves_little_by_little_moves_in_bfloat16_too():
     assert found[1] == pytest.approx(found[0], rel=0.01)
 
 
+@in_half
+@pytest.mark.parametrize(("cell", "open_by", "apart"), [("gru", 7.0, 0.02), ("lstm", 4.0, 0.05)])
+def test_gradients_come_from_afar_in_bfloat16_too(cell, open_by, apart):
+    """Through 400 steps of gates that are nearly open: rounded to 1 they would never fade."""
+    torch.manual_seed(0)
+    layer, x_BTE = CELLS[cell](8, 32, batch_first=True), torch.randn(16, 400, 8) * 0.5
+    with torch.no_grad():
+        layer.bias_ih_l0[32:64] += open_by
+    found = []
+    for precision in ("float32", "bfloat16"):
+        x_BTE = x_BTE.detach().requires_grad_()
+        layer.zero_grad()
+        with computing_in(precision, CPU):
+            y_BTH = recur(layer, Steps.of(x_BTE))
+        y_BTH[:, -1].float().sum().backward()
+        found.append([x_BTE.grad, *(p.grad.clone() for p in layer.parameters())])
+    for single, half in zip(*found, strict=True):
+        assert (single - half).norm() <= apart * single.norm()
+
+
 @pytest.mark.parametrize("cell", CELLS)
 def test_outputs_whose_gradient_is_laid_out_otherwise(cell):
     """As the sum over steps gives it, one number a text and unit for all of them."""

@@ -1,28 +1,45 @@
 """A running average of the weights, which is evaluated in their place (Polyak & Juditsky 1992)."""
 
+from copy import deepcopy
 from typing import Any
 
 import torch
-from torch import nn
-from torch.optim.swa_utils import AveragedModel
+from torch import Tensor, nn
 
 
-def average_of(model: nn.Module, decay: float) -> AveragedModel | None:
-    """A copy that follows the model when told to; None where ``decay`` is 0.
+class AverageModel(nn.Module):
+    """A copy that follows a model when told to.
 
-    The first steps count for more: after n of them the decay is (1 + n) / (10 + n) at most, so
-    that the weights a network starts from are soon forgotten.
+    torch's own ``AveragedModel`` copies its count to a GPU at every step, and waits for it.
     """
-    if decay == 0:
-        return None
+
+    steps: Tensor
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        super().__init__()
+        self.module, self.decay = deepcopy(model), decay
+        self.register_buffer("steps", torch.tensor(0))
+        for module in self.module.modules():
+            if isinstance(module, nn.RNNBase):
+                module.flatten_parameters()  # a copy's lie apart: cuDNN would gather them each time
+
+    def forward(self, *inputs: Any) -> Any:
+        """What the averaged weights make of them."""
+        return self.module(*inputs)
 
     @torch.no_grad()
-    def follow(averages: Any, weights: Any, steps: Any) -> None:
-        n = int(average.n_averaged)  # not ``steps``: its copy on a GPU, to be waited for
-        torch._foreach_lerp_(averages, weights, 1.0 - min(decay, (1 + n) / (10 + n)))
+    def follow(self, model: nn.Module) -> None:
+        """Moves each average towards the model's weights.
 
-    average = AveragedModel(model, multi_avg_fn=follow)
-    for module in average.modules():
-        if isinstance(module, nn.RNNBase):
-            module.flatten_parameters()  # a copy's lie apart, and cuDNN would gather them each time
-    return average
+        The first is a copy, and the first steps count for more: after n of them the decay is
+        (1 + n) / (10 + n) at most, so that the weights a network starts from are soon forgotten.
+        """
+        n = int(self.steps)
+        moved = 1.0 - min(self.decay, (1 + n) / (10 + n)) if n else 1.0
+        torch._foreach_lerp_(list(self.module.parameters()), list(model.parameters()), moved)
+        self.steps += 1
+
+
+def average_of(model: nn.Module, decay: float) -> AverageModel | None:
+    """What follows the model's weights; None where ``decay`` is 0."""
+    return AverageModel(model, decay) if decay else None

@@ -8,7 +8,12 @@ import torch
 
 from trainables.core.allocator import keep_freed_memory
 from trainables.errors import DeviceError
+from trainables.memory import ACTIVATION_BYTES
 from trainables.recurrence import is_own
+
+#: Of what a process may take of a GPU's memory, the share that activations may, as they are
+#: counted; gradients and workspaces come on top.
+_SHARE_OF_ACTIVATIONS = 1 / 8
 
 #: What all trials only read moves to a GPU when it takes at most this share of what is free there.
 _SHARE_OF_FREE_MEMORY = 1 / 16
@@ -44,6 +49,16 @@ def limit_gpu_memory(share: float) -> None:
     """Lets this process take at most that share of its GPU's memory: a trial that needs more runs
     out of memory itself, and not one of its neighbours on the same GPU."""
     torch.cuda.set_per_process_memory_fraction(share)
+
+
+def activation_bytes(device: torch.device) -> int:
+    """What a forward pass may keep there for the backward pass. A GPU needs many texts at a time to
+    be busy, and has its own memory for them; on a CPU more would only leave the cache."""
+    if device.type == "cpu":
+        return ACTIVATION_BYTES
+    _, total = torch.cuda.mem_get_info(device)
+    share = torch.cuda.get_per_process_memory_fraction()  # of the current one, which is ours
+    return int(total * share * _SHARE_OF_ACTIVATIONS)
 
 
 def check_gpu() -> None:

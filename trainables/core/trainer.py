@@ -25,6 +25,7 @@ from trainables.core.batching import (
     shuffled_batches,
 )
 from trainables.core.checkpoint import read_checkpoint, write_checkpoint
+from trainables.core.device import activation_bytes
 from trainables.core.optimisation import build_optimizer, build_schedule, embedding_parameters
 from trainables.core.precision import computing_in, loss_scaler
 from trainables.core.randomness import (
@@ -74,7 +75,9 @@ class Trainer:
         steps = -(-len(train.part) // hyperparameters.batch_size) * settings.max_epochs
         self.schedule = build_schedule(self.optimizer, hyperparameters.schedule, steps)
         self.scaler = loss_scaler(settings.precision, settings.device)
-        self.micro_batch_tokens = micro_batch_tokens(hyperparameters)
+        self.micro_batch_tokens = micro_batch_tokens(
+            hyperparameters, activation_bytes(settings.device)
+        )
         self.epoch = 0
 
     def train_epoch(self) -> float:
@@ -117,7 +120,7 @@ class Trainer:
         self.schedule.step()
         self.optimizer.zero_grad(set_to_none=True)
         if self.average is not None:
-            self.average.update_parameters(self.model)
+            self.average.follow(self.model)
         return total
 
     def _outputs(
