@@ -12,6 +12,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from trainables.core.precision import in_float32
 from trainables.hyperparameters import Hyperparameters
 from trainables.recurrence import recur
 from trainables.regularisation import dropped_weights, make_dropout
@@ -79,7 +80,8 @@ class Pooling(nn.Module):
         """pooled_BP."""
         mask_BT1 = padding_mask(lengths_B, y_BTD.shape[1])[:, :, None]
         if self.score is not None:
-            scores_BT1 = self.score(y_BTD).masked_fill(~mask_BT1, -torch.inf)
+            with in_float32(y_BTD.device):
+                scores_BT1 = self.score(y_BTD.float()).masked_fill(~mask_BT1, -torch.inf)
             return (torch.softmax(scores_BT1, dim=1) * y_BTD).sum(dim=1)
         pooled = []
         if self.kind in ("last", "concat"):

@@ -27,6 +27,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from trainables.native import compiled
+from trainables.products import linear, sum_of_outer_products
 from trainables.steps import Steps
 
 _SOURCE = Path(__file__).with_suffix(".cpp")
@@ -182,10 +183,11 @@ class _Recurrence(torch.autograd.Function):
             kept_TBH=kept_TBH,
         )
         before_KH = y_TBH[:-1].reshape(-1, H)
-        d_weight_GH = gates_TBG[1:].reshape(-1, G)[:, :with_state].t() @ before_KH
+        d_gates_KG = gates_TBG[1:].reshape(-1, G)[:, :with_state]
+        d_weight_GH = sum_of_outer_products(d_gates_KG, before_KH)
         d_bias_H = None
         if ctx.mode == "GRU":
-            of_candidate = kept_TBH[1:].reshape(-1, H).t() @ before_KH
+            of_candidate = sum_of_outer_products(kept_TBH[1:].reshape(-1, H), before_KH)
             d_weight_GH = torch.cat([d_weight_GH, of_candidate])
             d_bias_H = kept_TBH.sum((0, 1))
         d_NG = gates_TBG.view(-1, G)
@@ -211,16 +213,17 @@ def recur(cell: nn.RNNBase, x: Steps) -> Tensor:
     weight_GE, weight_GH, bias_G, hidden_bias_G = (
         _with_idle_units(weight, gates, extra) for weight in cast(list[Tensor], cell._flat_weights)
     )
-    weight_GH = functional.pad(weight_GH, (0, extra)).to(dtype)
+    weight_GH = functional.pad(weight_GH, (0, extra))
     H = weight_GH.shape[1]
     inner_H = hidden_bias_G.new_zeros(0)
     if cell.mode == "GRU":  # the candidate's own bias stands behind the reset gate
-        inner_H = hidden_bias_G[2 * H :].to(dtype)
+        inner_H = hidden_bias_G[2 * H :]
         hidden_bias_G = functional.pad(hidden_bias_G[: 2 * H], (0, H))
-    gates_NG = functional.linear(x.rows_NE, weight_GE, bias_G + hidden_bias_G)
+    bias_G = bias_G + hidden_bias_G
+    gates_NG = linear(x.rows_NE.to(dtype), weight_GE.to(dtype), bias_G.to(dtype))
     index_TB = x.index_BT.t().contiguous()
     y_TBH: Tensor = _Recurrence.apply(  # type: ignore[no-untyped-call]
-        cell.mode, gates_NG, index_TB, x.ordered, weight_GH, inner_H
+        cell.mode, gates_NG, index_TB, x.ordered, weight_GH.to(dtype), inner_H.to(dtype)
     )
     return y_TBH[..., : cell.hidden_size].transpose(0, 1)
 

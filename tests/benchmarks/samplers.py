@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from landscape import Landscape, fit, optimum_of, record
+from landscape import METRIC, Landscape, fit, optimum_of, record
 from numpy.typing import NDArray
 from optuna.samplers import BaseSampler, TPESampler
 from threadpoolctl import threadpool_limits
@@ -109,6 +109,7 @@ def _fast_disk() -> str | None:
 def _new_study(place: Path, setting: Setting) -> tuple[Study, StudyState]:
     tables = read_toml(find_study_file("rotten-tomatoes"))
     tables["search"] |= {"seed": setting.seed, "trials": 100_000}
+    tables["metric"] = METRIC
     spec: StudySpec = resolve(tables, "rotten-tomatoes")
     if not setting.asha:
         never = spec.stopping.model_copy(update={"grace_epochs": spec.stopping.max_epochs})
@@ -133,7 +134,7 @@ def _report(study: Study, work: Assignment, seen: NDArray[np.float64]) -> Report
         number=work.number,
         attempt=work.attempt,
         epoch=epoch,
-        metrics={"val/accuracy": float(seen[epoch - 1])},
+        metrics={METRIC: float(seen[epoch - 1])},
         seconds=1.0,
         checkpoint=Checkpoint(epoch=epoch, path="checkpoint", digest="d"),
         host="h",

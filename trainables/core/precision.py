@@ -1,18 +1,19 @@
 """The numbers a model computes with: float32, bfloat16 or float16.
 
 Weights, gradients, the optimiser, the head, losses and metrics are float32 in any case; half the
-bits are for what the recurrence multiplies. A CPU with instructions for it takes bfloat16
-(Kalamkar et al. 2019), whose range is float32's. A GPU takes float16, for torch's autocast hands
-cuDNN's recurrent layers nothing else; its range is small, so the loss is scaled (Micikevicius et
-al. 2018). There float32 means TF32.
+bits are for what the recurrence multiplies. A CPU takes bfloat16 (Kalamkar et al. 2019), whose
+range is float32's, where it has AVX-512's instructions for it and a C++ compiler. torch's own
+layers would compute in it elsewhere, and gain little: they multiply every token's embedding, and
+oneDNN never lets go of what it compiles for each length of text. A GPU takes float16, for torch's
+autocast hands cuDNN's recurrent layers nothing else; its range is small, so the loss is scaled
+(Micikevicius et al. 2018). There float32 means TF32.
 """
 
 from contextlib import AbstractContextManager
 
 import torch
 
-#: What processors call their instructions for bfloat16: Intel's and AMD's, AMX, ARM's.
-_INSTRUCTIONS = ("avx512_bf16", "amx_bf16", "bf16")
+from trainables.recurrence import is_own
 
 
 def computing_in(precision: str, device: torch.device) -> AbstractContextManager[object]:
@@ -33,9 +34,7 @@ def loss_scaler(precision: str, device: torch.device) -> torch.amp.GradScaler:
 
 
 def precisions(device: torch.device) -> tuple[str, ...]:
-    """What a model may compute in there."""
+    """What a model may compute in there: on a CPU, what our own recurrence can."""
     if device.type == "cuda":
         return ("float32", "float16")
-    capabilities = torch.cpu.get_capabilities()
-    half = any(capabilities.get(name, False) for name in _INSTRUCTIONS)
-    return ("float32", "bfloat16") if half else ("float32",)
+    return ("float32", "bfloat16") if is_own(device, torch.bfloat16) else ("float32",)
