@@ -70,8 +70,8 @@ class Progress:
 
     def _tell_slow(self, epoch: EpochDone) -> None:
         """Says of a machine, once, that its processor could do better."""
-        ours = epoch.device == "cpu" and epoch.precision == "float32"  # elsewhere torch's is faster
-        if ours and epoch.recurrence == "torch" and epoch.host not in self._slow:
+        slow = epoch.device == "cpu" and epoch.recurrence == "torch"
+        if slow and epoch.host not in self._slow:
             self._slow.add(epoch.host)
             self._say(
                 f"note: {epoch.host} has no C++ compiler (c++, or what CXX names) that works: "

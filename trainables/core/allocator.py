@@ -42,11 +42,17 @@ def keep_freed_memory() -> bool:
     return _keeping
 
 
+def give_back_freed_memory() -> None:
+    """Gives free pages back to the kernel, if they have been kept."""
+    if _keeping and _libc is not None:
+        _libc.malloc_trim(0)
+
+
 def bound_hoard() -> None:
     """Gives free pages back when the process has grown beyond the bound; 10 µs when it has not."""
-    if not _keeping or _libc is None:
+    if not _keeping:
         return
     with open("/proc/self/statm") as file:
         _, resident, shared, *_ = map(int, file.read().split())
     if (resident - shared) * _PAGE_BYTES > HOARD_BOUND_BYTES:
-        _libc.malloc_trim(0)
+        give_back_freed_memory()

@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 import torch
 
+from trainables.core.allocator import give_back_freed_memory
 from trainables.core.batching import TextReader
 from trainables.core.precision import precisions
 from trainables.core.task import ModelEnds
@@ -76,8 +77,6 @@ def _fastest(device: torch.device) -> str:
     middling = Hyperparameters(embedding_dim=128, hidden_size=128)
     (half,) = halves
     seconds = seconds_per_token(device, single, middling)
-    try:
-        faster = seconds > _MARGIN * seconds_per_token(device, half, middling)
-    except RuntimeError:  # a kernel that the library lacks for this processor
-        return single
+    faster = seconds > _MARGIN * seconds_per_token(device, half, middling)
+    give_back_freed_memory()  # the trial behind this may be a small one
     return half if faster else single
