@@ -1,8 +1,8 @@
 """What bfloat16 costs in quality: validation loss after equal epochs beside float32, five seeds.
 
-``python tests/benchmarks/precision.py [--quick]``: a small mean-pooled LSTM on the last 200 words of
-IMDB's reviews, until it gets no better. Only where the processor computes in bfloat16. Speed is
-``throughput.py``'s to tell.
+``python tests/benchmarks/precision.py [--quick]``: a small mean-pooled LSTM on IMDB's reviews, of
+each its last 200 words, until it gets no better. Only where the processor computes in bfloat16.
+Speed is ``throughput.py``'s to tell.
 """
 
 import argparse
