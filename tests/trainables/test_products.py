@@ -16,11 +16,11 @@ def test_products_in_bfloat16_are_those_of_the_rounded_numbers(rows):
     x_NK, y_NC = (torch.randn(rows, width).bfloat16() for width in (20, 8))
     weight_CK, bias_C = torch.randn(8, 20).bfloat16(), torch.randn(8).bfloat16()
     expected = nn.functional.linear(x_NK.double(), weight_CK.double(), bias_C.double())
-    near(linear(x_NK, weight_CK, bias_C), expected)
-    near(sum_of_outer_products(x_NK, y_NC), x_NK.double().t() @ y_NC.double())
+    assert_near(linear(x_NK, weight_CK, bias_C), expected)
+    assert_near(sum_of_outer_products(x_NK, y_NC), x_NK.double().t() @ y_NC.double())
 
 
-def near(half, expected):
+def assert_near(half, expected):
     assert half.dtype == torch.bfloat16
     assert (half - expected).norm() <= 0.005 * expected.norm()
 
