@@ -1,5 +1,5 @@
 """``python -m search`` is ``seqtune``."""
 
-from search.cli import main
+from search.cli.main import main
 
 main(prog_name="seqtune")

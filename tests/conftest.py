@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.bench import Bench
-from tests.pieces import write_reviews
+from tests.builders import write_reviews
+from tests.study_harness import Bench
 
 
 @pytest.fixture

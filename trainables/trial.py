@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import ray
 from ray import tune
 
-from trainables.messages import REPORTS, Assignment
+from trainables.attempts.messages import REPORTS, Assignment
 
 if TYPE_CHECKING:
-    from trainables.attempt import Attempt
+    from trainables.attempts.attempt import Attempt
 
 #: Keys of what Ray carries: an assignment into the actor and reports out of it, as JSON.
 ASSIGNMENT, EPOCHS = "assignment", "epochs"
@@ -46,7 +46,7 @@ class RecurrentTrial(tune.Trainable):
 
     def step(self) -> dict[str, Any]:
         """Trains an epoch that is not yet acknowledged, or several quick ones, and reports them."""
-        from trainables.attempt import begin, next_epochs
+        from trainables.attempts.attempt import begin, next_epochs
 
         if self._attempt is None:
             self._attempt = begin(self._assignment, self._corpus())

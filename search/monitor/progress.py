@@ -8,9 +8,9 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from search.events import EpochDone, Event, TrialEnded, TrialRestored
-from search.state import StudyState
-from search.views import as_table, short, trial_row
+from search.journal.events import EpochDone, Event, TrialEnded, TrialRestored
+from search.journal.state import StudyState
+from search.report.rows import as_table, short, trial_row
 
 #: Seconds between two drawings of the table.
 REDRAW_SECONDS = 0.5

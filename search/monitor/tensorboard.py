@@ -17,10 +17,10 @@ from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
 from tensorboard.plugins.hparams import api_pb2, plugin_data_pb2
 from tensorboard.summary.writer.record_writer import RecordWriter
 
-from search.events import EpochDone, Event, TrialCreated, TrialEnded
-from search.space import Choice, Range, kind_of
-from search.state import StudyState
-from search.store import StudyDir
+from search.journal.events import EpochDone, Event, TrialCreated, TrialEnded
+from search.journal.folder import StudyDir
+from search.journal.state import StudyState
+from search.spec.space import Choice, Range, kind_of
 
 _PLUGIN = "hparams"
 _EXPERIMENT, _SESSION_START, _SESSION_END = (

@@ -1,10 +1,10 @@
 """The Markdown report; every figure in it is recomputed from the journal."""
 
-from search.events import EpochDone
-from search.spec import to_toml
-from search.state import StudyState, Trial
-from search.store import StudyDir
-from search.views import count_states, failure_causes, short, trial_state
+from search.journal.events import EpochDone
+from search.journal.folder import StudyDir
+from search.journal.state import StudyState, Trial
+from search.report.rows import count_states, failure_causes, short, trial_state
+from search.spec.study import to_toml
 
 _TOP = 10
 

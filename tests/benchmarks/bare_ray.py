@@ -13,7 +13,7 @@ import tempfile
 import time
 from typing import Any
 
-# What search/tuner.py sets too.
+# What search/driver/ray_tune.py sets too.
 os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"
 os.environ["TUNE_GLOBAL_CHECKPOINT_S"] = "1000000000"
 os.environ["RAY_AIR_NEW_OUTPUT"] = "0"

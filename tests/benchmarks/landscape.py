@@ -28,11 +28,11 @@ from sklearn.model_selection import cross_val_predict
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
-from search.journal import read_events
-from search.sampler import make_sampler
-from search.space import to_distributions
-from search.spec import find_study_file, read_toml, resolve
-from search.state import replay
+from search.journal.journal import read_events
+from search.journal.state import replay
+from search.policy.samplers.optuna_adapter import make_sampler
+from search.spec.space import to_distributions
+from search.spec.study import find_study_file, read_toml, resolve
 
 CURVES = Path(__file__).with_name("curves.json")
 METRIC = "val/auc"

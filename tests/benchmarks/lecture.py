@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from trainables.data.corpus import Part
-from trainables.data.tokens import PAD
+from trainables.data.text.tokens import PAD
 
 TOKENS = 500
 

@@ -17,7 +17,7 @@ import psutil
 from searches import Search, write_idle_study
 from verdict import Figure, conclude, spread
 
-from search.spec import find_study_file, read_toml, resolve
+from search.spec.study import find_study_file, read_toml, resolve
 from trainables.data.corpus import default_cache, prepare
 
 TRIALS = 8

@@ -19,10 +19,10 @@ import psutil
 from searches import Search, write_idle_study
 from verdict import Figure, conclude, spread
 
-from search.events import Event
-from search.journal import read_events
-from search.sampler import Sampler
-from search.state import replay
+from search.journal.events import Event
+from search.journal.journal import read_events
+from search.journal.state import replay
+from search.policy.samplers.optuna_adapter import Sampler
 
 #: Until Ray has started its workers and they have imported torch.
 WARM_UP_SECONDS = 20.0
@@ -37,7 +37,12 @@ def idle_search(folder: Path, sampler: str, trials: int) -> Search:
     """Runs to its end and prints its pace."""
     name = f"idle-{sampler}"
     study = write_idle_study(folder)
-    arguments = ["--trials", str(trials), "--set", f"search.sampler={sampler}"]
+    arguments = [
+        "--trials",
+        str(trials),
+        "--set",
+        f"search.sampler={sampler}",
+    ]
     search = Search(folder, name, str(study), *arguments)
     for _ in search.samples():
         pass
@@ -90,7 +95,14 @@ def driver_seconds_per_epoch(folder: Path, epochs: int, alone: bool) -> list[flo
     Quick ones come several in a message; ``alone`` gives them a patience that never ends them, so
     that each is answered, as are epochs too long to wait for each other.
     """
-    limits = ["--trials", "2", "--max-concurrent", "2", "--set", "search.sampler=random"]
+    limits = [
+        "--trials",
+        "2",
+        "--max-concurrent",
+        "2",
+        "--set",
+        "search.sampler=random",
+    ]
     limits += ["--set", f"stopping.max_epochs={epochs}", "--set", f"stopping.grace_epochs={epochs}"]
     limits += ["--set", f"fixed.patience={epochs}"] if alone else []
     name = "alone" if alone else "together"

@@ -13,12 +13,12 @@ from verdict import Figure, conclude, spread
 
 from trainables.core.batching import TextReader
 from trainables.core.device import prepare_device
+from trainables.core.hyperparameters import Hyperparameters
 from trainables.core.precision import precisions
 from trainables.core.task import ModelEnds
 from trainables.core.trainer import Trainer, TrainerSettings
 from trainables.data.corpus import Part, default_cache, prepare
 from trainables.data.spec import DataSpec
-from trainables.hyperparameters import Hyperparameters
 from trainables.tasks import find_task
 
 EPOCHS, TOKENS = 3, 200

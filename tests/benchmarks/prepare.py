@@ -21,8 +21,8 @@ from trainables.data.corpus import prepare
 from trainables.data.parts import cut_parts
 from trainables.data.sources import read_tables
 from trainables.data.spec import DataSpec
-from trainables.data.tokens import SPECIAL, clean, tokenise
-from trainables.data.words import word_splitter
+from trainables.data.text.tokens import SPECIAL, clean, tokenise
+from trainables.data.text.words import word_splitter
 
 SPEC = DataSpec(source="imdb", vocabulary=20000)
 

@@ -16,15 +16,15 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from verdict import Figure, conclude, spread
 
+from search.driver.retention import CheckpointKeeper
 from search.errors import JournalDamaged
-from search.journal import read_events
-from search.monitor.checkpoints import CheckpointKeeper
+from search.journal.folder import StudyDir
+from search.journal.journal import read_events
+from search.journal.state import replay
 from search.monitor.tensorboard import TensorBoardWriter
-from search.sampler import Sampler
-from search.state import replay
-from search.store import StudyDir
-from tests.bench import Bench
-from trainables.messages import Assignment
+from search.policy.samplers.optuna_adapter import Sampler
+from tests.study_harness import Bench
+from trainables.attempts.messages import Assignment
 
 TARGET = "<=5"
 

@@ -17,8 +17,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch.utils.data import DataLoader
 
-from search.sampler import Sampler
-from search.spec import find_study_file, read_toml, resolve
+from search.policy.samplers.optuna_adapter import Sampler
+from search.spec.study import find_study_file, read_toml, resolve
 from trainables.data.corpus import default_cache, prepare
 
 MAX_EPOCHS, REDUCTION = 10, 3

@@ -29,18 +29,25 @@ from optuna.samplers import BaseSampler, TPESampler
 from threadpoolctl import threadpool_limits
 from verdict import Figure, conclude
 
-import search.history
-import search.sampler
-from search.events import FORMAT, SessionStarted, StudyCreated
-from search.journal import Journal
-from search.preparation import Prepared
-from search.sampler import derive_seed, make_sampler
-from search.spec import ResourcesSpec, SearchSpec, StudySpec, find_study_file, read_toml, resolve
-from search.state import StudyState, replay
-from search.store import StudyDir
-from search.study import Study
+import search.policy.samplers.optuna_adapter
+import search.policy.samplers.window
+from search.driver.preparation import Prepared
+from search.driver.recorder import Study
+from search.journal.events import FORMAT, SessionStarted, StudyCreated
+from search.journal.folder import StudyDir
+from search.journal.journal import Journal
+from search.journal.state import StudyState, replay
+from search.policy.samplers.optuna_adapter import derive_seed, make_sampler
+from search.spec.study import (
+    ResourcesSpec,
+    SearchSpec,
+    StudySpec,
+    find_study_file,
+    read_toml,
+    resolve,
+)
+from trainables.attempts.messages import Assignment, Checkpoint, Report
 from trainables.data.corpus import Corpus
-from trainables.messages import Assignment, Checkpoint, Report
 
 Sampler = Callable[[int], BaseSampler]
 
@@ -72,7 +79,9 @@ class Setting:
 
 def simulate(landscape: Landscape, setting: Setting, marks: int) -> list[float]:
     """The noise-free value of the leading trial at each of ``marks`` equal shares of the time."""
-    search.sampler.make_sampler = lambda kind, seed: SAMPLERS[setting.sampler](seed)
+    search.policy.samplers.optuna_adapter.make_sampler = lambda kind, seed: SAMPLERS[
+        setting.sampler
+    ](seed)
     with tempfile.TemporaryDirectory(dir=_fast_disk()) as place:
         study, state = _new_study(Path(place), setting)
         curves: dict[int, tuple[NDArray[np.float64], NDArray[np.float64], float]] = {}
@@ -222,7 +231,9 @@ def main() -> int:
     parser.add_argument("--times", type=int, default=1, help="so many times as long; gp by name")
     parser.add_argument("--seeds", type=int, default=30, help="searches of each kind, two or more")
     parser.add_argument("--only", choices=[*SAMPLERS], help="beside random")
-    parser.add_argument("--latest", type=int, default=search.history.LATEST, help="trials TPE sees")
+    parser.add_argument(
+        "--latest", type=int, default=search.policy.samplers.window.LATEST, help="trials TPE sees"
+    )
     parser.add_argument("--record", type=Path, help="journal of a study to take curves from")
     given = parser.parse_args()
     if given.seeds < 2:
@@ -230,7 +241,7 @@ def main() -> int:
     if given.record:
         record(given.record)
         return 0
-    search.history.LATEST = given.latest
+    search.policy.samplers.window.LATEST = given.latest
     landscape, correlation = fit()
     optimum = optimum_of(landscape)
     print(f"landscape: rank correlation {correlation:.2f} on curves unseen; optimum {optimum:.4f}")

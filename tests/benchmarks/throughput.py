@@ -21,15 +21,15 @@ from torch import nn
 from torch.utils.data import DataLoader
 from verdict import Figure, conclude, spread
 
-import trainables.encoders
+import trainables.networks.encoders
+from trainables.attempts.probe import choose_precision
 from trainables.core.batching import TextReader
 from trainables.core.device import prepare_device
-from trainables.core.probe import choose_precision
+from trainables.core.hyperparameters import Hyperparameters
 from trainables.core.task import ModelEnds
 from trainables.core.trainer import Trainer, TrainerSettings
 from trainables.data.corpus import Corpus, Part, default_cache, prepare
 from trainables.data.spec import DataSpec
-from trainables.hyperparameters import Hyperparameters
 from trainables.tasks import find_task
 
 BATCH = 128
@@ -85,7 +85,7 @@ def time_ours(case: Case) -> float:
 
 def time_torch(case: Case) -> float:
     """Our trainer with torch's own recurrent layers, in the same precision."""
-    trainables.encoders.recur = lambda cell, x: cell(x.dense())[0]
+    trainables.networks.encoders.recur = lambda cell, x: cell(x.dense())[0]
     return time_ours(case)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.place import Place
+from tests.cli_sandbox import Place
 
 pytestmark = pytest.mark.slow
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from search.events import EpochDone
-from tests.pieces import write_reviews
-from tests.place import Place
+from search.journal.events import EpochDone
+from tests.builders import write_reviews
+from tests.cli_sandbox import Place
 
 pytestmark = pytest.mark.slow
 
@@ -78,7 +78,7 @@ def test_half_a_study_file_changed_code_and_other_data(place):
     _, err = place.run("resume", "small")
     place.check(3)
     assert place.study.spec.read_text() == whole
-    assert "changed since the last session: trainables/encoders.py: " in err
+    assert "changed since the last session: trainables/networks/encoders.py: " in err
     assert "trainables/trial.py" not in err
 
     other_data_is_refused_unless_forced(place)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from search.events import EpochDone
-from tests.place import Place
+from search.journal.events import EpochDone
+from tests.cli_sandbox import Place
 
 pytestmark = pytest.mark.slow
 

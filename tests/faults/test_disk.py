@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.place import Place, whole_lines
+from tests.cli_sandbox import Place, whole_lines
 
 pytestmark = pytest.mark.slow
 

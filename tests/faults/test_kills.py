@@ -13,11 +13,11 @@ from contextlib import suppress
 import psutil
 import pytest
 
-from search.events import AttemptStarted, EpochDone
-from search.sampler import Sampler
-from search.state import replay
-from tests.place import Place, family, whole_lines
-from trainables.messages import Report
+from search.journal.events import AttemptStarted, EpochDone
+from search.journal.state import replay
+from search.policy.samplers.optuna_adapter import Sampler
+from tests.cli_sandbox import Place, family, whole_lines
+from trainables.attempts.messages import Report
 
 pytestmark = pytest.mark.slow
 KILLS = int(os.environ.get("SEQTUNE_KILLS", "3"))

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from tests.place import TRIAL, Place, family
+from tests.cli_sandbox import TRIAL, Place, family
 from trainables.data.corpus import prepare
 from trainables.data.spec import DataSpec
 

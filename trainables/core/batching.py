@@ -14,7 +14,7 @@ from torch import Tensor
 
 from trainables.core.device import fits_on_gpu
 from trainables.data.corpus import Part
-from trainables.data.tokens import PAD
+from trainables.data.text.tokens import PAD
 
 #: Texts are sorted by length within this many shuffled batches. Of what is computed over IMDB's
 #: reviews 2 % is then padding, 7 % within 10, 42 % unsorted: no machine would choose otherwise.

@@ -14,8 +14,8 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
-from trainables.durable import replace_file
 from trainables.errors import CheckpointError
+from trainables.storage import replace_file
 
 _HEADER_KEY = "seqtune"
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 
 from trainables.core.allocator import keep_freed_memory
+from trainables.core.memory import ACTIVATION_BYTES
 from trainables.errors import DeviceError
-from trainables.memory import ACTIVATION_BYTES
-from trainables.recurrence import is_own
+from trainables.kernels.recurrence import is_own
 
 #: Of what a process may take of a GPU's memory, the share that activations may, as they are
 #: counted; gradients and workspaces come on top.

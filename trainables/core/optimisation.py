@@ -10,7 +10,7 @@ import torch
 from torch import nn, optim
 from torch.optim.lr_scheduler import LambdaLR
 
-from trainables.hyperparameters import Hyperparameters
+from trainables.core.hyperparameters import Hyperparameters
 
 #: Share of a one-cycle schedule spent rising, and where it starts, as in Smith (2018).
 _RISE, _START = 0.3, 0.04

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 
 import torch
 
-from trainables.recurrence import is_own
+from trainables.kernels.recurrence import is_own
 
 
 def computing_in(precision: str, device: torch.device) -> AbstractContextManager[object]:

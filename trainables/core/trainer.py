@@ -15,7 +15,6 @@ import torch
 from torch import Tensor, nn
 
 from trainables.core.allocator import bound_hoard
-from trainables.core.augmentation import augmentation_of
 from trainables.core.averaging import average_of
 from trainables.core.batching import (
     Change,
@@ -26,6 +25,8 @@ from trainables.core.batching import (
 )
 from trainables.core.checkpoint import read_checkpoint, write_checkpoint
 from trainables.core.device import activation_bytes
+from trainables.core.hyperparameters import Hyperparameters
+from trainables.core.memory import micro_batch_tokens
 from trainables.core.optimisation import build_optimizer, build_schedule, embedding_parameters
 from trainables.core.precision import computing_in, loss_scaler
 from trainables.core.randomness import (
@@ -35,9 +36,8 @@ from trainables.core.randomness import (
     seed_everything,
 )
 from trainables.core.task import Task
+from trainables.data.text.augmentation import augmentation_of
 from trainables.errors import CheckpointError
-from trainables.hyperparameters import Hyperparameters
-from trainables.memory import micro_batch_tokens
 
 CPU = torch.device("cpu")
 

@@ -163,7 +163,7 @@ def prepare(spec: DataSpec, cache_dir: Path, labels: Labels = "class") -> Corpus
 
 
 def _write(folder: Path, parts: Parts, spec: DataSpec) -> None:
-    from trainables.data.tokens import clean, tokenise, with_normaliser
+    from trainables.data.text.tokens import clean, tokenise, with_normaliser
 
     cleaned = {part: [clean(text) for text in texts] for part, texts in parts.texts.items()}
     tokenizer, ids_of = tokenise(spec.tokens, cleaned, spec.vocabulary)

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.data.bert import bert_folder, bert_pieces
 from trainables.data.corpus import Corpus, Part, read_lengths
 from trainables.data.spec import DataSpec
+from trainables.data.text.bert import bert_folder, bert_pieces
 from trainables.embeddings.lookup import pick_rows
 from trainables.errors import DataError
 

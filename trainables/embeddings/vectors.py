@@ -1,7 +1,7 @@
 """Pre-trained vectors of one corpus's vocabulary, kept beside it and shared by all its trials.
 
 Shapes: V words of the vocabulary, E numbers a word. Rows of words without a vector are NaN; the
-model initialises them (``trainables.embeddings.layer``).
+model initialises them (``trainables.networks.embedding``).
 """
 
 import hashlib
@@ -14,16 +14,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.data.bert import bert_version
 from trainables.data.corpus import Corpus
 from trainables.data.spec import DataSpec
-from trainables.durable import replace_file
+from trainables.data.text.bert import bert_version
 from trainables.embeddings.bert import FEATURES, bert_vectors, write_features
 from trainables.embeddings.glove import glove_digest, read_glove
 from trainables.embeddings.lookup import words_of
 from trainables.embeddings.spec import EmbeddingsSpec
 from trainables.embeddings.word2vec import read_word2vec, word2vec_digest
 from trainables.errors import DataError
+from trainables.storage import replace_file
 
 Matrix = NDArray[np.float32] | NDArray[np.float16]
 

@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 
 from trainables.data.corpus import Corpus
 from trainables.data.sources import find_source, read_texts
-from trainables.data.tokens import PAD, UNKNOWN, clean
+from trainables.data.text.tokens import PAD, UNKNOWN, clean
 from trainables.embeddings.glove import file_digest
 from trainables.embeddings.keyed_vectors import arrays_beside, read_keyed_vectors
 from trainables.embeddings.lookup import pick_rows, words_of

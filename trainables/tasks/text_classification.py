@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from trainables.core.hyperparameters import Hyperparameters
 from trainables.core.task import ModelEnds
-from trainables.hyperparameters import Hyperparameters
-from trainables.network import TextNetwork
+from trainables.networks.network import TextNetwork
 
 #: With more classes a confusion matrix is no longer something to look at as single figures.
 _CONFUSION_CLASSES = 5

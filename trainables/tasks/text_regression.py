@@ -6,9 +6,9 @@ Shapes: B texts, N texts of a whole part, 1 output.
 import torch
 from torch import Tensor, nn
 
+from trainables.core.hyperparameters import Hyperparameters
 from trainables.core.task import ModelEnds
-from trainables.hyperparameters import Hyperparameters
-from trainables.network import TextNetwork
+from trainables.networks.network import TextNetwork
 
 
 class TextRegression:

@@ -1,0 +1,1 @@
+"""The command line: parses, calls, prints; heavy imports happen inside the commands."""

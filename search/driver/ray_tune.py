@@ -1,0 +1,225 @@
+"""Joins a study to Ray Tune: thin adapters that ask and tell the study, and the run itself.
+
+A Ray trial is one attempt at one of ours, keyed by our trial's number; Ray's retries, snapshots,
+loggers and stoppers are off, and its experiment folder is scratch. Ray swallows ordinary
+exceptions in several hooks, so what must end the run is raised as ``Halt``.
+"""
+
+import logging
+import os
+import tempfile
+from collections.abc import Callable
+from typing import Any
+
+from search.driver.capacity import Allotment
+from search.driver.hangs import HangWatch
+from search.driver.recorder import Study
+from search.driver.signals import Halt
+from search.errors import StudyFailed
+from search.policy.failures import read_failure
+from trainables.attempts.messages import REPORTS, Assignment
+
+# Read by Ray Tune when it is imported or started.
+_ENVIRONMENT = {
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",  # or verbose=0 still prints a banner on stdout
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    "RAY_TRAIN_COUNT_PREEMPTION_AS_FAILURE": "1",
+}
+os.environ.update(_ENVIRONMENT)
+
+import ray  # noqa: E402
+from ray import tune  # noqa: E402
+from ray.tune.schedulers import TrialScheduler  # noqa: E402
+from ray.tune.search import Searcher  # noqa: E402
+
+from trainables.trial import ASSIGNMENT, EPOCHS, RecurrentTrial  # noqa: E402
+
+
+class StudySearcher(Searcher):
+    """Hands Ray the study's next attempt."""
+
+    def __init__(self, study: Study | None) -> None:
+        super().__init__()
+        self._study = study
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Ray pickles its searcher beside the experiment; ours has nothing to say there."""
+        return (StudySearcher, (None,))
+
+    def suggest(self, trial_id: str) -> Any:
+        """An assignment, None while others run, FINISHED when all wanted trials have ended."""
+        assert self._study is not None
+        with _halting():
+            work = self._study.next()
+        if work == "finished":
+            return Searcher.FINISHED
+        if work == "wait":
+            return None
+        return {ASSIGNMENT: work.model_dump_json()}
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Nothing: the scheduler has told the study already."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: the journal is the study's memory."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing: see ``save``."""
+
+
+class StudyScheduler(TrialScheduler):
+    """Passes reports and failures to the study and its decisions back."""
+
+    def __init__(self, study: Study | None) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._study = study
+        self._pending: list[Any] = []
+        self._attempts: dict[tuple[int, int], Any] = {}
+        self._killed: set[tuple[int, int]] = set()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (StudyScheduler, (None,))
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        """The study's decision on the epochs of one message."""
+        assert self._study is not None
+        with _halting():
+            goes_on = self._study.report(REPORTS.validate_json(result[EPOCHS]))
+        return str(TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP)
+
+    def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
+        """An attempt ended without a report."""
+        assert self._study is not None
+        number, attempt = _which(trial)
+        failure = read_failure(_error_text(trial), hung=(number, attempt) in self._killed)
+        self._attempts.pop((number, attempt), None)
+        with _halting():
+            if isinstance(failure, str):
+                raise StudyFailed(failure)
+            self._study.fail(number, attempt, failure)
+
+    def kill_hung(self, watch: HangWatch) -> None:
+        """Ends the processes of attempts past their deadline; Ray then calls ``on_trial_error``."""
+        for key in watch.overdue():
+            trial = self._attempts.get(key)
+            actor = trial.temporary_state.ray_actor if trial is not None else None
+            watch.restart(key)
+            if actor is not None and key not in self._killed:
+                self._killed.add(key)
+                ray.kill(actor)
+
+    def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
+        """Ray's trials are started in the order they come."""
+        self._pending.append(trial)
+        self._attempts[_which(trial)] = trial
+
+    def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
+        """The decision was the study's; the attempt is over. Ray keeps its trials to the end, and
+        would keep what they reported."""
+        self._attempts.pop(_which(trial), None)
+        for figures in (trial.metric_analysis, trial.metric_n_steps, trial.last_result):
+            figures.clear()
+
+    def on_trial_remove(self, tune_controller: Any, trial: Any) -> None:
+        """An attempt that never ran waits in the study."""
+        self._attempts.pop(_which(trial), None)
+
+    def choose_trial_to_run(self, tune_controller: Any) -> Any:
+        """The first that waits for an actor."""
+        self._pending = [t for t in self._pending if t.status in ("PENDING", "PAUSED")]
+        return self._pending[0] if self._pending else None
+
+    def debug_string(self) -> str:
+        """Shown nowhere: Ray's own output is off."""
+        return "seqtune"
+
+
+class StudyCallback(tune.Callback):
+    """Looks up from the work at every step of Ray's loop, ten times a second or more."""
+
+    def __init__(self, look_up: Callable[[], None] | None) -> None:
+        self._look_up = look_up
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (StudyCallback, (None,))
+
+    def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        """Calls what was given; a ``Halt`` from there ends the run."""
+        assert self._look_up is not None
+        self._look_up()
+
+
+class _halting:  # noqa: N801
+    """Turns a study's failure, or a full disk, into a ``Halt``, which Ray cannot swallow."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, (StudyFailed, OSError)):
+            raise Halt(str(error), StudyFailed.exit_code) from error
+
+
+def run(study: Study, allotment: Allotment, watch: HangWatch, look_up: Callable[[], None]) -> None:
+    """Runs until all wanted trials have ended; calls ``look_up`` at every step.
+
+    Raises:
+        Halt: the search was told to leave, or cannot write its journal.
+    """
+    logging.getLogger("ray.tune").setLevel(logging.ERROR)
+    sent = [ray.put(allotment.parcel)] if allotment.parcel else []
+    trainable = tune.with_resources(
+        tune.with_parameters(RecurrentTrial, parcel=sent, report_seconds=allotment.report_seconds),
+        {"cpu": allotment.cpus, "gpu": allotment.gpus},
+    )
+    scheduler = StudyScheduler(study)
+
+    def every_step() -> None:
+        look_up()
+        scheduler.kill_hung(watch)
+
+    with tempfile.TemporaryDirectory(prefix="seqtune-ray-") as scratch:
+        tune.Tuner(
+            trainable,
+            tune_config=tune.TuneConfig(
+                search_alg=StudySearcher(study),
+                scheduler=scheduler,
+                num_samples=-1,
+                max_concurrent_trials=allotment.concurrent,
+                reuse_actors=True,
+                trial_name_creator=_short_name,
+                trial_dirname_creator=_short_name,
+            ),
+            run_config=tune.RunConfig(
+                name="study",
+                storage_path=scratch,
+                callbacks=[StudyCallback(every_step)],
+                failure_config=tune.FailureConfig(max_failures=0),
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+                verbose=0,
+            ),
+        ).fit()
+
+
+def _short_name(trial: Any) -> str:
+    return str(trial.trial_id)
+
+
+def _error_text(trial: Any) -> str:
+    """What Ray wrote of the last error, less its own heading."""
+    path = trial.error_file
+    if path is None:
+        return "the attempt ended without a word"
+    with open(path) as file:
+        return file.read().partition("\n")[2].strip()
+
+
+def _which(trial: Any) -> tuple[int, int]:
+    """Trial and attempt numbers behind one of Ray's trials."""
+    work = Assignment.model_validate_json(trial.config[ASSIGNMENT])
+    return work.number, work.attempt

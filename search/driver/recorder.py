@@ -1,0 +1,188 @@
+"""A study at work: the journal, the state and the sampler moved together, one event at a time.
+
+``Study`` is the only writer. Every view of it (TensorBoard, progress, checkpoint keeping) follows
+the events it records; nothing else in the house decides anything.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from search.driver.assignments import assign
+from search.driver.preparation import Prepared
+from search.errors import StudyFailed
+from search.journal.events import (
+    AttemptFailed,
+    AttemptStarted,
+    EpochDone,
+    Event,
+    SessionEnded,
+    SessionStarted,
+    SpecChanged,
+    TrialEnded,
+)
+from search.journal.folder import StudyDir
+from search.journal.journal import Journal
+from search.journal.state import StudyState, Trial
+from search.journal.unreported import read_unsent
+from search.policy.decisions import judge
+from search.policy.failures import Failure, retries
+from search.policy.samplers.optuna_adapter import Sampler
+from search.spec.study import ResourcesSpec
+from trainables.attempts.messages import Assignment, Report
+
+View = Callable[[Event, StudyState], None]
+
+#: When the first so many trials have all failed for one cause, more would too.
+ALIKE = 5
+
+
+class Study:
+    """Hands out work and takes in results; whatever it says is in the journal first."""
+
+    def __init__(
+        self, folder: StudyDir, journal: Journal, state: StudyState, prepared: Prepared
+    ) -> None:
+        self.state = state
+        self._folder, self._journal, self._prepared = folder, journal, prepared
+        self._sampler = Sampler(state.spec)
+        self._views: list[View] = []
+        self._ended: list[int] = []
+        self._resources = state.spec.resources
+
+    def replay_into_sampler(self, events: list[Event]) -> None:
+        """Brings the sampler to where the journal is."""
+        for event in events:
+            self._sampler.apply(event)
+
+    def follow(self, view: View) -> None:
+        """Calls ``view`` after every event from now on."""
+        self._views.append(view)
+
+    def begin(
+        self, session: SessionStarted, resources: ResourcesSpec, change: SpecChanged | None = None
+    ) -> list[Event]:
+        """Opens a session, searches differently from here on if there is a ``change``, and
+        carries out every end that is owed; returns what it has recorded. Before that, what trials
+        had finished when the last driver died is taken in."""
+        self._resources = resources
+        unheard = [e for trial in self.state.trials for e in self._take(self._unsent(trial))]
+        self._publish(unheard)
+        events: list[Event] = [*([change] if change else []), session]
+        self._record(*events)
+        events = unheard + events
+        for trial in self.state.trials:
+            owed = self.state.owed_end(trial)
+            if owed is not None:
+                events.append(TrialEnded(trial=trial.number, state=owed[0], reason=owed[1]))
+                self._record(events[-1])
+        self._ended.clear()  # of this session's own trials, none has ended yet
+        return events
+
+    def end(self, reason: str) -> None:
+        """Closes the session."""
+        self._record(SessionEnded(reason=reason))
+
+    def next(self) -> Assignment | Literal["wait", "finished"]:
+        """The next attempt to start: one that was in flight, else a new trial."""
+        state = self.state
+        waiting = next((t for t in state.trials if t.state == "waiting"), None)
+        if waiting is None and len(state.trials) < state.total:
+            self._record(self._sampler.suggest(len(state.trials)))
+            waiting = state.trials[-1]
+        if waiting is None:
+            return "finished" if state.finished else "wait"
+        attempt = AttemptStarted(
+            trial=waiting.number, attempt=waiting.attempts + 1, from_epoch=waiting.epoch
+        )
+        self._record(attempt)
+        return assign(waiting, state, self._resources, self._prepared, self._folder)
+
+    def report(self, reports: Sequence[Report]) -> bool:
+        """Takes epochs of one attempt in, in order; True when the trial goes on.
+
+        What follows the trial's end, or is of an attempt that is no longer its own, is ignored.
+
+        Raises:
+            StudyFailed: a checkpoint cannot be seen from here, or the journal not written.
+        """
+        events = self._take(reports)
+        self._publish(events)
+        return isinstance(events[-1], EpochDone) if events else False
+
+    def _unsent(self, trial: Trial) -> list[Report]:
+        return read_unsent(self._folder, trial) if trial.state == "running" else []
+
+    def _take(self, reports: Sequence[Report]) -> list[Event]:
+        """Decides on epochs in order, and applies what they are in the journal."""
+        events: list[Event] = []
+        for report in reports:
+            taken = self._events_of(report)
+            self._apply(taken)
+            events += taken
+        return events
+
+    def _events_of(self, report: Report) -> list[Event]:
+        """What an epoch is in the journal; nothing if it is not the trial's next."""
+        trial = self.state.trials[report.number]
+        stale = trial.state != "running" or trial.attempts != report.attempt
+        if stale or report.epoch != trial.epoch + 1:
+            return []
+        if not self._folder.sees(report.checkpoint.path):
+            raise StudyFailed(
+                f"trial {report.number} on {report.host} has written its checkpoint where this "
+                "machine cannot see it: --results-dir must be a folder that all nodes share"
+            )
+        return judge(self.state, report)
+
+    def fail(self, number: int, attempt: int, failure: Failure) -> None:
+        """Takes the end of an attempt in; the trial waits for another or has failed."""
+        trial = self.state.trials[number]
+        if trial.state != "running" or trial.attempts != attempt:
+            return
+        self.report(self._unsent(trial))
+        if trial.ended:
+            return
+        events: list[Event] = [
+            AttemptFailed(
+                trial=number,
+                attempt=attempt,
+                kind=failure.kind,
+                cause=failure.cause,
+                detail=failure.detail,
+            )
+        ]
+        alike = sum(f.kind == failure.kind for f in trial.failures)
+        if alike >= retries(failure.kind, self._resources.max_failures):
+            events.append(TrialEnded(trial=number, state="failed", reason=failure.cause))
+        self._record(*events)
+
+    def hopeless(self) -> str | None:
+        """The cause for which this session's first trials have all failed, if one cause it is."""
+        first = [self.state.trials[number] for number in self._ended[:ALIKE]]
+        if len(first) < ALIKE or any(trial.state != "failed" for trial in first):
+            return None
+        causes = {re.sub(r"\d+", "N", trial.reason or "") for trial in first}
+        return first[0].reason if len(causes) == 1 else None
+
+    def _record(self, *events: Event) -> None:
+        """Takes events in and makes them known."""
+        self._apply(events)
+        self._publish(events)
+
+    def _apply(self, events: Sequence[Event]) -> None:
+        """State and sampler: what the next decision is made on, and nobody else sees yet."""
+        for event in events:
+            self.state.apply(event)
+            self._sampler.apply(event)
+            if isinstance(event, TrialEnded):
+                self._ended.append(event.trial)
+
+    def _publish(self, events: Sequence[Event]) -> None:
+        """Journal first, then everyone who watches; after it, the answer to whoever has asked."""
+        if not events:
+            return
+        self._journal.append(*events)
+        for event in events:
+            for view in self._views:
+                view(event, self.state)

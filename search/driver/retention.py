@@ -1,0 +1,86 @@
+"""Keeps the checkpoints a study can still need and removes the others.
+
+A trial that may go on keeps its last two, so that a damaged one has a predecessor, and its best;
+of the trials that have ended, the best ``resources.keep_best`` keep their best. So the disk holds
+at most ``keep_best`` files and three a running trial. A file is removed only after the line that
+makes it superfluous is on the disk.
+"""
+
+import bisect
+
+from search.journal.events import EpochDone, Event, TrialEnded
+from search.journal.folder import StudyDir
+from search.journal.state import StudyState, Trial, best_of
+
+#: Newest checkpoints kept of a trial that may go on.
+NEWEST_KEPT = 2
+
+
+class CheckpointKeeper:
+    """Follows a study and tidies up after each epoch."""
+
+    def __init__(self, folder: StudyDir, state: StudyState, keep_best: int) -> None:
+        """Takes up where the journal is, and removes what a crash left standing.
+
+        Made anew when the metric changes, for it remembers what each epoch was worth.
+        """
+        self._folder, self._root = folder, folder.root
+        self._mode = state.spec.mode
+        self._keep_best = keep_best
+        self._ranking: list[tuple[float, int]] = []
+        #: The files of each trial, and the epoch each is of; None if it was never acknowledged.
+        self._present: dict[int, dict[str, EpochDone | None]] = {}
+        for trial in state.trials:
+            stored = [
+                str(p.relative_to(self._root))
+                for p in folder.checkpoints_of(trial.number).glob("*")
+            ]
+            epochs = {epoch.checkpoint.path: epoch for epoch in trial.epochs}
+            self._present[trial.number] = {path: epochs.get(path) for path in stored}
+            if trial.corpus != state.corpus:
+                continue  # not compared, and not taken away either
+            if trial.ended:
+                self._retire(trial, state)
+            else:
+                self._keep(trial, self._needed(trial))
+
+    def __call__(self, event: Event, state: StudyState) -> None:
+        """Removes what an epoch or an end has made superfluous."""
+        if isinstance(event, EpochDone):
+            self._present.setdefault(event.trial, {})[event.checkpoint.path] = event
+            trial = state.trials[event.trial]
+            self._keep(trial, self._needed(trial))
+        elif isinstance(event, TrialEnded):
+            trial = state.trials[event.trial]
+            self._retire(trial, state)
+            for attempt in range(1, trial.attempts + 1):
+                (self._root / self._folder.unsent(trial.number, attempt)).unlink(missing_ok=True)
+
+    def _needed(self, trial: Trial) -> set[str]:
+        """Of a trial that may go on: its newest, and its best."""
+        newest = {epoch.checkpoint.path for epoch in trial.epochs[-NEWEST_KEPT:]}
+        return newest | self._best(trial)
+
+    def _best(self, trial: Trial) -> set[str]:
+        """The best of those that are there: by another metric it may have gone already."""
+        there = self._present.get(trial.number, {}).values()
+        best = best_of([epoch for epoch in there if epoch is not None], self._mode)
+        return {best.checkpoint.path} if best else set()
+
+    def _retire(self, trial: Trial, state: StudyState) -> None:
+        """Ranks an ended trial, and lets go of the one that drops out."""
+        self._keep(trial, self._best(trial))
+        best = trial.best_epoch(self._mode)
+        if best is None or best.value is None:
+            return
+        sign = -1.0 if self._mode == "max" else 1.0
+        bisect.insort(self._ranking, (sign * best.value, trial.number))
+        if len(self._ranking) > self._keep_best:
+            _, number = self._ranking.pop()
+            self._keep(state.trials[number], set())
+
+    def _keep(self, trial: Trial, needed: set[str]) -> None:
+        present = self._present.get(trial.number, {})
+        for path in present.keys() - needed:
+            (self._root / path).unlink(missing_ok=True)
+            del present[path]

@@ -1,0 +1,1 @@
+"""The study's truth: events, their journal, and the state they fold into."""

@@ -1,0 +1,165 @@
+"""Every kind of line the journal holds. A study's state is a fold over these, in order."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from trainables.attempts.messages import Checkpoint
+
+FORMAT = 3
+
+Decision = Literal["continue", "stop", "complete", "fail"]
+EndState = Literal["completed", "pruned", "failed"]
+#: How a trial ends by the decision on its last epoch.
+ENDS: dict[Decision, EndState] = {"stop": "pruned", "complete": "completed", "fail": "failed"}
+FailureKind = Literal["lost", "hung", "memory", "exception"]
+
+
+class _Event(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class StudyCreated(_Event):
+    """The first line: what is searched, resolved in full. ``format`` is the journal's version."""
+
+    event: Literal["study"] = "study"
+    format: int
+    name: str
+    spec: dict[str, Any]
+    corpus: str
+    seqtune: str
+
+
+class SessionStarted(_Event):
+    """A driver took the study up; trials that were running wait again.
+
+    ``code`` is a digest of each source file that trains, ``vectors`` the file behind each kind of
+    word vectors, whose name is a digest of where they come from.
+    """
+
+    event: Literal["session"] = "session"
+    pid: int
+    host: str
+    total: int
+    resources: dict[str, Any]
+    versions: dict[str, str]
+    code: dict[str, str]
+    vectors: dict[str, str] = {}
+
+
+class SessionEnded(_Event):
+    """A driver left of its own accord."""
+
+    event: Literal["session_end"] = "session_end"
+    reason: str
+
+
+class SpecChanged(_Event):
+    """A resume was forced to search differently; holds for trials created from here on.
+
+    With another ``corpus``, earlier trials are kept and no longer compared. With another metric,
+    earlier epochs are valued anew from the metrics they have.
+    """
+
+    event: Literal["changed"] = "changed"
+    spec: dict[str, Any]
+    corpus: str
+    changes: list[str]
+
+
+class TrialCreated(_Event):
+    """A new configuration. ``attributes`` is what Optuna's sampler noted of it for itself."""
+
+    event: Literal["trial"] = "trial"
+    trial: int
+    params: dict[str, Any]
+    origin: str
+    attributes: dict[str, Any] = {}
+
+
+class AttemptStarted(_Event):
+    """A trial was handed to Ray, to go on after ``from_epoch``."""
+
+    event: Literal["attempt"] = "attempt"
+    trial: int
+    attempt: int
+    from_epoch: int
+
+
+class EpochDone(_Event):
+    """An acknowledged epoch and what was decided on it. ``value`` is the study's metric; None if
+    any metric is not finite."""
+
+    event: Literal["epoch"] = "epoch"
+    trial: int
+    attempt: int
+    epoch: int
+    value: float | None
+    metrics: dict[str, float | None]
+    seconds: float
+    checkpoint: Checkpoint
+    host: str
+    device: str
+    threads: int
+    precision: str
+    processor: str
+    recurrence: str
+    decision: Decision
+    reason: str | None = None
+
+
+class TrialRestored(_Event):
+    """The newest checkpoint was unusable; the attempt went on from ``epoch``, unreported."""
+
+    event: Literal["restored"] = "restored"
+    trial: int
+    attempt: int
+    epoch: int
+    reason: str
+
+
+class TrialMoved(_Event):
+    """A trial goes on where its results may differ in the last bits."""
+
+    event: Literal["moved"] = "moved"
+    trial: int
+    attempt: int
+    before: str
+    after: str
+
+
+class AttemptFailed(_Event):
+    """An attempt ended without a report; ``cause`` is one line, ``detail`` the traceback."""
+
+    event: Literal["failure"] = "failure"
+    trial: int
+    attempt: int
+    kind: FailureKind
+    cause: str
+    detail: str
+
+
+class TrialEnded(_Event):
+    """Nothing more will come of this trial."""
+
+    event: Literal["end"] = "end"
+    trial: int
+    state: EndState
+    reason: str | None = None
+
+
+Event = Annotated[
+    StudyCreated
+    | SessionStarted
+    | SessionEnded
+    | SpecChanged
+    | TrialCreated
+    | AttemptStarted
+    | EpochDone
+    | TrialRestored
+    | TrialMoved
+    | AttemptFailed
+    | TrialEnded,
+    Field(discriminator="event"),
+]
+EVENT: TypeAdapter[Event] = TypeAdapter(Event)

@@ -1,0 +1,189 @@
+"""Every file name of a study's folder, its creation and its lock."""
+
+import json
+import re
+import tempfile
+import time
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from search.errors import SpecError, StudyExists, StudyNotFound
+from search.journal.lock import Owner, find_owner, hold
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+def check_name(name: str) -> str:
+    """A name that is safe as one folder's name.
+
+    Raises:
+        SpecError: empty, too long, or with anything but letters, digits, ``.``, ``_`` and ``-``.
+    """
+    if not _NAME.fullmatch(name) or ".." in name:
+        raise SpecError(
+            f"study name {name!r}: use up to 100 letters, digits, '.', '_' and '-', "
+            "beginning with a letter or digit, without '..'"
+        )
+    return name
+
+
+@dataclass(frozen=True)
+class StudyDir:
+    """``results/NAME``: where each thing of a study is."""
+
+    root: Path
+
+    @property
+    def name(self) -> str:
+        return self.root.name
+
+    @property
+    def spec(self) -> Path:
+        return self.root / "study.toml"
+
+    @property
+    def journal(self) -> Path:
+        return self.root / "journal.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.root / "checkpoints"
+
+    @property
+    def tensorboard(self) -> Path:
+        return self.root / "tensorboard"
+
+    @property
+    def report(self) -> Path:
+        return self.root / "report.md"
+
+    def checkpoints_of(self, number: int) -> Path:
+        """The folder of a trial's checkpoints."""
+        return self.checkpoints / f"trial-{number:04d}"
+
+    def checkpoint_prefix(self, number: int, attempt: int) -> str:
+        """Where an attempt's checkpoints begin, relative to the study's folder."""
+        folder = self.checkpoints_of(number).relative_to(self.root)
+        return f"{folder}/attempt-{attempt:02d}-"
+
+    def unsent(self, number: int, attempt: int) -> str:
+        """Where an attempt keeps epochs it has not reported yet, relative to the study's folder."""
+        return f"{self.checkpoint_prefix(number, attempt)}unsent.jsonl"
+
+    def trial_events(self, number: int) -> Path:
+        """The folder of a trial's TensorBoard events."""
+        return self.tensorboard / f"trial-{number:04d}"
+
+    def sees(self, path: str) -> bool:
+        """Whether a file another machine has just written is here; network folders may lag."""
+        for _ in range(10):
+            if (self.root / path).exists():
+                return True
+            time.sleep(0.5)
+        return False
+
+    def exists(self) -> bool:
+        """Whether a study was begun here: its journal has a whole first line."""
+        try:
+            with self.journal.open("rb") as file:
+                return file.readline().endswith(b"\n")
+        except OSError:
+            return False
+
+    @property
+    def lock(self) -> Path:
+        return self.root / "lock"
+
+    def owned(self, take_over: bool = False) -> AbstractContextManager[None]:
+        """Holds the study for one driver (see ``lock``); a study that never began leaves
+        nothing behind.
+
+        Raises:
+            StudyLocked: another driver holds it, or may.
+        """
+        return hold(self.lock, self.name, take_over, self._remove_if_unbegun)
+
+    def owner(self) -> Owner | None:
+        """The driver at work now, or None."""
+        return find_owner(self.lock)
+
+    def _remove_if_unbegun(self) -> None:
+        """Leaves nothing behind of a study that never began; called by the lock's holder."""
+        if not self.exists() and {path.name for path in self.root.iterdir()} <= {
+            path.name for path in (self.spec, self.lock, self.journal)
+        }:
+            for path in (self.spec, self.journal, self.lock):
+                path.unlink(missing_ok=True)
+            self.root.rmdir()
+
+
+def check_free(results: Path, name: str) -> StudyDir:
+    """Where a new study of this name would be.
+
+    Raises:
+        StudyExists: a study of that name was begun, or something else lies there.
+        SpecError: the name is unsafe.
+    """
+    study = StudyDir(results.absolute() / check_name(name))
+    if study.root.is_dir() and not study.exists() and study.owner() is None:
+        strange = sorted(path.name for path in study.root.iterdir() if path != study.lock)
+        if strange:
+            raise StudyExists(
+                f"{study.root} holds {strange[0]!r} but no study: choose another --name, or clear "
+                "the folder"
+            )
+    if study.exists() or study.root.is_symlink():
+        raise StudyExists(
+            f"study {name!r} exists in {results}: go on with 'seqtune resume {name}', "
+            "or choose another --name"
+        )
+    return study
+
+
+def create_study_dir(results: Path, name: str) -> StudyDir:
+    """Makes the folder of a new study.
+
+    Raises:
+        StudyExists: see ``check_free``.
+        SpecError: the name is unsafe, or the folder cannot be made.
+    """
+    study = check_free(results, name)
+    try:
+        study.root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=study.root):
+            pass
+    except OSError as error:
+        raise SpecError(
+            f"cannot write to the results folder {results}: {error.strerror}; choose another "
+            "with --results-dir"
+        ) from error
+    return study
+
+
+def open_study_dir(results: Path, name: str) -> StudyDir:
+    """The folder of a study that was begun.
+
+    Raises:
+        StudyNotFound: there is none of that name.
+    """
+    study = StudyDir(results.absolute() / check_name(name))
+    if study.root.is_symlink() or not study.exists():
+        known = [found.name for found in list_studies(results)]
+        there = f"there are: {', '.join(known)}" if known else "there are none yet"
+        raise StudyNotFound(f"no study {name!r} in {results}; {there}")
+    return study
+
+
+def list_studies(results: Path) -> list[StudyDir]:
+    """All studies under a results folder, by name."""
+    if not results.is_dir():
+        return []
+    found = [StudyDir(path.absolute()) for path in sorted(results.iterdir()) if path.is_dir()]
+    return [study for study in found if study.exists()]
+
+
+def as_json(content: Any) -> str:
+    """JSON for people and programs alike."""
+    return json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False)

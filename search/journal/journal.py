@@ -1,0 +1,137 @@
+"""The append-only journal: one checksummed line an event, on the disk before anyone acts on it.
+
+A line is a JSON object with three keys of the journal's own: ``seq`` counts lines from 0, ``time``
+is the wall clock in seconds (for people only) and ``crc`` is the CRC-32 of the line up to it.
+Only a driver that holds the study's lock appends; readers never change the file.
+"""
+
+import json
+import os
+import time
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from search.errors import JournalDamaged, StudyFailed
+from search.journal.events import EVENT, FORMAT, Event
+
+_CRC = b',"crc":"'
+
+
+@dataclass(frozen=True)
+class Line:
+    """One event, and when it was written (seconds since 1970, by that machine's clock)."""
+
+    seq: int
+    time: float
+    event: Event
+
+
+def encode(line: Line) -> bytes:
+    """The bytes of one line, newline included."""
+    content = {"seq": line.seq, "time": round(line.time, 3)}
+    content |= line.event.model_dump(mode="json")
+    body = json.dumps(content, separators=(",", ":"), allow_nan=False).encode()[:-1]
+    return body + _CRC + f'{zlib.crc32(body):08x}"}}\n'.encode()
+
+
+def decode(raw: bytes) -> Line:
+    """The opposite of ``encode``.
+
+    Raises:
+        ValueError: not a whole line, a wrong checksum, or an event of no known kind.
+    """
+    body, mark, rest = raw.rpartition(_CRC)
+    if not mark or rest != f'{zlib.crc32(body):08x}"}}\n'.encode():
+        raise ValueError("its checksum differs")
+    content: dict[str, Any] = json.loads(body + b"}")
+    if content.get("event") == "study" and content.get("format") != FORMAT:
+        raise ValueError(
+            f"it has format {content.get('format')}; this version of seqtune reads {FORMAT}"
+        )
+    seq, when = content.pop("seq"), content.pop("time")
+    return Line(int(seq), float(when), EVENT.validate_python(content))
+
+
+def read_journal(path: Path) -> Iterator[Line]:
+    """All whole lines in order; a torn last line is passed over, and left where it is.
+
+    Raises:
+        JournalDamaged: a line other than the last is damaged, or lines are missing.
+        OSError: the file cannot be read.
+    """
+    raw_lines = path.read_bytes().splitlines(keepends=True)
+    for index, raw in enumerate(raw_lines):
+        if index == len(raw_lines) - 1 and not raw.endswith(b"\n"):
+            return
+        try:
+            line = decode(raw)
+        except (ValueError, KeyError, TypeError) as error:
+            what = "it is no known event" if isinstance(error, ValidationError) else str(error)
+            raise JournalDamaged(
+                f"{path} line {index + 1} is damaged ({what}). Nothing was changed. "
+                "Restore the file from a backup; the lines before it are good"
+            ) from error
+        if line.seq != index:
+            raise JournalDamaged(f"{path} line {index + 1} is number {line.seq}: lines are missing")
+        yield line
+
+
+def read_events(path: Path) -> list[Event]:
+    """What the lines say; raises as ``read_journal`` does."""
+    return [line.event for line in read_journal(path)]
+
+
+class Journal:
+    """The one writer. After a failed append it accepts nothing more.
+
+    A torn last line, left by a crash, is cut off when the journal is opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Opens for appending; the caller holds the study's lock.
+
+        Raises:
+            JournalDamaged: see ``read_journal``.
+        """
+        self._path = path
+        whole = 0
+        self._next = 0
+        if path.exists():
+            for line in read_journal(path):
+                self._next = line.seq + 1
+            content = path.read_bytes()
+            whole = content.rfind(b"\n") + 1
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if os.fstat(self._descriptor).st_size != whole:
+            os.ftruncate(self._descriptor, whole)
+        os.lseek(self._descriptor, whole, os.SEEK_SET)
+        self._broken: str | None = None
+
+    def append(self, *events: Event) -> None:
+        """Writes the events and waits until the disk has them.
+
+        Raises:
+            StudyFailed: the disk is full or gone, now or at an earlier append.
+        """
+        if self._broken is not None:
+            raise StudyFailed(f"cannot write {self._path}: {self._broken}")
+        now = time.time()
+        lines = [Line(self._next + i, now, event) for i, event in enumerate(events)]
+        content = b"".join(map(encode, lines))
+        try:
+            while content:
+                content = content[os.write(self._descriptor, content) :]
+            os.fsync(self._descriptor)
+        except OSError as error:
+            self._broken = error.strerror or str(error)
+            raise StudyFailed(f"cannot write {self._path}: {self._broken}") from error
+        self._next += len(events)
+
+    def close(self) -> None:
+        """Releases the file."""
+        os.close(self._descriptor)

@@ -1,0 +1,35 @@
+"""Epochs that a trial had finished and not yet reported when its process or its driver died.
+
+Quick epochs are reported several at a time. Until then they stand in a file beside the attempt's
+checkpoints, so that no more is repeated than the epoch under way.
+"""
+
+from pydantic import ValidationError
+
+from search.journal.folder import StudyDir
+from search.journal.state import Trial
+from trainables.attempts.messages import Report
+
+
+def read_unsent(folder: StudyDir, trial: Trial) -> list[Report]:
+    """Those of the trial's present attempt that follow what the journal has.
+
+    A torn line, another attempt's, or one whose checkpoint is gone, ends what is read.
+    """
+    path = folder.root / folder.unsent(trial.number, trial.attempts)
+    if not path.exists():
+        return []
+    found: list[Report] = []
+    for line in path.read_bytes().split(b"\n")[:-1]:
+        try:
+            report = Report.model_validate_json(line)
+        except ValidationError:
+            break
+        if report.epoch <= trial.epoch:
+            continue
+        if (report.number, report.attempt) != (trial.number, trial.attempts):
+            break
+        if not (folder.root / report.checkpoint.path).exists():
+            break
+        found.append(report)
+    return found

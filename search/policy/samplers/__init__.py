@@ -1,0 +1,1 @@
+"""Samplers: each reads the study's state and suggests the next configuration."""

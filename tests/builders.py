@@ -1,0 +1,83 @@
+"""Small real pieces that many tests start from."""
+
+import csv
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from trainables.attempts.messages import Assignment
+from trainables.core.batching import TextReader
+from trainables.core.hyperparameters import Hyperparameters
+from trainables.core.task import ModelEnds
+from trainables.core.trainer import CPU, Trainer, TrainerSettings
+from trainables.data.corpus import Part
+from trainables.tasks import TASKS
+
+GOOD = ["a", "warm", "funny", "moving", "and", "clever", "film", "with", "great", "acting"]
+BAD = ["a", "dull", "lazy", "boring", "and", "stupid", "mess", "with", "awful", "acting"]
+
+
+def write_reviews(path: Path, rows: int = 120, seed: int = 0) -> Path:
+    """A learnable csv of short reviews with string labels."""
+    rng = random.Random(seed)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["review", "sentiment"])
+        for index in range(rows):
+            good = index % 2 == 0
+            words = rng.choices(GOOD if good else BAD, k=rng.randint(3, 12))
+            writer.writerow([" ".join(words) + f" {index}", "good" if good else "bad"])
+    return path
+
+
+def make_part(texts: int = 40, longest: int = 12, seed: int = 0, labels: str = "class") -> Part:
+    """Random token ids whose class, or number (10 or 15), shows in the first token."""
+    rng = np.random.default_rng(seed)
+    lengths = rng.integers(1, longest + 1, texts)
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    ids = rng.integers(4, 30, offsets[-1]).astype(np.int32)
+    classes = rng.integers(0, 2, texts).astype(np.int64)
+    ids[offsets[:-1]] = 2 + classes
+    return Part(ids, offsets, classes if labels == "class" else (10 + 5 * classes).astype("f4"))
+
+
+def make_trainer(
+    seed: int = 0,
+    max_epochs: int = 4,
+    part: Part | None = None,
+    task: str = "text-classification",
+    precision: str = "float32",
+    device: torch.device = CPU,
+    **hyperparameters: Any,
+) -> Trainer:
+    """A small trainer over random texts."""
+    part = part or make_part(labels=TASKS[task].labels)
+    sizes = {"embedding_dim": 8, "hidden_size": 6, "batch_size": 16, "learning_rate": 0.01}
+    h = Hyperparameters(**(sizes | hyperparameters))
+    make_task = TASKS[task].load()
+    classes = ("a", "b") if TASKS[task].labels == "class" else ()
+    return Trainer(
+        make_task(h, ModelEnds(30, classes, part.labels)),
+        h,
+        TextReader(part, 12, "end").placed(device),
+        TrainerSettings(seed, max_epochs, device, precision),
+    )
+
+
+def make_assignment(corpus: Path, folder: Path, **given: Any) -> Assignment:
+    """A first attempt at a trial of classification over a corpus, in ``folder``."""
+    usual: dict[str, Any] = {"hyperparameters": Hyperparameters(), "max_epochs": 2}
+    usual |= {"max_tokens": 16, "task": "text-classification", "keep": "end"}
+    return Assignment(
+        number=0,
+        attempt=1,
+        seed=0,
+        corpus=str(corpus),
+        folder=str(folder),
+        checkpoint_prefix="",
+        unsent="unsent.jsonl",
+        **(usual | given),
+    )

@@ -1,0 +1,91 @@
+"""A folder to run whole searches in, through the command line, and to judge them."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import tomli_w
+
+from search.journal.events import EpochDone, TrialEnded
+from search.journal.folder import StudyDir
+from search.journal.journal import read_events
+from search.journal.state import replay
+
+
+class Place:
+    """A folder with a study file, its own cache and results, and the command."""
+
+    def __init__(self, root: Path, tables: dict[str, Any]) -> None:
+        self.root = root
+        self.study = StudyDir(root / "results" / "small")
+        (root / "small.toml").write_text(tomli_w.dumps(tables))
+        self.environment = os.environ | {"SEQTUNE_CACHE": str(root / "cache")}
+        self.code = [Path(__file__).parents[1]]
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "search", *arguments],
+            cwd=self.root,
+            env=self.environment | {"PYTHONPATH": os.pathsep.join(map(str, self.code))},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, *arguments: str, code: int = 0) -> tuple[str, str]:
+        process = self.start(*arguments)
+        out, err = process.communicate(timeout=240)
+        assert process.returncode == code, err
+        return out, err
+
+    def wait_for_epochs(self, count: int) -> None:
+        deadline = time.monotonic() + 120
+        while self.journal().count(b'"event":"epoch"') < count:
+            assert time.monotonic() < deadline, "no epochs came"
+            time.sleep(0.05)
+
+    def journal(self) -> bytes:
+        return self.study.journal.read_bytes() if self.study.journal.exists() else b""
+
+    def events(self) -> list[Any]:
+        return read_events(self.study.journal)
+
+    def trials(self) -> list[dict[str, Any]]:
+        return json.loads(self.run("trials", "small", "--format", "json")[0])
+
+    def check(self, total: int) -> None:
+        """Every wanted trial ended once, and each of its epochs stands in the journal once."""
+        events = self.events()
+        epochs = [(e.trial, e.epoch) for e in events if isinstance(e, EpochDone)]
+        ends = [e.trial for e in events if isinstance(e, TrialEnded)]
+        assert len(set(epochs)) == len(epochs)
+        assert sorted(ends) == list(range(total))
+        replay(events)
+
+
+#: What Ray calls the process of a trial: by the method that it is in, and between two by its class.
+TRIAL = ("ray::ResourceTrainable", "ray::RecurrentTrial")
+
+
+def family(driver: subprocess.Popen[str], *words: str) -> list[psutil.Process]:
+    """Processes that a driver has started, and those of theirs; where words are given, those with
+    one of them in their command."""
+    found = []
+    for process in psutil.Process(driver.pid).children(recursive=True):
+        try:
+            command = " ".join(process.cmdline())
+            if not words or any(word in command for word in words):
+                found.append(process)
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+def whole_lines(content: bytes) -> bytes:
+    return content[: content.rfind(b"\n") + 1]

@@ -1,0 +1,308 @@
+"""The command line's contract where nothing is trained: help, bad input, readers."""
+
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import tomli_w
+from click.testing import CliRunner
+from rich.console import Console
+
+from search.cli.main import main
+from search.report.rows import as_table
+from tests.study_harness import CONFUSION, Bench, Failure
+
+
+def run(*arguments: str):
+    return CliRunner().invoke(main, [str(a) for a in arguments])
+
+
+@pytest.fixture
+def study_file(tmp_path, tables, monkeypatch):
+    monkeypatch.setenv("SEQTUNE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "small.toml"
+    path.write_text(tomli_w.dumps(tables))
+    return path
+
+
+@pytest.fixture
+def finished(tmp_path, tables, monkeypatch):
+    """A study of three trials under results/: completed, pruned, failed; a fourth in flight."""
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "results" / "small"
+    folder.mkdir(parents=True)
+    bench = Bench(folder, tables)
+    works = [bench.study.next() for _ in range(4)]
+    for epoch, value in enumerate([0.6, 0.9, 0.9, 0.7], start=1):
+        bench.report(works[0], epoch, value)
+    bench.report(works[1], 1, 0.5)
+    bench.study.fail(2, 1, Failure("exception", "ValueError: no", "Traceback …"))
+    bench.report(works[3], 1, 0.8)
+    return bench
+
+
+@pytest.mark.parametrize("command", ["", *sorted(main.commands)])
+def test_every_command_and_option_has_help(command):
+    result = run(*([command] if command else []), "--help")
+    assert result.exit_code == 0
+    options = main.commands[command].params if command else []
+    assert all(p.help for p in options if p.param_type_name == "option")
+
+
+def test_help_is_instant():
+    times = []
+    for _ in range(3):
+        started = time.monotonic()
+        subprocess.run([sys.executable, "-m", "search", "--help"], check=True, capture_output=True)
+        times.append(time.monotonic() - started)
+    assert min(times) < 0.3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["imbd"], "did you mean 'imdb'"),
+        (["small.toml", "--set", "fixed.cel=gru"], "did you mean 'cell'"),
+        (["small.toml", "--set", "space.dropout={low=1,high=0}"], "dropout"),
+        (["small.toml", "--set", "nonsense"], "section.key=value"),
+        (["small.toml", "--name", "../x"], "study name"),
+        (["small.toml", "--trials", "0"], "search.trials"),
+        (["small.toml", "--cpus-per-trial", "0"], "cpus_per_trial"),
+        (["small.toml", "--max-concurrent", "0"], "max_concurrent"),
+        (["small.toml", "--cpus-per-trial", "4096"], "this machine has"),
+        (["small.toml", "--set", "resources.precision=float16"], "resources.precision"),
+        (["small.toml", "--time-budget", "soon"], "30m"),
+        (["small.toml", "--cluster", "moon"], "HOST:PORT"),
+        (["small.toml", "--data", "./none.csv"], "no file or folder"),
+        (["small.toml", "--set", "data.text=body"], "no column 'body'"),
+        (["small.toml", "--results-dir", "small.toml/x"], "results folder"),
+    ],
+)
+def test_bad_input_is_one_clear_error_and_starts_nothing(study_file, tmp_path, arguments, message):
+    result = run("run", *arguments)
+    assert result.exit_code == 2, result.output
+    assert message in result.stderr and result.stdout == ""
+    assert len(result.stderr.strip().splitlines()) <= 2
+    assert "Traceback" not in result.stderr
+    results = tmp_path / "results"
+    assert not results.exists() or list(results.iterdir()) == []
+
+
+@pytest.mark.parametrize("half", ["bfloat16", "float16"])
+@pytest.mark.parametrize("more", [[], ["--dry-run"], ["--gpus-per-trial", "1"]])
+def test_half_precision_is_refused_where_there_is_none(
+    study_file, tmp_path, monkeypatch, more, half
+):
+    monkeypatch.setattr("trainables.attempts.probe.precisions", lambda device: ("float32",))
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    result = run("run", "small.toml", "--set", f"resources.precision={half}", *more)
+    assert result.exit_code == 2 and "does not compute in it" in result.stderr, result.output
+    assert not (tmp_path / "results").exists() or not list((tmp_path / "results").iterdir())
+
+
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_a_gpu_that_torch_does_not_see_is_refused(study_file, tmp_path, monkeypatch, more):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    result = run("run", "small.toml", "--gpus-per-trial", "0.5", *more)
+    assert result.exit_code == 2 and "sees no GPU on this machine" in result.stderr
+    assert not (tmp_path / "results").exists() or not list((tmp_path / "results").iterdir())
+
+
+def test_existing_name(study_file, finished):
+    before = finished.folder.journal.read_bytes()
+    result = run("run", "small.toml")
+    assert result.exit_code == 2 and "seqtune resume small" in result.stderr
+    assert finished.folder.journal.read_bytes() == before
+
+
+def test_dry_run_resolves_samples_estimates_and_starts_nothing(study_file, tmp_path):
+    result = run("run", "small.toml", "--dry-run", "--set", "fixed.cell=gru", "--trials", "9")
+    assert result.exit_code == 0, result.output
+    for piece in ('cell = "gru"', "trials = 9", "sample 2:", "GiB a trial", "core-hours"):
+        assert piece in result.stdout
+    assert not (tmp_path / "results").exists()
+
+
+def test_trials_as_json_has_the_contracts_keys(finished):
+    rows = json.loads(run("trials", "small", "--format", "json").stdout)
+    assert [row["number"] for row in rows] == [0, 1, 2, 3]
+    assert [row["state"] for row in rows] == ["completed", "pruned", "failed", "interrupted"]
+    keys = "number state value epoch best_epoch params epochs attempts failures reason"
+    assert list(rows[0]) == [*keys.split(), "host", "device", "checkpoint"]
+    assert (rows[0]["value"], rows[0]["best_epoch"], rows[0]["epoch"]) == (0.9, 2, 4)
+    assert rows[0]["epochs"][0] == {
+        "epoch": 1,
+        "value": 0.6,
+        "metrics": {"val/accuracy": 0.6, "val/loss": 0.5, "train/loss": 0.5} | CONFUSION,
+        "seconds": 1.0,
+    }
+    assert (rows[2]["value"], rows[2]["checkpoint"], rows[2]["failures"]) == (None, None, 1)
+    assert rows[2]["reason"] == "ValueError: no"
+    assert rows[0]["checkpoint"].startswith("checkpoints/")
+
+
+def test_best_and_status_as_json(finished):
+    best = json.loads(run("best", "small", "--format", "json").stdout)
+    assert (best["number"], best["study"], best["metric"], best["mode"]) == (
+        0,
+        "small",
+        "val/accuracy",
+        "max",
+    )
+    assert json.loads(run("status", "small", "--format", "json").stdout) == {
+        "study": "small",
+        "state": "interrupted",
+        "total": 6,
+        "counts": {"completed": 1, "pruned": 1, "failed": 1, "interrupted": 1},
+        "best": 0,
+        "driver": None,
+    }
+
+
+@pytest.mark.parametrize("command", ["trials", "best", "status"])
+@pytest.mark.parametrize("form", ["table", "csv"])
+def test_tables_and_csv(finished, command, form):
+    result = run(command, "small", "--format", form)
+    assert result.exit_code == 0 and result.stderr == ""
+    if form == "csv":
+        header, *rows = result.stdout.strip().splitlines()
+        assert all(row.count(",") >= header.count(",") for row in rows)
+        assert command == "status" or "hidden_size" in header
+
+
+def test_report_is_recomputed_from_the_journal(finished):
+    result = run("report", "small")
+    assert result.stdout.strip() == "results/small/report.md"
+    text = (finished.folder.root / "report.md").read_text()
+    for piece in ("Trial 0 at epoch 2: val/accuracy 0.9", "trials 2: ValueError: no", "[space"):
+        assert piece in text
+    assert "| true \\ said | a | b |\n| --- | --- | --- |\n| a | 7 | 7 |" in text
+    assert "confusion" not in text
+
+
+def test_nothing_finite_is_exit_code_3(tmp_path, tables, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "results" / "small"
+    folder.mkdir(parents=True)
+    Bench(folder, tables)
+    result = run("best", "small")
+    assert result.exit_code == 3 and "no trial" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["status", "trials", "best", "report", "resume", "stop"])
+def test_unknown_study(tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    result = run(command, "nobody")
+    assert result.exit_code == 2 and "no study 'nobody'" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "change",
+    [["--seed", "9"], ["--set", "fixed.cell=gru"], ["--set", "stopping.max_epochs=9"]],
+)
+def test_resume_with_another_search_is_refused(finished, change):
+    before = finished.folder.journal.read_bytes()
+    finished.journal.close()
+    result = run("resume", "small", *change)
+    assert result.exit_code == 2 and "cannot be resumed with another" in result.stderr
+    assert finished.folder.journal.read_bytes() == before
+
+
+REGRESSION = ["task=text-regression", "metric=val/rmse", "mode=min"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [(["name=other"], "another name"), (REGRESSION, "another task"), (["mode=min"], "is better")],
+)
+def test_what_would_be_another_study_is_never_changed(finished, change, message):
+    finished.journal.close()
+    settings = [part for setting in change for part in ("--set", setting)]
+    result = run("resume", "small", "--force", *settings)
+    assert result.exit_code == 2 and message in result.stderr, result.output
+
+
+def test_dry_run_of_a_resume_says_what_the_resume_would(finished, monkeypatch):
+    """The journal's corpus is made up, so the data is another."""
+    monkeypatch.setenv("SEQTUNE_CACHE", str(finished.folder.root / "cache"))
+    finished.journal.close()
+    before = finished.folder.journal.read_bytes()
+    result = run("resume", "small", "--trials", "9", "--dry-run")
+    assert result.exit_code == 2 and "--force" in result.stderr
+    shutil.move("reviews.csv", "moved.csv")
+    moved = ["--data", "moved.csv", "--force", "--dry-run"]
+    assert "ask for more with --trials" in run("resume", "small", "--trials", "4", *moved).stderr
+    result = run("resume", "small", "--trials", "9", "--seed", "5", *moved)
+    assert result.exit_code == 0, result.stderr
+    assert f"→ '{Path('moved.csv').absolute()}'" in result.stdout
+    assert "changed: search.seed: 1 → 5" in result.stdout
+    assert "earlier trials are not compared" in result.stdout
+    assert "sample 4:" in result.stdout and "sample 3:" not in result.stdout
+    assert "; 5 trials of at most" in result.stdout  # the one in flight is over other data
+    assert finished.folder.journal.read_bytes() == before
+
+
+def test_total_below_the_trials_there_are_is_refused(finished):
+    finished.journal.close()
+    result = run("resume", "small", "--trials", "2")
+    assert result.exit_code == 2 and "has 4 trials already" in result.stderr
+
+
+def test_one_damaged_study_does_not_hide_the_others(finished):
+    broken = finished.folder.root.parent / "broken"
+    broken.mkdir()
+    (broken / "journal.jsonl").write_text("junk\n")
+    result = run("status", "--format", "json")
+    assert result.exit_code == 0 and "line 1 is damaged" in result.stderr
+    states = {row["study"]: row["state"] for row in json.loads(result.stdout)}
+    assert states == {"small": "interrupted", "broken": "damaged"}
+
+
+def test_local_data_is_remembered_by_its_whole_path(study_file, tmp_path):
+    result = run("run", "small.toml", "--data", "reviews.csv", "--dry-run")
+    assert f'source = "{tmp_path}/reviews.csv"' in result.stdout
+
+
+def test_driver_of_another_host_is_passed_by_only_when_told(finished):
+    finished.journal.close()
+    finished.folder.lock.write_text('{"pid": 7, "host": "elsewhere"}')
+    result = run("resume", "small")
+    assert result.exit_code == 2
+    assert "process 7 on elsewhere" in result.stderr and "--take-over" in result.stderr
+    with finished.folder.owned(take_over=True):
+        assert finished.folder.owner().pid == os.getpid()
+    assert finished.folder.lock.read_text() == ""
+
+
+def test_damaged_journal_is_named(finished):
+    lines = finished.folder.journal.read_bytes().splitlines(keepends=True)
+    lines[2] = lines[2].replace(b"trial", b"trail", 1)
+    finished.folder.journal.write_bytes(b"".join(lines))
+    for command in ("status", "trials", "resume"):
+        result = run(command, "small")
+        assert result.exit_code == 2 and "line 3 is damaged" in result.stderr
+
+
+def test_studies_and_hyperparameters():
+    rows = json.loads(run("studies", "--hyperparameters", "--format", "json").stdout)
+    assert all(row["meaning"] and row["kind"] and row["source"] for row in rows)
+
+
+def test_what_stands_in_brackets_is_printed():
+    """Rich would take it for its own markup, leave it out, or raise."""
+    out = io.StringIO()
+    table = as_table("a [title]", [{"[name]": "see [data]", "word": "[/b]"}], ["[name]", "word"])
+    Console(file=out, width=80).print(table)
+    assert all(text in out.getvalue() for text in ("[title]", "[name]", "see [data]", "[/b]"))
+
+
+def test_stop_of_a_study_at_rest(finished):
+    result = run("stop", "small")
+    assert result.exit_code == 2 and "not running" in result.stderr

@@ -1,0 +1,53 @@
+"""How many trials a cluster holds, and how often they report."""
+
+import pytest
+
+from cluster.connect import Node
+from search.driver.capacity import Allotment, concurrent_trials
+from search.errors import SpecError
+from search.spec.study import ResourcesSpec
+
+#: A head with no cores to spare and little memory, and two workers; a trial takes 4 GiB.
+GIB = 1 << 30
+CLUSTER = [Node(0, 0, 1.0 * GIB), Node(4, 2, 9.0 * GIB), Node(8, 0, 40.0 * GIB)]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ({}, 2 + 8),
+        ({"cpus_per_trial": 3}, 1 + 2),
+        ({"cpus_per_trial": 8}, 1),
+        ({"gpus_per_trial": 1.0}, 2),
+        ({"gpus_per_trial": 0.1}, 2),
+        ({"max_concurrent": 5}, 5),
+        ({"max_concurrent": 50}, 10),
+    ],
+)
+def test_as_many_trials_as_are_wanted_and_fit(wanted, expected):
+    assert concurrent_trials(ResourcesSpec(**wanted), CLUSTER, 4 * GIB) == expected
+
+
+@pytest.mark.parametrize(("share", "expected"), [(1.0, 2), (0.6, 2), (0.4, 4), (0.1, 20)])
+def test_a_trial_computes_on_one_gpu(share, expected):
+    node = Node(64, 2, 1000.0 * GIB)
+    assert concurrent_trials(ResourcesSpec(gpus_per_trial=share), [node], GIB) == expected
+
+
+@pytest.mark.parametrize(
+    ("wanted", "nodes", "memory", "message"),
+    [
+        ({"cpus_per_trial": 9}, CLUSTER, GIB, "no node of the cluster has more than 8 CPUs"),
+        ({"gpus_per_trial": 1.0}, CLUSTER[2:], GIB, "the cluster has no GPU"),
+        ({}, CLUSTER, 41 * GIB, r"41.0 GiB; no node has more than 40.0 GiB .* narrow \[space\]"),
+        ({"gpus_per_trial": 0.5}, CLUSTER, 10 * GIB, "all that a trial takes: 1 CPUs, 0.5 GPUs"),
+    ],
+)
+def test_a_trial_that_fits_nowhere_is_refused(wanted, nodes, memory, message):
+    with pytest.raises(SpecError, match=message):
+        concurrent_trials(ResourcesSpec(**wanted), nodes, memory)
+
+
+@pytest.mark.parametrize(("concurrent", "seconds"), [(1, 0.1), (10, 0.1), (500, 5.0)])
+def test_the_more_trials_run_the_longer_quick_epochs_may_wait(concurrent, seconds):
+    assert Allotment(1, 0.0, concurrent).report_seconds == pytest.approx(seconds)

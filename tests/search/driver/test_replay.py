@@ -1,0 +1,171 @@
+"""Live and replayed are the same, for every prefix of any history."""
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from search.journal.state import replay
+from search.policy.samplers import window as history
+from search.policy.samplers.optuna_adapter import Sampler
+from search.spec.study import ResourcesSpec
+from tests.study_harness import LOST, Bench, changed, session
+from trainables.attempts.messages import Assignment
+
+
+def drive(bench: Bench, script: list[tuple[int, float | None]]) -> None:
+    """Plays a random but possible history: start, report one epoch or several at once, lose an
+    attempt, or be forced to search otherwise (by another metric, or over other data)."""
+    running: dict[int, Assignment] = {}
+    for action, value in script:
+        if action == 0 and len(running) < 3:
+            work = bench.study.next()
+            if isinstance(work, Assignment):
+                running[work.number] = work
+        elif action == 6:
+            spec = bench.study.state.spec
+            metric, mode = ("val/loss", "min") if spec.mode == "max" else ("val/accuracy", "max")
+            spec = spec.model_copy(update={"metric": metric, "mode": mode})
+            corpus = "k" if value is None or value < 0.5 else f"k{len(bench.events())}"
+            bench.study.begin(session(), ResourcesSpec(), changed(spec, corpus))
+            running = {}
+        elif running:
+            number = sorted(running)[action % len(running)]
+            work = running[number]
+            if action == 5:
+                bench.study.fail(number, work.attempt, LOST)
+                del running[number]
+            else:
+                epoch = bench.study.state.trials[number].epoch + 1
+                together = [bench.epoch(work, epoch + i, value) for i in range(max(1, action - 1))]
+                if not bench.study.report(together):
+                    del running[number]
+
+
+SCRIPT = st.lists(
+    st.tuples(st.integers(0, 6), st.one_of(st.none(), st.floats(0, 1))), min_size=1, max_size=40
+)
+
+
+def picture(state) -> Any:
+    return (
+        state.trials,
+        state.asha.rungs,
+        state.total,
+        state.session,
+        state.finished,
+        state.best(),
+    )
+
+
+def leader(state) -> Any:
+    """The trial with the best epoch, looked for from scratch; of equals the lowest number."""
+    mode = state.spec.mode
+    found = [(t.best_epoch(mode), t) for t in state.compared()]
+    pick = max if mode == "max" else min
+    values = [e.value for e, _ in found if e]
+    return next((t for e, t in found if e and e.value == pick(values)), None) if values else None
+
+
+def told(sampler: Sampler) -> Any:
+    return [
+        (t.number, t.state, t.params, t.values, t.intermediate_values, t.system_attrs)
+        for t in sampler.study.trials
+    ]
+
+
+@pytest.mark.parametrize("latest", [history.LATEST, 2])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(script=SCRIPT)
+def test_replay_of_every_prefix_is_the_live_state(
+    script, tmp_path_factory, tables, latest, monkeypatch
+):
+    """Invariant 2, cut anywhere: state, rungs, what Optuna sees and what it says next."""
+    monkeypatch.setattr(history, "LATEST", latest)
+    monkeypatch.setattr(history, "BEST", 1)
+    bench = Bench(tmp_path_factory.mktemp("study"), tables)
+    live: list[Any] = []
+    sampler, state = bench.study._sampler, bench.study.state
+    apply = sampler.apply
+
+    def apply_and_look(event) -> None:
+        """The sampler is the last to be told, before the journal has the event."""
+        apply(event)
+        live.append((repr(picture(state)), repr(told(sampler))))
+        assert state.best() is leader(state)
+        assert state.ended == sum(trial.ended for trial in state.trials)
+
+    monkeypatch.setattr(sampler, "apply", apply_and_look)
+    already = len(bench.events())
+    drive(bench, script)
+    events = bench.events()
+    assert len(events) == already + len(live)
+    for index, seen in enumerate(live):
+        prefix = events[: already + index + 1]
+        again = replay(prefix)
+        replayed = Sampler(again.spec)
+        for event in prefix:
+            replayed.apply(event)
+        assert (repr(picture(again)), repr(told(replayed))) == seen
+    number = len(bench.study.state.trials)
+    assert replayed_suggestion(events, number) == bench.study._sampler.suggest(number)
+    bench.journal.close()
+
+
+@pytest.mark.parametrize("kind", ["tpe", "gp"])
+def test_a_model_of_the_past_says_the_same_after_a_replay(tmp_path, tables, kind, monkeypatch):
+    """Behind more trials than are seen, and more than a sampler draws at random to begin with."""
+    monkeypatch.setattr(history, "LATEST", 12)
+    monkeypatch.setattr(history, "BEST", 3)
+    tables["search"]["sampler"] = kind
+    if kind == "gp":  # which looks at completed trials only
+        tables["stopping"]["grace_epochs"] = tables["stopping"]["max_epochs"]
+    bench = Bench(tmp_path, tables)
+    bench.crash_and_reopen(total=24)
+    for _ in range(24):
+        work = bench.study.next()
+        value = 1 - abs(work.hyperparameters.dropout - 0.3)
+        epoch = 1
+        while bench.report(work, epoch, value):
+            epoch += 1
+    live = bench.study._sampler.suggest(24)
+    assert replayed_suggestion(bench.events(), 24) == live
+    by_chance = bench.study.state.spec.model_copy(
+        update={"search": bench.study.state.spec.search.model_copy(update={"sampler": "random"})}
+    )
+    assert Sampler(by_chance).suggest(24).params != live.params
+
+
+def replayed_suggestion(events, number):
+    sampler = Sampler(replay(events).spec)
+    for event in events:
+        sampler.apply(event)
+    return sampler.suggest(number)
+
+
+@pytest.mark.parametrize("kind", ["tpe", "random", "gp"])
+def test_every_sampler_stays_in_the_space_and_repeats(tmp_path, tables, kind):
+    tables["search"]["sampler"] = kind
+    tables["first"] = [{"hidden_size": 8, "dropout": 0.25}]
+    suggestions = []
+    for run in ("a", "b"):
+        (tmp_path / run).mkdir()
+        bench = Bench(tmp_path / run, tables)
+        bench.crash_and_reopen(total=14)
+        for _ in range(14):
+            work = bench.study.next()
+            value = 1 - abs(work.hyperparameters.dropout - 0.3)
+            for epoch in (1, 2, 3, 4):
+                if not bench.report(work, epoch, value):
+                    break
+        trials = bench.study.state.trials
+        suggestions.append([trial.params for trial in trials])
+        assert trials[0].origin == "first" and trials[0].params["dropout"] == 0.25
+        assert {trial.origin for trial in trials[1:]} == {kind}
+        for trial in trials:
+            assert trial.params["hidden_size"] in (4, 8)
+            assert 1e-3 <= trial.params["learning_rate"] <= 1e-1
+    assert suggestions[0] == suggestions[1]

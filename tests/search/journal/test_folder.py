@@ -1,0 +1,70 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from search.errors import SpecError, StudyExists, StudyLocked, StudyNotFound
+from search.journal.folder import StudyDir, check_name, create_study_dir, open_study_dir
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "/etc", "", ".", "..", ".x", "a..b", "x\0", "é"])
+def test_names_that_climb_out_are_refused(name, tmp_path):
+    with pytest.raises(SpecError, match="study name"):
+        check_name(name)
+    with pytest.raises(SpecError):
+        create_study_dir(tmp_path, name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_existing_study_and_results_that_cannot_be_written(tmp_path):
+    study = create_study_dir(tmp_path, "a")
+    create_study_dir(tmp_path, "a")  # begun by nobody yet
+    study.journal.write_text("{}\n")
+    with pytest.raises(StudyExists, match="seqtune resume a"):
+        create_study_dir(tmp_path, "a")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SpecError, match="cannot write to the results folder"):
+        create_study_dir(tmp_path / "file", "a")
+
+
+def test_symlinked_study_is_not_followed(tmp_path):
+    outside = StudyDir(tmp_path / "outside")
+    outside.root.mkdir()
+    outside.journal.write_text("{}\n")
+    results = tmp_path / "results"
+    results.mkdir()
+    (results / "a").symlink_to(outside.root)
+    with pytest.raises(StudyNotFound):
+        open_study_dir(results, "a")
+    with pytest.raises(StudyExists):
+        create_study_dir(results, "a")
+
+
+def test_one_owner_at_a_time_and_a_dead_one_lets_go(tmp_path):
+    study = create_study_dir(tmp_path, "a")
+    assert study.owner() is None
+    script = (
+        "import sys,time; from search.journal.folder import StudyDir; from pathlib import Path\n"
+        f"with StudyDir(Path({str(study.root)!r})).owned(): print('held', flush=True);"
+        " time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"held\n"
+        owner = study.owner()
+        assert owner is not None and owner.pid == process.pid
+        with pytest.raises(StudyLocked, match=f"process {process.pid} on"), study.owned():
+            pass
+        process.kill()
+    with study.owned():
+        assert study.owner().pid == os.getpid()
+    assert study.owner() is None
+
+
+def test_unknown_study_names_the_known(tmp_path):
+    with pytest.raises(StudyNotFound, match="there are none"):
+        open_study_dir(tmp_path, "a")
+    study = create_study_dir(tmp_path, "known")
+    study.journal.write_text("{}\n")
+    with pytest.raises(StudyNotFound, match="known"):
+        open_study_dir(tmp_path, "a")

@@ -1,0 +1,209 @@
+"""Study files: what is accepted, and what is said of what is not."""
+
+import copy
+
+import pytest
+
+from search.driver.plan import Options, new_study
+from search.errors import SpecError, StudyNotFound
+from search.spec.catalogue import builtin_studies
+from search.spec.overrides import apply_settings, parse_setting
+from search.spec.study import STUDIES, find_study_file, read_toml, resolve, to_toml
+
+
+def changed(tables, path, value):
+    return apply_settings(tables, [(path.split("."), value)])
+
+
+def test_round_trip_through_toml(tables, tmp_path):
+    spec = resolve(tables, "x")
+    path = tmp_path / "again.toml"
+    path.write_text(to_toml(spec))
+    assert resolve(read_toml(path), "x") == spec
+
+
+def test_what_is_built_in():
+    names = {row["name"] for row in builtin_studies()}
+    assert names == {"imdb", "imdb-untuned", "imdb-demo", "rotten-tomatoes"} | {
+        f"imdb-{kind}" for kind in ("glove", "word2vec", "bert", "wide")
+    }
+    wide = resolve(read_toml(find_study_file("imdb-wide")), "imdb-wide").dimensions()
+    spanned = {"cell", "bidirectional", "pooling", "embedding", "dropout", "weight_drop"}
+    assert spanned <= set(wide)
+
+
+@pytest.mark.parametrize("path", sorted(STUDIES.glob("*.toml")), ids=lambda p: p.stem)
+def test_builtin_studies_resolve(path):
+    spec = resolve(read_toml(path), path.stem)
+    assert spec.name == path.stem
+    assert find_study_file(path.stem) == path
+    assert any(row["name"] == path.stem and row["description"] for row in builtin_studies())
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("datta", {}, "did you mean 'data'"),
+        ("search.trails", 3, "did you mean 'trials'"),
+        ("data.vocabluary", 3, "did you mean 'vocabulary'"),
+        ("fixed.hiden_size", 3, "did you mean 'hidden_size'"),
+        ("space.lr_rate", [1e-3], "learning_rate"),
+        ("space.dropout", {"low": 0.5, "high": 0.1}, "must be below"),
+        ("space.dropout", {"low": 0.5, "high": 0.5}, "must be below"),
+        ("space.dropout", {"low": 0.0, "high": 1.5}, "less than 1"),
+        ("space.dropout", {"low": float("nan"), "high": 0.5}, "space.dropout"),
+        ("space.dropout", {"low": 0.0}, "high"),
+        ("space.dropout", {"low": 0.0, "high": 0.5, "log": True}, "low above 0"),
+        ("space.num_layers", {"low": 1, "high": 3, "step": 0.5}, "whole number"),
+        ("space.num_layers", {"low": 1, "high": 4, "step": 2}, "whole number of steps"),
+        ("resources.hang_seconds", float("inf"), "finite"),
+        ("space.hidden_size", [], "at least one value"),
+        ("space.hidden_size", [32, 32], "twice"),
+        ("space.hidden_size", [32, 64.5], "integer"),
+        ("space.hidden_size", ["32"], "integer"),
+        ("space.hidden_size", 32, r"\[fixed\]"),
+        ("space.pooling", ["last", "middle"], "last"),
+        ("space.pooling", {"low": 1, "high": 2}, "not a number"),
+        ("search.trials", 0, "greater than or equal to 1"),
+        ("search.sampler", "grid", "tpe"),
+        ("search.seed", -1, "greater than or equal to 0"),
+        ("stopping.grace_epochs", 99, "exceeds max_epochs"),
+        ("stopping.reduction_factor", 1, "greater than or equal to 2"),
+        ("resources.cpus_per_trial", 0, "greater than or equal to 1"),
+        ("resources.gpus_per_trial", -1.0, "greater than or equal to 0"),
+        ("resources.gpus_per_trial", 1.5, "less than or equal to 1"),
+        ("metric", "val/acuracy", "did you mean 'val/accuracy'"),
+        ("mode", "min", 'mode = "max"'),
+        ("task", "text-clasification", "did you mean 'text-classification'"),
+        ("task", "nowhere:Task", "cannot import task"),
+        ("fixed.embedding", "bert", 'data.tokens = "bert"'),
+        (
+            "data.source",
+            "https://me:secret@host/x.csv",
+            "data.source: a URL is not read: download the data and name the file$",
+        ),
+        ("name", "../up", "study name"),
+        ("name", "a/b", "study name"),
+        ("name", "", "study name"),
+        ("data.split", [0.5, 0.5, 0.5], "sum"),
+        ("data.split", [0.8, 0.2], "split"),
+        ("first", [{"hidden_size": 16}], "outside"),
+        ("first", [{"hiden_size": 4}], "did you mean 'hidden_size'"),
+        ("first", [{"embedding_dim": 4}], r"not in \[space\]"),
+    ],
+)
+def test_what_is_wrong_is_said(tables, path, value, message):
+    with pytest.raises(SpecError, match=message) as caught:
+        resolve(changed(tables, path, value), "mine.toml")
+    assert str(caught.value).startswith("mine.toml: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_hyperparameter_that_means_nothing_to_the_task(tables):
+    tables |= {"task": "text-regression", "metric": "val/rmse", "mode": "min"}
+    resolve(tables, "x")
+    tables["space"]["label_smoothing"] = {"low": 0.0, "high": 0.1}
+    with pytest.raises(SpecError, match="'label_smoothing' means nothing to task"):
+        resolve(tables, "x")
+
+
+def test_key_in_both_fixed_and_space(tables):
+    tables["fixed"]["dropout"] = 0.1
+    with pytest.raises(SpecError, match=r"\[fixed\] and in \[space\]"):
+        resolve(tables, "x")
+
+
+def test_first_off_the_grid(tables):
+    tables["space"]["dropout"] = {"low": 0.0, "high": 0.5, "step": 0.1}
+    tables["first"] = [{"dropout": 0.3}]
+    resolve(tables, "x")
+    tables["first"] = [{"dropout": 0.25}]
+    with pytest.raises(SpecError, match="outside"):
+        resolve(tables, "x")
+
+
+def test_missing_data(tables):
+    del tables["data"]
+    with pytest.raises(SpecError, match="'data' is missing"):
+        resolve(tables, "x")
+
+
+@pytest.mark.parametrize(
+    ("setting", "keys", "value"),
+    [
+        ("search.seed=3", ["search", "seed"], 3),
+        ("fixed.cell=gru", ["fixed", "cell"], "gru"),
+        ("fixed.bidirectional=true", ["fixed", "bidirectional"], True),
+        ("space.hidden_size=[4, 8]", ["space", "hidden_size"], [4, 8]),
+        ("data.source=a=b.csv", ["data", "source"], "a=b.csv"),
+        ('data.label="1"', ["data", "label"], "1"),
+    ],
+)
+def test_setting_is_typed(setting, keys, value):
+    assert parse_setting(setting) == (keys, value)
+
+
+def test_number_where_a_name_belongs_is_taken_as_one(tables):
+    assert resolve(changed(tables, "data.label", 1), "x").data.label == "1"
+
+
+def test_fixing_a_pretrained_embedding_takes_its_width_out():
+    tables = read_toml(find_study_file("imdb"))
+    spec = resolve(changed(tables, "fixed.embedding", "glove"), "x")
+    assert "embedding_dim" not in spec.space and spec.first == ({"hidden_size": 64},)
+    both = [(["fixed", "embedding_dim"], 64), (["fixed", "embedding"], "glove")]
+    with pytest.raises(SpecError, match="embedding_dim has no effect"):
+        resolve(apply_settings(tables, both), "x")
+
+
+def test_only_places_are_made_whole_paths(tmp_path, monkeypatch):
+    """``train`` and ``6B.50d`` mean no file, though one may be called so."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("train", "6B.50d"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "glove.zip").touch()
+    assert new_study("imdb-word2vec", Options()).embeddings.word2vec == "train"
+    assert new_study("imdb-glove", Options()).embeddings.glove == "6B.50d"
+    unlabelled = Options(settings=("embeddings.unlabelled=train",))
+    named = new_study("imdb-word2vec", unlabelled).embeddings
+    assert (named.word2vec, named.unlabelled) == ("train", str(tmp_path / "train"))
+    options = Options(settings=("embeddings.glove=glove.zip/300d.txt",))
+    named = new_study("imdb-glove", options).embeddings.glove
+    assert named == str(tmp_path / "glove.zip/300d.txt")
+
+
+@pytest.mark.parametrize("setting", ["search.seed", "=3", "search.=3", ".x=1"])
+def test_malformed_setting(setting):
+    with pytest.raises(SpecError, match=r"section\.key=value"):
+        parse_setting(setting)
+
+
+def test_fixing_a_searched_value_takes_it_out_of_the_space(tables):
+    tables["first"] = [{"dropout": 0.1}, {"dropout": 0.2, "hidden_size": 4}]
+    before = copy.deepcopy(tables)
+    spec = resolve(changed(tables, "fixed.dropout", 0.25), "x")
+    assert "dropout" not in spec.space and spec.fixed["dropout"] == 0.25
+    assert spec.first == ({}, {"hidden_size": 4})
+    assert tables == before
+
+
+def test_setting_through_a_value(tables):
+    with pytest.raises(SpecError, match="is no table"):
+        changed(tables, "search.seed.x", 1)
+
+
+def test_unknown_and_hostile_study_files(tmp_path):
+    with pytest.raises(StudyNotFound, match="did you mean 'imdb'"):
+        find_study_file("imbd")
+    huge = tmp_path / "huge.toml"
+    huge.write_bytes(b"#" * (2 << 20))
+    with pytest.raises(SpecError, match="larger than"):
+        read_toml(huge)
+    bomb = tmp_path / "bomb.toml"
+    bomb.write_text("x = " + "[" * 100_000)
+    with pytest.raises(SpecError, match="not valid TOML"):
+        read_toml(bomb)
+    torn = tmp_path / "torn.toml"
+    torn.write_text('name = "x')
+    with pytest.raises(SpecError, match="not valid TOML"):
+        read_toml(torn)

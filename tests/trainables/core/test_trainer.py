@@ -1,0 +1,202 @@
+"""Contract of the training loop and its checkpoints, for every cell."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from tests.builders import make_part, make_trainer
+from trainables.core.batching import TextReader
+from trainables.data.corpus import Part
+from trainables.errors import CheckpointError
+from trainables.tasks import TASKS
+
+CELLS = ["rnn", "gru", "lstm"]
+
+#: Every kind of noise and averaging at once.
+EVERYTHING = {
+    "dropout": 0.3,
+    "word_dropout": 0.2,
+    "embedding_dropout": 0.1,
+    "input_dropout": 0.1,
+    "locked_dropout": True,
+    "weight_drop": 0.2,
+    "layer_norm": True,
+    "head_hidden": 3,
+    "token_drop": 0.1,
+    "token_swap": 0.2,
+    "token_crop": 0.3,
+    "ema_decay": 0.9,
+}
+
+
+def same_weights(one, other) -> bool:
+    pairs = zip(one.model.state_dict().values(), other.model.state_dict().values(), strict=True)
+    return all(torch.equal(a, b) for a, b in pairs)
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("cell", CELLS)
+def test_overfits_eight_examples(cell, task):
+    part = make_part(texts=8, seed=3, labels=TASKS[task].labels)
+    trainer = make_trainer(
+        part=part, max_epochs=150, cell=cell, task=task, pooling="mean", batch_size=8
+    )
+    losses = [trainer.train_epoch() for _ in range(150)]
+    assert losses[-1] < 0.1 < losses[0]
+    metrics = trainer.evaluate(TextReader(part, 12, "end"))
+    assert metrics["accuracy"] == 1.0 if task == "text-classification" else metrics["r2"] > 0.9
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
+def test_stored_and_restored_is_the_uninterrupted_run_bit_for_bit(cell, optimizer, task, tmp_path):
+    choices = {
+        "task": task,
+        "cell": cell,
+        "optimizer": optimizer,
+        "schedule": "one_cycle",
+        "num_layers": 2,
+        "freeze_epochs": 3,
+        **EVERYTHING,
+    }
+    whole = make_trainer(**choices)
+    for _ in range(4):
+        whole.train_epoch()
+    first = make_trainer(**choices)
+    first.train_epoch()
+    first.train_epoch()
+    digest = first.save(tmp_path / "epoch-002.safetensors")
+    second = make_trainer(seed=0, **choices)
+    torch.rand(17)  # another process has drawn other numbers
+    np.random.rand(3)
+    second.load(tmp_path / "epoch-002.safetensors", digest)
+    assert second.epoch == 2
+    second.train_epoch()
+    second.train_epoch()
+    assert same_weights(whole, second)
+    reader = TextReader(whole.train.part, 12, "end")
+    assert whole.evaluate(reader) == second.evaluate(reader)
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("cell", CELLS)
+def test_evaluation_repeats_exactly_and_leaves_training_alone(cell, task):
+    reader = TextReader(make_part(seed=1, labels=TASKS[task].labels), 12, "end")
+    blind = make_trainer(cell=cell, task=task, **EVERYTHING)
+    blind.train_epoch()
+    looked = make_trainer(cell=cell, task=task, **EVERYTHING)
+    assert looked.evaluate(reader) == looked.evaluate(reader)
+    looked.train_epoch()
+    assert same_weights(looked, blind)
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("pooling", ["attention", "concat"])
+def test_empty_text_survives(cell, task, pooling):
+    part = make_part(texts=4, labels=TASKS[task].labels)
+    offsets = np.concatenate([part.offsets, part.offsets[-1:]])
+    with_empty = Part(part.ids, offsets, np.append(part.labels, part.labels[:1]))
+    trainer = make_trainer(
+        part=with_empty, cell=cell, task=task, pooling=pooling, bidirectional=True, **EVERYTHING
+    )
+    for _ in range(3):
+        assert math.isfinite(trainer.train_epoch())
+    assert all(parameter.isfinite().all() for parameter in trainer.model.parameters())
+    assert math.isfinite(trainer.evaluate(TextReader(with_empty, 12, "end"))["loss"])
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("cell", CELLS)
+def test_extra_padding_changes_nothing_and_both_directions_count(cell, task):
+    trainer = make_trainer(cell=cell, task=task, bidirectional=True, layer_norm=True)
+    ids_BT, lengths_B = torch.randint(2, 30, (3, 6)), torch.tensor([6, 3, 1])
+    wider_BT = torch.cat([ids_BT, torch.randint(2, 30, (3, 4))], dim=1)
+    wider_BT[1, 3:6] = 29
+    model = trainer.model.eval()
+    outputs_BC = model(ids_BT, lengths_B)
+    torch.testing.assert_close(model(wider_BT, lengths_B), outputs_BC)
+    outputs_BC.square().sum().backward()
+    for name, parameter in model.encoder.named_parameters():
+        assert parameter.grad.abs().sum() > 0, name
+
+
+def test_average_is_evaluated_and_follows():
+    """Warmed up, the average of the first steps is near the weights; it is what is evaluated."""
+    trainer = make_trainer(ema_decay=0.999)
+    trainer.train_epoch()
+    weights, averages = trainer.model.head.weight, trainer.average.module.head.weight
+    assert not torch.equal(weights, averages)
+    with torch.no_grad():
+        trainer.model.head.weight.fill_(math.nan)
+    reader = TextReader(make_part(seed=1), 12, "end")
+    assert math.isfinite(trainer.evaluate(reader)["loss"])
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_constant_number_explains_nothing(cell):
+    part = make_part(texts=50, labels="number")
+    trainer = make_trainer(part=part, task="text-regression", cell=cell)
+    with torch.no_grad():
+        trainer.model.head.weight.zero_()
+        trainer.model.head.bias.zero_()
+    metrics = trainer.evaluate(TextReader(part, 12, "end"))
+    assert metrics["r2"] == pytest.approx(0.0, abs=1e-4)  # the mean of the training numbers
+    assert metrics["rmse"] == pytest.approx(part.labels.std(), rel=1e-4)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_constant_predictor_scores_the_share_of_its_class(cell):
+    part = make_part(texts=50)
+    trainer = make_trainer(part=part, cell=cell)
+    with torch.no_grad():
+        trainer.model.head.weight.zero_()
+        trainer.model.head.bias.copy_(torch.tensor([0.0, 1.0]))
+    metrics = trainer.evaluate(TextReader(part, 12, "end"))
+    assert metrics["accuracy"] == pytest.approx(part.labels.mean())
+    ones = part.labels.mean()
+    assert metrics["macro_f1"] == pytest.approx(2 * ones / (1 + ones) / 2)
+    shares = torch.softmax(torch.tensor([0.0, 1.0]), dim=0)
+    expected = -(shares.log().double().numpy()[part.labels]).mean()
+    assert metrics["loss"] == pytest.approx(expected, rel=1e-6)
+
+
+def test_seeds_differ_and_repeat():
+    assert same_weights(make_trainer(seed=1), make_trainer(seed=1))
+    assert not same_weights(make_trainer(seed=1), make_trainer(seed=2))
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("cell", CELLS)
+def test_corrupt_checkpoint_raises(cell, task, tmp_path):
+    path = tmp_path / "epoch-001.safetensors"
+    digest = make_trainer(cell=cell, task=task).save(path)
+    content = path.read_bytes()
+    path.write_bytes(content[:-10])
+    with pytest.raises(CheckpointError, match="digest"):
+        make_trainer().load(path, digest)
+    with pytest.raises(CheckpointError, match="not a seqtune checkpoint"):
+        make_trainer().load(path)
+    flipped = bytearray(content)
+    flipped[-5] ^= 1
+    path.write_bytes(bytes(flipped))
+    with pytest.raises(CheckpointError, match="digest"):
+        make_trainer().load(path, digest)
+    with pytest.raises(CheckpointError, match="cannot read"):
+        make_trainer().load(tmp_path / "missing")
+
+
+def test_checkpoint_of_another_configuration_is_refused(tmp_path):
+    digest = make_trainer(hidden_size=6).save(tmp_path / "a")
+    with pytest.raises(CheckpointError, match="another configuration"):
+        make_trainer(hidden_size=7).load(tmp_path / "a", digest)
+
+
+def test_pickle_is_never_loaded(tmp_path):
+    path = tmp_path / "epoch-001.safetensors"
+    torch.save({"epoch": 1}, path)
+    with pytest.raises(CheckpointError):
+        make_trainer().load(path)

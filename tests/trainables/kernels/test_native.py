@@ -1,0 +1,84 @@
+"""Compiling for this machine."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from trainables.kernels.native import compiled
+
+compile_anew = compiled.__wrapped__  # as a new process does
+
+
+@pytest.fixture
+def source(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEQTUNE_CACHE", str(tmp_path / "cache"))
+    path = tmp_path / "answer.cpp"
+    path.write_text('extern "C" int answer() { return 42; }')
+    return path
+
+
+def libraries(tmp_path):
+    return sorted((tmp_path / "cache" / "native").rglob("*"))
+
+
+def test_a_source_is_compiled_once(tmp_path, source, monkeypatch):
+    assert compile_anew(source).answer() == 42
+    (library,) = libraries(tmp_path)
+    written = library.stat().st_mtime_ns
+    monkeypatch.setenv("PATH", "")
+    assert compile_anew(source).answer() == 42
+    assert library.stat().st_mtime_ns == written
+
+
+def test_another_source_is_another_library(tmp_path, source):
+    compile_anew(source)
+    source.write_text('extern "C" int answer() { return 43; }')
+    assert compile_anew(source).answer() == 43
+    assert len(libraries(tmp_path)) == 2
+
+
+def test_another_header_is_another_library(tmp_path, source):
+    header = source.with_name("wisdom.h")
+    header.write_text("constexpr int WISDOM = 42;")
+    source.write_text('#include "wisdom.h"\nextern "C" int answer() { return WISDOM; }')
+    assert compile_anew(source).answer() == 42
+    header.write_text("constexpr int WISDOM = 43;")
+    assert compile_anew(source).answer() == 43
+
+
+def test_many_at_once(tmp_path, source):
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(compile_anew, [source] * 4))
+    assert [library.answer() for library in found] == [42] * 4
+    assert len(libraries(tmp_path)) == 1
+
+
+def test_a_compiler_with_options(source, monkeypatch):
+    monkeypatch.setenv("CXX", "c++ -DNOTHING")
+    assert compile_anew(source).answer() == 42
+
+
+@pytest.mark.parametrize("compiler", ["no-such-compiler", "false"])
+def test_without_a_compiler_there_is_none(tmp_path, source, monkeypatch, compiler):
+    monkeypatch.setenv("CXX", compiler)
+    assert compile_anew(source) is None
+    assert libraries(tmp_path) == []
+
+
+def test_a_source_it_cannot_compile(tmp_path, source):
+    source.write_text("this is no C++")
+    assert compile_anew(source) is None
+    assert libraries(tmp_path) == []
+
+
+def test_a_damaged_library_is_compiled_again(tmp_path, source):
+    compile_anew(source)
+    (library,) = libraries(tmp_path)
+    library.unlink()
+    library.write_bytes(b"torn")
+    assert compile_anew(source).answer() == 42
+
+
+def test_a_cache_that_cannot_be_written(tmp_path, source):
+    (tmp_path / "cache").write_text("a file")
+    assert compile_anew(source) is None

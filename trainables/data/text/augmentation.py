@@ -1,0 +1,53 @@
+"""Changes to a training text that leave its meaning: tokens dropped, swapped, cut away.
+
+The random edits of Wei & Zou (2019), and a random window. Shapes: T tokens.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainables.core.hyperparameters import Hyperparameters
+
+Ids = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Shares of a text's tokens, 0 to 1, that are cut away at its ends, dropped, and swapped."""
+
+    crop: float = 0.0
+    drop: float = 0.0
+    swap: float = 0.0
+
+    def __bool__(self) -> bool:
+        return self.crop > 0 or self.drop > 0 or self.swap > 0
+
+    def apply(self, ids_T: Ids, rng: np.random.Generator) -> Ids:
+        """The changed text: no longer than it was, and empty only if it was."""
+        if len(ids_T) and self.crop > 0:
+            ids_T = _window(ids_T, self.crop, rng)
+        if len(ids_T) and self.drop > 0:
+            kept_T = rng.random(len(ids_T)) >= self.drop
+            kept_T[rng.integers(len(ids_T))] = True
+            ids_T = ids_T[kept_T]
+        pairs = round(len(ids_T) * self.swap / 2)
+        if pairs:
+            ids_T = ids_T.copy()
+            places = rng.permutation(len(ids_T))[: 2 * pairs]
+            ids_T[places] = ids_T[np.roll(places, pairs)]
+        return ids_T
+
+
+def _window(ids_T: Ids, crop: float, rng: np.random.Generator) -> Ids:
+    """A run of tokens that leaves out up to a share ``crop`` of them, all amounts alike."""
+    gone = int(rng.integers(int(len(ids_T) * crop) + 1))
+    start = int(rng.integers(gone + 1))
+    return ids_T[start : len(ids_T) - (gone - start)]
+
+
+def augmentation_of(hyperparameters: Hyperparameters) -> Augmentation:
+    """What a configuration asks for."""
+    h = hyperparameters
+    return Augmentation(h.token_crop, h.token_drop, h.token_swap)

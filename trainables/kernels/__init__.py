@@ -1,0 +1,1 @@
+"""The CPU's recurrence: passes over time, in machine code compiled where they run."""

@@ -1,0 +1,236 @@
+"""The recurrence on a CPU: an own forward and backward pass over time, on gates computed before.
+
+A batch holds the same words many times (12,000 tokens of IMDB are 2,300 different ones), so the
+input's share of the gates is computed once a word and gathered, which leaves half of the
+arithmetic of an LSTM whose embedding is as wide as its state. What remains is one small product
+and one pass over the gates at each time; ``recurrence.cpp`` does both while they are in the cache.
+In bfloat16 the products multiply, and what is kept for the way back is held; sums, an LSTM's cell
+states and a GRU's running state are float32 all the same.
+
+Equations: LSTM, Hochreiter & Schmidhuber 1997 with forget gates (Gers 2000); GRU, Cho 2014, the
+reset gate behind the product as in cuDNN; Elman 1990.
+
+Shapes: B texts, T tokens, N rows, E features in, H units, G numbers of all gates (H, 3H or 4H),
+K rows and C columns of a matrix.
+"""
+
+import ctypes
+import math
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn import functional
+
+from trainables.kernels.chunked_matmul import linear, sum_of_outer_products
+from trainables.kernels.native import compiled
+from trainables.kernels.steps import Steps
+
+_SOURCE = Path(__file__).with_suffix(".cpp")
+
+#: Columns that the library multiplies together: units come in multiples of it.
+_PANEL = 16
+#: Texts of one call: multiples of the rows that it multiplies together, few enough for the cache.
+_TILE, _BLOCK = 12, 48
+_GATES = {"LSTM": 4, "GRU": 3, "RNN_TANH": 1}
+_FUNCTIONS = {"LSTM": "lstm", "GRU": "gru", "RNN_TANH": "elman"}
+_NUMBERS = {torch.float32: "float", torch.bfloat16: "bfloat16"}
+
+
+class _Pass(ctypes.Structure):
+    """What one pass over time reads and writes, as ``recurrence.cpp`` has it."""
+
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in ("T", "B", "H", "dy_T", "dy_B")),
+        *((name, ctypes.c_void_p) for name in ("gates_NG", "weights", "bias_H", "dy_TBH")),
+        *((name, ctypes.c_void_p) for name in ("index_TB", "gates_TBG", "y_TBH", "kept_TBH")),
+    ]
+
+
+class _Sum(ctypes.Structure):
+    """Rows to be added up, as ``recurrence.cpp`` has it."""
+
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in ("K", "C")),
+        *((name, ctypes.c_void_p) for name in ("from_KC", "index_K", "sums_NC")),
+    ]
+
+
+def is_own(device: torch.device, dtype: torch.dtype) -> bool:
+    """Whether recurrences are computed here by our code, not by torch's."""
+    return device.type == "cpu" and _function("lstm", dtype) is not None
+
+
+def _function(name: str, dtype: torch.dtype) -> Any:
+    """The library's function for such numbers; None where it has none or there is no library."""
+    return getattr(compiled(_SOURCE), f"{name}_{_NUMBERS.get(dtype)}", None)
+
+
+def _run(name: str, given: ctypes.Structure, dtype: torch.dtype, count: int, block: int) -> None:
+    """The library's function over so many texts or columns, a block of them at a time in each
+    thread."""
+    function, threads = _function(name, dtype), torch.get_num_threads()
+
+    def run_from(first: int) -> None:
+        last = min(first + block, count)
+        function(ctypes.byref(given), ctypes.c_int64(first), ctypes.c_int64(last))
+
+    firsts = range(0, count, block)
+    for _ in _pool(threads).map(run_from, firsts) if threads > 1 else map(run_from, firsts):
+        pass
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, "recurrence")
+
+
+def _pass_over(name: str, dtype: torch.dtype, numbers: dict[str, int], **tensors: Tensor) -> None:
+    """One pass of all texts."""
+    T, B = tensors["index_TB"].shape
+    places = {field: tensor.data_ptr() for field, tensor in tensors.items()}
+    block = min(_BLOCK, _share(B, _TILE))
+    _run(name, _Pass(T=T, B=B, **numbers, **places), dtype, B, block)
+
+
+def _sums_of_rows(from_KC: Tensor, index_K: Tensor, count: int) -> Tensor:
+    """Each row added to the one that its index tells: sums_NC of that ``count``, summed up in
+    float32."""
+    K, C = from_KC.shape
+    sums_NC = from_KC.new_zeros(count, C, dtype=torch.float32)
+    tensors = {"from_KC": from_KC, "index_K": index_K, "sums_NC": sums_NC}
+    places = {field: tensor.data_ptr() for field, tensor in tensors.items()}
+    _run("sum_rows", _Sum(K=K, C=C, **places), from_KC.dtype, C, _share(C, _PANEL))
+    return sums_NC.to(from_KC.dtype)
+
+
+def _share(count: int, unit: int) -> int:
+    """What a thread gets of so many, in whole units."""
+    return unit * math.ceil(count / torch.get_num_threads() / unit)
+
+
+def _panels(weight_KC: Tensor) -> Tensor:
+    """The matrix as the library reads it: panel by panel, as many rows at a time as fill 32 bits,
+    their numbers in turn."""
+    (K, C), together = weight_KC.shape, 4 // weight_KC.itemsize
+    split = weight_KC.reshape(K // together, together, C // _PANEL, _PANEL)
+    return split.permute(2, 0, 3, 1).flatten()
+
+
+class _Recurrence(torch.autograd.Function):
+    """From gates without the state's share, a row a word, to the outputs of every step."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        mode: str,
+        gates_NG: Tensor,
+        index_TB: Tensor,
+        ordered: bool,
+        *weights: Tensor,
+    ) -> Tensor:
+        """y_TBH. Gates of rows that are ``ordered`` are overwritten."""
+        weight_GH, bias_H = weights
+        (T, B), (G, H) = index_TB.shape, weight_GH.shape
+        gates_TBG = gates_NG.view(T, B, G) if ordered else gates_NG.new_empty(T, B, G)
+        y_TBH = gates_NG.new_empty(T, B, H)
+        kept = torch.float32 if mode == "LSTM" else y_TBH.dtype
+        kept_TBH = y_TBH if mode == "RNN_TANH" else torch.empty_like(y_TBH, dtype=kept)
+        _pass_over(
+            _FUNCTIONS[mode],
+            gates_NG.dtype,
+            {"H": H},
+            gates_NG=gates_NG,
+            weights=_panels(weight_GH.t()),
+            bias_H=bias_H,
+            index_TB=index_TB,
+            gates_TBG=gates_TBG,
+            y_TBH=y_TBH,
+            kept_TBH=kept_TBH,
+        )
+        ctx.mode, ctx.ordered, ctx.rows = mode, ordered, len(gates_NG)
+        ctx.save_for_backward(y_TBH, index_TB, weight_GH)
+        # Nobody else has seen these; an Elman network's outputs are all that it keeps.
+        ctx.own = gates_TBG, None if kept_TBH is y_TBH else kept_TBH
+        return y_TBH
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dy_TBH: Tensor) -> tuple[Tensor | None, ...]:
+        """Gradients of the rows' gates, the recurrent weights, the candidate's bias."""
+        if ctx.own is None:
+            raise RuntimeError("a recurrence goes backward once: its gates are overwritten")
+        y_TBH, index_TB, weight_GH = ctx.saved_tensors
+        (gates_TBG, kept_TBH), ctx.own = ctx.own, None
+        kept_TBH = y_TBH if kept_TBH is None else kept_TBH
+        G, H = weight_GH.shape
+        dy_TBH = dy_TBH if dy_TBH.stride(2) == 1 else dy_TBH.contiguous()
+        # What a GRU's candidate gets of the state stands behind a gate, and is kept apart.
+        with_state = 2 * H if ctx.mode == "GRU" else G
+        _pass_over(
+            f"{_FUNCTIONS[ctx.mode]}_back",
+            y_TBH.dtype,
+            {"H": H, "dy_T": dy_TBH.stride(0), "dy_B": dy_TBH.stride(1)},
+            weights=torch.cat([_panels(part) for part in weight_GH.split(with_state)]),
+            dy_TBH=dy_TBH,
+            index_TB=index_TB,
+            gates_TBG=gates_TBG,
+            y_TBH=y_TBH,
+            kept_TBH=kept_TBH,
+        )
+        before_KH = y_TBH[:-1].reshape(-1, H)
+        d_gates_KG = gates_TBG[1:].reshape(-1, G)[:, :with_state]
+        d_weight_GH = sum_of_outer_products(d_gates_KG, before_KH)
+        d_bias_H = None
+        if ctx.mode == "GRU":
+            of_candidate = sum_of_outer_products(kept_TBH[1:].reshape(-1, H), before_KH)
+            d_weight_GH = torch.cat([d_weight_GH, of_candidate])
+            d_bias_H = kept_TBH.sum((0, 1))
+        d_NG = gates_TBG.view(-1, G)
+        if not ctx.ordered:
+            d_NG = _sums_of_rows(d_NG, index_TB.flatten(), ctx.rows)
+        return None, d_NG, None, None, d_weight_GH, d_bias_H
+
+
+def recur(cell: nn.RNNBase, x: Steps) -> Tensor:
+    """What a cell of one layer and one direction gives for every step: y_BTH.
+
+    ``cell(x.dense())[0]``, in float32 to 1e-6 or so. Our own on a CPU with a C++ compiler, in
+    float32, or in bfloat16 where autocast asks for it and the processor has it, for one backward
+    pass; elsewhere torch's.
+    """
+    dtype = x.rows_NE.dtype
+    if torch.is_autocast_enabled("cpu") and dtype == torch.float32:
+        dtype = torch.get_autocast_dtype("cpu")
+    if not is_own(x.rows_NE.device, dtype):
+        y_BTH: Tensor = cell(x.dense())[0]
+        return y_BTH
+    gates, extra = _GATES[cell.mode], -cell.hidden_size % _PANEL
+    weight_GE, weight_GH, bias_G, hidden_bias_G = (
+        _with_idle_units(weight, gates, extra) for weight in cast(list[Tensor], cell._flat_weights)
+    )
+    weight_GH = functional.pad(weight_GH, (0, extra))
+    H = weight_GH.shape[1]
+    inner_H = hidden_bias_G.new_zeros(0)
+    if cell.mode == "GRU":  # the candidate's own bias stands behind the reset gate
+        inner_H = hidden_bias_G[2 * H :]
+        hidden_bias_G = functional.pad(hidden_bias_G[: 2 * H], (0, H))
+    bias_G = bias_G + hidden_bias_G
+    gates_NG = linear(x.rows_NE.to(dtype), weight_GE.to(dtype), bias_G.to(dtype))
+    index_TB = x.index_BT.t().contiguous()
+    y_TBH: Tensor = _Recurrence.apply(  # type: ignore[no-untyped-call]
+        cell.mode, gates_NG, index_TB, x.ordered, weight_GH.to(dtype), inner_H.to(dtype)
+    )
+    return y_TBH[..., : cell.hidden_size].transpose(0, 1)
+
+
+def _with_idle_units(weight: Tensor, gates: int, extra: int) -> Tensor:
+    """Rows of zeros behind each gate's own: units whose state stays zero."""
+    if extra == 0:
+        return weight
+    behind = [0, 0] * (weight.dim() - 1) + [0, extra]
+    return functional.pad(weight.view(gates, -1, *weight.shape[1:]), behind).flatten(0, 1)

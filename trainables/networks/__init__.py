@@ -1,0 +1,1 @@
+"""Recurrent networks: embedding, cells, encoder, head."""

@@ -1,0 +1,130 @@
+"""Recurrent encoders: the steps of texts in, one vector a text out.
+
+Shapes: B texts in a batch, T tokens of the longest, E features in, H hidden units per direction,
+D features out of a layer (H, or 2H in both directions), P features after pooling.
+
+Texts are padded behind and never packed: a causal network's state at the last real token has seen
+no padding, and the backward direction reads each text reversed within its own length.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from trainables.core.hyperparameters import Hyperparameters
+from trainables.core.precision import in_float32
+from trainables.kernels.recurrence import recur
+from trainables.kernels.steps import Steps
+from trainables.networks.regularisation import dropped_weights, make_dropout
+
+CELLS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
+POOLED_STATES = {"last": 1, "mean": 1, "max": 1, "attention": 1, "concat": 3}
+
+
+def padding_mask(lengths_B: Tensor, width: int) -> Tensor:
+    """True where a position holds a real token: mask_BT."""
+    return torch.arange(width, device=lengths_B.device) < lengths_B[:, None]
+
+
+class RecurrentLayer(nn.Module):
+    """One recurrent layer, in one direction or both, with its outputs normalised if asked for."""
+
+    def __init__(self, hyperparameters: Hyperparameters, input_size: int) -> None:
+        super().__init__()
+        h = hyperparameters
+        make, size = CELLS[h.cell], h.hidden_size
+        self.weight_drop = h.weight_drop
+        self.forwards = make(input_size, size, batch_first=True)
+        self.backwards = make(input_size, size, batch_first=True) if h.bidirectional else None
+        width = size * (2 if h.bidirectional else 1)
+        self.norm = nn.LayerNorm(width) if h.layer_norm else nn.Identity()
+
+    def forward(self, x: Steps, lengths_B: Tensor) -> Tensor:
+        """Outputs of every step: y_BTD; what stands behind a text's end is meaningless."""
+        y_BTD: Tensor = self.norm(self._both(x, lengths_B))
+        return y_BTD
+
+    def _both(self, x: Steps, lengths_B: Tensor) -> Tensor:
+        forwards_BTH = self._read(self.forwards, x)
+        if self.backwards is None:
+            return forwards_BTH
+        turned_BT = _reversal(lengths_B, x.index_BT.shape[1])
+        backwards_BTH = self._read(self.backwards, x.turned(turned_BT))
+        rows_B1 = torch.arange(len(lengths_B), device=lengths_B.device)[:, None]
+        return torch.cat([forwards_BTH, backwards_BTH[rows_B1, turned_BT]], dim=2)
+
+    def _read(self, cell: nn.RNNBase, x: Steps) -> Tensor:
+        with dropped_weights(cell, self.weight_drop):
+            return recur(cell, x)
+
+
+def _reversal(lengths_B: Tensor, width: int) -> Tensor:
+    """Positions that reverse each text within its length and leave the padding where it is."""
+    positions_T = torch.arange(width, device=lengths_B.device)
+    mirrored_BT = lengths_B[:, None] - 1 - positions_T
+    return torch.where(mirrored_BT >= 0, mirrored_BT, positions_T)
+
+
+class Pooling(nn.Module):
+    """Turns the outputs of all real steps into one vector a text."""
+
+    def __init__(self, kind: str, hidden_size: int, bidirectional: bool) -> None:
+        super().__init__()
+        self.kind, self.hidden_size, self.bidirectional = kind, hidden_size, bidirectional
+        width = hidden_size * (2 if bidirectional else 1)
+        self.output_size = width * POOLED_STATES[kind]
+        self.score = nn.Linear(width, 1) if kind == "attention" else None
+
+    def forward(self, y_BTD: Tensor, lengths_B: Tensor) -> Tensor:
+        """pooled_BP."""
+        mask_BT1 = padding_mask(lengths_B, y_BTD.shape[1])[:, :, None]
+        if self.score is not None:
+            with in_float32(y_BTD.device):
+                scores_BT1 = self.score(y_BTD.float()).masked_fill(~mask_BT1, -torch.inf)
+            return (torch.softmax(scores_BT1, dim=1) * y_BTD).sum(dim=1)
+        pooled = []
+        if self.kind in ("last", "concat"):
+            pooled.append(self._last(y_BTD, lengths_B))
+        if self.kind in ("mean", "concat"):
+            pooled.append(y_BTD.masked_fill(~mask_BT1, 0.0).sum(dim=1) / lengths_B[:, None])
+        if self.kind in ("max", "concat"):
+            pooled.append(y_BTD.masked_fill(~mask_BT1, -torch.inf).amax(dim=1))
+        return torch.cat(pooled, dim=1)
+
+    def _last(self, y_BTD: Tensor, lengths_B: Tensor) -> Tensor:
+        """State after the last token read: the text's end forwards, its start backwards."""
+        H = self.hidden_size
+        rows_B = torch.arange(len(lengths_B), device=y_BTD.device)
+        forwards_BD = y_BTD[rows_B, lengths_B - 1]
+        if not self.bidirectional:
+            return forwards_BD
+        return torch.cat([forwards_BD[:, :H], y_BTD[:, 0, H:]], dim=1)
+
+
+class RecurrentEncoder(nn.Module):
+    """Stacked recurrent layers with dropout between them, then pooling."""
+
+    def __init__(self, hyperparameters: Hyperparameters, input_size: int) -> None:
+        super().__init__()
+        h = hyperparameters
+        width = h.hidden_size * (2 if h.bidirectional else 1)
+        self.layers = nn.ModuleList(
+            RecurrentLayer(h, width if depth else input_size) for depth in range(h.num_layers)
+        )
+        self.drops_input = h.input_dropout > 0
+        self.input_dropout = make_dropout(h.input_dropout, h.locked_dropout)
+        self.dropout = make_dropout(h.dropout, h.locked_dropout)
+        self.pooling = Pooling(h.pooling, h.hidden_size, h.bidirectional)
+        self.output_size = self.pooling.output_size
+
+    def forward(self, x: Steps, lengths_B: Tensor) -> Tensor:
+        """pooled_BP of texts with at least one token each."""
+        if self.training and self.drops_input:  # each place loses other features
+            x = Steps.of(self.input_dropout(x.dense()))
+        first, *others = self.layers
+        y_BTD = first(x, lengths_B)
+        for layer in others:
+            y_BTD = layer(Steps.of(self.dropout(y_BTD)), lengths_B)
+        pooled: Tensor = self.pooling(y_BTD, lengths_B)
+        return pooled

@@ -1,0 +1,71 @@
+"""Dropout as recurrent networks need it: locked over time, of whole words, of recurrent weights.
+
+Shapes: B texts, T tokens, N different words, E features.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from trainables.kernels.steps import Steps
+from trainables.networks.embedding import FrozenRows
+
+
+class LockedDropout(nn.Module):
+    """Drops the same features at every step of a text (Gal & Ghahramani 2016; Merity 2018)."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+
+    def forward(self, x_BTE: Tensor) -> Tensor:
+        """x_BTE with whole features zeroed and the others scaled up, in training only."""
+        if not self.training or self.share == 0:
+            return x_BTE
+        ones_B1E = torch.ones_like(x_BTE[:, :1])
+        return x_BTE * functional.dropout(ones_B1E, self.share)
+
+
+def make_dropout(share: float, locked: bool) -> nn.Module:
+    """Dropout between the layers of a sequence."""
+    return LockedDropout(share) if locked else nn.Dropout(share)
+
+
+def embed(layer: nn.Embedding | FrozenRows, ids_BT: Tensor, share: float) -> Steps:
+    """Embedded tokens, each word once; in training, a share of the vocabulary's words is zero
+    everywhere in the batch and the others are scaled up (Gal & Ghahramani 2016; Merity 2018)."""
+    ids_N, index_BT = _ids_and_places(layer, ids_BT)
+    rows_NE: Tensor = layer(ids_N)
+    if layer.training and share > 0:
+        rows_NE = rows_NE * functional.dropout(torch.ones_like(rows_NE[:, :1]), share)
+    return Steps(rows_NE, index_BT)
+
+
+def _ids_and_places(layer: nn.Embedding | FrozenRows, ids_BT: Tensor) -> tuple[Tensor, Tensor]:
+    """The ids that occur, and which of them stands where. To count them would make a GPU's host
+    wait: there it is all words there are, or every position, of which few occur twice."""
+    device = ids_BT.device
+    if device.type == "cpu":
+        ids_N, index_BT = torch.unique(ids_BT, return_inverse=True)
+        return ids_N, index_BT
+    if isinstance(layer, nn.Embedding):
+        return torch.arange(layer.num_embeddings, device=device), ids_BT
+    return ids_BT.flatten(), torch.arange(ids_BT.numel(), device=device).view_as(ids_BT)
+
+
+@contextmanager
+def dropped_weights(cell: nn.RNNBase, share: float) -> Iterator[None]:
+    """Within it a share of the cell's recurrent weights is zero, in training only (DropConnect on
+    the hidden-to-hidden matrices, Merity 2018)."""
+    whole = cell._flat_weights
+    if cell.training and share > 0:
+        to_gates, recurrent, *biases = cast(list[Tensor], whole)
+        cell._flat_weights = [to_gates, functional.dropout(recurrent, share), *biases]
+    try:
+        yield
+    finally:
+        cell._flat_weights = whole
