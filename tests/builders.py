@@ -11,7 +11,7 @@ import torch
 from trainables.attempts.messages import Assignment
 from trainables.core.batching import TextReader
 from trainables.core.hyperparameters import Hyperparameters
-from trainables.core.task import ModelEnds
+from trainables.core.task import TaskContext
 from trainables.core.trainer import CPU, Trainer, TrainerSettings
 from trainables.data.corpus import Part
 from trainables.tasks import TASKS
@@ -60,7 +60,7 @@ def make_trainer(
     make_task = TASKS[task].load()
     classes = ("a", "b") if TASKS[task].labels == "class" else ()
     return Trainer(
-        make_task(h, ModelEnds(30, classes, part.labels)),
+        make_task(h, TaskContext(30, classes, part.labels)),
         h,
         TextReader(part, 12, "end").placed(device),
         TrainerSettings(seed, max_epochs, device, precision),
@@ -78,6 +78,6 @@ def make_assignment(corpus: Path, folder: Path, **given: Any) -> Assignment:
         corpus=str(corpus),
         folder=str(folder),
         checkpoint_prefix="",
-        unsent="unsent.jsonl",
+        unreported="unreported.jsonl",
         **(usual | given),
     )

@@ -17,7 +17,7 @@ from search.journal.journal import read_events
 from search.journal.state import replay
 
 
-class Place:
+class Sandbox:
     """A folder with a study file, its own cache and results, and the command."""
 
     def __init__(self, root: Path, tables: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.builders import write_reviews
-from tests.study_harness import Bench
+from tests.study_harness import StudyHarness
 
 
 @pytest.fixture
@@ -32,5 +32,5 @@ def tables(reviews: Path) -> dict[str, Any]:
 
 
 @pytest.fixture
-def bench(tmp_path, tables):
-    return Bench(tmp_path, tables)
+def harness(tmp_path, tables):
+    return StudyHarness(tmp_path, tables)

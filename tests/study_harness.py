@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from search.driver.preparation import Prepared
-from search.driver.recorder import Study
+from search.driver.preparation import PreparedData
+from search.driver.recorder import StudyRecorder
 from search.journal.events import FORMAT, SessionStarted, SpecChanged, StudyCreated
 from search.journal.folder import StudyDir
 from search.journal.journal import Journal, read_events
@@ -14,7 +14,7 @@ from search.spec.study import ResourcesSpec, StudySpec, resolve
 from trainables.attempts.messages import Assignment, Checkpoint, Report
 from trainables.data.corpus import Corpus
 
-PREPARED = Prepared(Corpus(Path("/corpus"), ("a", "b"), 10, {}, ()))
+PREPARED = PreparedData(Corpus(Path("/corpus"), ("a", "b"), 10, {}, ()))
 CONFUSION = {f"val/confusion/{pair}": 7.0 for pair in ("a as a", "a as b", "b as a", "b as b")}
 LOST = Failure("lost", "The actor died", "The actor died\nlong story")
 
@@ -23,7 +23,7 @@ def session(total: int = 6) -> SessionStarted:
     return SessionStarted(pid=1, host="h", total=total, resources={}, versions={}, code={})
 
 
-class Bench:
+class StudyHarness:
     """A study over a real journal, driven by hand."""
 
     def __init__(self, folder, tables: dict[str, Any], max_failures: int = 2) -> None:
@@ -41,7 +41,7 @@ class Bench:
     def open(self, total: int = 6, change: SpecChanged | None = None) -> None:
         events = self.events()
         self.journal = Journal(self.folder.journal)
-        self.study = Study(self.folder, self.journal, replay(events), PREPARED)
+        self.study = StudyRecorder(self.folder, self.journal, replay(events), PREPARED)
         self.study.replay_into_sampler(events)
         self.study.begin(session(total), ResourcesSpec(max_failures=self.max_failures), change)
 
@@ -84,7 +84,7 @@ class Bench:
             threads=1,
             precision=more.pop("precision", "float32"),
             processor="p",
-            recurrence=more.pop("recurrence", "own"),
+            recurrence=more.pop("recurrence", "native"),
             **more,
         )
 
@@ -93,5 +93,5 @@ def changed(spec: StudySpec, corpus: str = "k") -> SpecChanged:
     return SpecChanged(spec=spec.model_dump(mode="json"), corpus=corpus, changes=["something"])
 
 
-def told_trials(bench: Bench) -> list[Any]:
-    return bench.study._sampler.study.trials
+def told_trials(harness: StudyHarness) -> list[Any]:
+    return harness.study._sampler.study.trials

@@ -41,13 +41,13 @@ def main() -> None:
 @launch_options
 def run(study: str, results_dir: Path, dry_run: bool, **options: Any) -> None:
     """Search: STUDY is a built-in name (see 'seqtune studies') or a TOML file."""
-    from search.driver.plan import Options, launch, new_study
+    from search.driver.plan import Options, new_study, plan_session
     from search.driver.session import start
     from search.driver.signals import Interrupter
 
     given = Options(**options)
     spec = new_study(study, given)
-    plan = launch(spec, given)
+    plan = plan_session(spec, given)
     if dry_run:
         from search.driver.dry_run import describe
         from search.journal.folder import check_free
@@ -72,7 +72,7 @@ def resume(
     """Go on with a study that was interrupted, or extend a finished one with --trials."""
     from dataclasses import replace
 
-    from search.driver.plan import Options, changed_study, launch
+    from search.driver.plan import Options, changed_study, plan_session
     from search.driver.session import resume as go_on
     from search.driver.signals import Interrupter
     from search.journal.folder import open_study_dir
@@ -83,7 +83,7 @@ def resume(
     folder = open_study_dir(results_dir, name)
     past = load_events(folder)
     change = changed_study(replay(past), given, force)
-    plan = replace(launch(change.spec, given, change.texts), take_over=take_over, force=force)
+    plan = replace(plan_session(change.spec, given, change.texts), take_over=take_over, force=force)
     if dry_run:
         from search.driver.dry_run import describe
 
@@ -116,10 +116,10 @@ def _carry_out(session: Callable[[], Any], interrupter: Any, results: Path) -> N
         with interrupter.listening():
             outcome = session()
     except Halt as halt:
-        click.echo(f"{halt.reason} before the search began; {interrupter.farewell()}", err=True)
+        click.echo(f"{halt.reason} before the search began; {interrupter.resume_hint()}", err=True)
         sys.exit(halt.exit_code)
     except (StudyFailed, OSError) as error:
-        raise StudyFailed(f"{error}\n{interrupter.farewell()}") from error
+        raise StudyFailed(f"{error}\n{interrupter.resume_hint()}") from error
     state = outcome.state
     folder = StudyDir(results / state.created.name)
     best = state.best()
@@ -129,7 +129,7 @@ def _carry_out(session: Callable[[], Any], interrupter: Any, results: Path) -> N
         click.echo(f"report: {folder.report}")
     if outcome.reason != "finished":
         done = f"{state.ended} of {state.total} trials done"
-        click.echo(f"{outcome.reason}; {done}; {interrupter.farewell()}", err=True)
+        click.echo(f"{outcome.reason}; {done}; {interrupter.resume_hint()}", err=True)
     elif best is None:
         raise NoFiniteResult(f"all {state.total} trials ended without a finite result")
     sys.exit(outcome.exit_code)
@@ -191,7 +191,7 @@ def trials(name: str, form: str, results_dir: Path) -> None:
     from search.report.rows import load_state, trial_row
 
     folder = open_study_dir(results_dir, name)
-    state, running = load_state(folder), folder.owner() is not None
+    state, running = load_state(folder), folder.running_driver() is not None
     rows = [trial_row(trial, state, running, folder) for trial in state.trials]
     columns = ["number", "state", "value", "best_epoch", "epoch", "params"]
     _show(f"{name}: {state.spec.metric}", rows, form, columns)
@@ -207,7 +207,7 @@ def best(name: str, form: str, results_dir: Path) -> None:
     from search.report.rows import best_row, load_state
 
     folder = open_study_dir(results_dir, name)
-    row = best_row(load_state(folder), folder.owner() is not None, folder)
+    row = best_row(load_state(folder), folder.running_driver() is not None, folder)
     columns = ["number", "state", "value", "best_epoch", "params", "checkpoint"]
     _show(f"{name}: {row['metric']}", row, form, columns)
 
@@ -237,7 +237,7 @@ def report(name: str, results_dir: Path) -> None:
     folder = open_study_dir(results_dir, name)
     replace_file(
         folder.report,
-        markdown_report(folder, load_state(folder), folder.owner() is not None).encode(),
+        markdown_report(folder, load_state(folder), folder.running_driver() is not None).encode(),
         mode=0o600,
     )
     click.echo(results_dir / name / folder.report.name)

@@ -1,6 +1,6 @@
 """What a trial's attempt is told: a pure reading of the study's state."""
 
-from search.driver.preparation import Prepared
+from search.driver.preparation import PreparedData
 from search.journal.events import EpochDone
 from search.journal.folder import StudyDir
 from search.journal.state import StudyState, Trial
@@ -10,7 +10,11 @@ from trainables.attempts.messages import Assignment
 
 
 def assign(
-    trial: Trial, state: StudyState, resources: ResourcesSpec, prepared: Prepared, folder: StudyDir
+    trial: Trial,
+    state: StudyState,
+    resources: ResourcesSpec,
+    prepared: PreparedData,
+    folder: StudyDir,
 ) -> Assignment:
     """A trial's present attempt."""
     spec, vectors = trial.spec, prepared.vectors(trial.spec)
@@ -30,17 +34,17 @@ def assign(
         keep=spec.data.keep,
         folder=str(folder.root),
         checkpoint_prefix=folder.checkpoint_prefix(trial.number, trial.attempts),
-        unsent=folder.unsent(trial.number, trial.attempts),
+        unreported=folder.unreported(trial.number, trial.attempts),
         rungs=tuple(state.asha.rungs),
         restore=tuple(
             e.checkpoint
             for e in reversed(trial.epochs)
             if (folder.root / e.checkpoint.path).exists()
         ),
-        acknowledged=trial.epoch,
+        last_journaled_epoch=trial.epoch,
         threads=begun.threads if begun else resources.cpus_per_trial,
         precision=_precision(state, resources, begun),
-        insists_on_precision=begun is None and resources.precision != "auto",
+        precision_required=begun is None and resources.precision != "auto",
         keep_freed_memory=resources.keep_freed_memory,
         gpus=resources.gpus_per_trial,
     )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cluster.connect import Node
-from search.driver.preparation import Prepared
+from search.driver.preparation import PreparedData
 from search.errors import SpecError
 from search.spec.space import largest
 from search.spec.study import ResourcesSpec, StudySpec
@@ -16,7 +16,7 @@ _REPORT_SECONDS, _REPORT_SECONDS_PER_TRIAL = 0.1, 0.01
 
 
 @dataclass(frozen=True)
-class Allotment:
+class TrialResources:
     """What each trial gets, how many run at a time, and the corpus for machines without it."""
 
     cpus: int
@@ -31,7 +31,7 @@ class Allotment:
         return max(_REPORT_SECONDS, _REPORT_SECONDS_PER_TRIAL * self.concurrent)
 
 
-def memory_needed(spec: StudySpec, prepared: Prepared) -> int:
+def memory_needed(spec: StudySpec, prepared: PreparedData) -> int:
     """Bytes that the largest configuration of the space takes in its process."""
     corpus, top = prepared.corpus, largest(spec.dimensions())
     vectors = prepared.vectors(spec)
@@ -54,7 +54,7 @@ def concurrent_trials(wanted: ResourcesSpec, nodes: Sequence[Node], memory: int)
     """
     fits = sum(_fitting(wanted, node, memory) for node in nodes)
     if fits == 0:
-        raise SpecError(_lack(wanted, nodes, memory))
+        raise SpecError(_why_none_fits(wanted, nodes, memory))
     return min(fits, wanted.max_concurrent or fits)
 
 
@@ -66,7 +66,7 @@ def _fitting(wanted: ResourcesSpec, node: Node, memory: int) -> int:
     return fits
 
 
-def _lack(wanted: ResourcesSpec, nodes: Sequence[Node], memory: int) -> str:
+def _why_none_fits(wanted: ResourcesSpec, nodes: Sequence[Node], memory: int) -> str:
     """Why no node holds a trial."""
     cpus = max((node.cpus for node in nodes), default=0)
     if wanted.cpus_per_trial > cpus:

@@ -8,8 +8,8 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from search.driver.plan import Launch
-from search.driver.preparation import Prepared
+from search.driver.plan import SessionPlan
+from search.driver.preparation import PreparedData
 from search.errors import SpecError
 from search.journal.events import SessionStarted, SpecChanged
 from search.journal.state import StudyState
@@ -26,22 +26,22 @@ def packages(spec: StudySpec) -> list[Path]:
 
 
 def find_change(
-    state: StudyState, spec: StudySpec, prepared: Prepared, launch: Launch
+    state: StudyState, spec: StudySpec, prepared: PreparedData, plan: SessionPlan
 ) -> SpecChanged | None:
     """What a resume searches differently from here on, if anything.
 
     Raises:
         SpecError: the data is another, and nobody insists, or no trial is left to be made over it.
     """
-    changes, key = list(launch.change[1]) if launch.change else [], prepared.corpus.key
+    changes, key = list(plan.change[1]) if plan.change else [], prepared.corpus.key
     if key != state.corpus:
-        if not launch.force:
+        if not plan.force:
             raise SpecError(
                 f"the data of study {state.created.name!r} has changed since it began "
                 f"(data.source = {spec.data.source!r}): put the old data back, run a new study, or "
                 "insist with --force: trials over the old data are then no longer compared"
             )
-        if launch.total <= len(state.trials):
+        if plan.total <= len(state.trials):
             raise SpecError(
                 f"study {state.created.name!r} has made all its {len(state.trials)} trials over "
                 "the old data: ask for more with --trials"
@@ -52,14 +52,14 @@ def find_change(
     return SpecChanged(spec=spec.model_dump(mode="json"), corpus=key, changes=changes)
 
 
-def describe_session(spec: StudySpec, prepared: Prepared, launch: Launch) -> SessionStarted:
+def describe_session(spec: StudySpec, prepared: PreparedData, plan: SessionPlan) -> SessionStarted:
     """What this session is begun with, as its first event."""
     names = ("seqtune", "ray", "optuna", "torch")
     return SessionStarted(
         pid=os.getpid(),
         host=socket.gethostname(),
-        total=launch.total,
-        resources=launch.resources.model_dump(mode="json"),
+        total=plan.total,
+        resources=plan.resources.model_dump(mode="json"),
         versions={"python": platform.python_version()} | {name: version(name) for name in names},
         code=_code_digests(packages(spec)),
         vectors={kind: vectors.name for kind, vectors in prepared.vectors(spec).items()},

@@ -5,8 +5,8 @@ from typing import Any
 
 from search.driver.capacity import check_device, memory_needed
 from search.driver.changes import find_change
-from search.driver.plan import Launch
-from search.driver.preparation import Prepared, prepare_study
+from search.driver.plan import SessionPlan
+from search.driver.preparation import PreparedData, prepare_study
 from search.journal.events import Event, TrialCreated
 from search.journal.state import Trial, replay
 from search.policy.samplers.optuna_adapter import Sampler
@@ -18,7 +18,7 @@ _SAMPLES = 3
 _GIB = 1 << 30
 
 
-def describe(spec: StudySpec, launch: Launch, past: Sequence[Event] = ()) -> str:
+def describe(spec: StudySpec, plan: SessionPlan, past: Sequence[Event] = ()) -> str:
     """The resolved study, what the data is, the next few configurations, memory and time; of a
     study with a ``past``, what would change.
 
@@ -27,15 +27,15 @@ def describe(spec: StudySpec, launch: Launch, past: Sequence[Event] = ()) -> str
         DeviceError: this machine does not compute in what is asked for.
         SpecError: the study could not be resumed so.
     """
-    if launch.cluster.kind == "local":
-        check_device(launch.resources)
+    if plan.cluster.kind == "local":
+        check_device(plan.resources)
     state = replay([*past]) if past else None
-    prepared = prepare_study(spec, launch.cache_dir, state.trials if state else ())
-    change = find_change(state, spec, prepared, launch) if state else None
+    prepared = prepare_study(spec, plan.cache_dir, state.trials if state else ())
+    change = find_change(state, spec, prepared, plan) if state else None
     corpus = prepared.corpus
     past = [*past, *([change] if change else [])]
     begun, samples = _unfinished(past), _next_configurations(spec, past)
-    left = launch.total - (len(state.trials) if state else 0) + len(begun)
+    left = plan.total - (len(state.trials) if state else 0) + len(begun)
     due = [(t.spec, t.params) for t in begun] + [(spec, params) for params in samples.values()]
     networks = [its.hyperparameters(params, prepared.vectors(its)) for its, params in due]
     need = memory_needed(spec, prepared)
@@ -59,7 +59,7 @@ def _unfinished(past: Sequence[Event]) -> list[Trial]:
     if not past:
         return []
     state = replay([*past])
-    return [t for t in state.trials if not t.ended and state.owed_end(t) is None]
+    return [t for t in state.trials if not t.ended and state.pending_end(t) is None]
 
 
 def _next_configurations(spec: StudySpec, past: Sequence[Event]) -> dict[int, dict[str, Any]]:
@@ -78,7 +78,7 @@ def _next_configurations(spec: StudySpec, past: Sequence[Event]) -> dict[int, di
 
 
 def _time(
-    spec: StudySpec, left: int, prepared: Prepared, networks: Sequence[Hyperparameters]
+    spec: StudySpec, left: int, prepared: PreparedData, networks: Sequence[Hyperparameters]
 ) -> str:
     """How long ``left`` trials take, if all are like these ``networks``."""
     if not left:
@@ -92,7 +92,7 @@ def _time(
 
 
 def _epoch_seconds(
-    spec: StudySpec, prepared: Prepared, networks: Sequence[Hyperparameters]
+    spec: StudySpec, prepared: PreparedData, networks: Sequence[Hyperparameters]
 ) -> float:
     """Seconds of an epoch of these networks, on average, from a measured step.
 

@@ -27,7 +27,7 @@ _NEVER = ("name", "task")
 
 
 @dataclass(frozen=True)
-class Launch:
+class SessionPlan:
     """What belongs to this invocation and not to the study."""
 
     total: int
@@ -177,14 +177,14 @@ def _differences(old: Any, new: Any, path: str = "") -> list[tuple[str, Any, Any
     return [] if old == new else [(path, old, new)]
 
 
-def launch(spec: StudySpec, options: Options, changes: Sequence[str] = ()) -> Launch:
+def plan_session(spec: StudySpec, options: Options, changes: Sequence[str] = ()) -> SessionPlan:
     """What this invocation asks for.
 
     Raises:
         SeqtuneError, ClusterError: an option is wrong.
     """
     budget = options.time_budget
-    return Launch(
+    return SessionPlan(
         total=spec.search.trials,
         resources=spec.resources,
         cluster=parse_cluster(options.cluster),

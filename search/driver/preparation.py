@@ -20,7 +20,7 @@ def _choices(spec: StudySpec) -> Choices:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedData:
     """A corpus, and the vectors some trial may start from, for every spec that trials have."""
 
     corpus: Corpus
@@ -45,7 +45,7 @@ class Prepared:
         return [*self.corpus.notes, *covered]
 
 
-def prepare_study(spec: StudySpec, cache_dir: Path, trials: Sequence[Trial] = ()) -> Prepared:
+def prepare_study(spec: StudySpec, cache_dir: Path, trials: Sequence[Trial] = ()) -> PreparedData:
     """Reads, tokenises and cuts whatever is not in the cache already.
 
     ``trials`` are a study's: those still under way over the same data keep the vectors of the spec
@@ -61,4 +61,4 @@ def prepare_study(spec: StudySpec, cache_dir: Path, trials: Sequence[Trial] = ()
         kinds = by_choices.setdefault(_choices(one), {})
         for kind in one.pretrained():
             kinds[kind] = prepare_vectors(corpus, kind, one.embeddings, one.data)
-    return Prepared(corpus, by_choices)
+    return PreparedData(corpus, by_choices)

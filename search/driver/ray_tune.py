@@ -11,9 +11,9 @@ import tempfile
 from collections.abc import Callable
 from typing import Any
 
-from search.driver.capacity import Allotment
+from search.driver.capacity import TrialResources
 from search.driver.hangs import HangWatch
-from search.driver.recorder import Study
+from search.driver.recorder import StudyRecorder
 from search.driver.signals import Halt
 from search.errors import StudyFailed
 from search.policy.failures import read_failure
@@ -42,7 +42,7 @@ from trainables.trial import ASSIGNMENT, EPOCHS, RecurrentTrial  # noqa: E402
 class StudySearcher(Searcher):
     """Hands Ray the study's next attempt."""
 
-    def __init__(self, study: Study | None) -> None:
+    def __init__(self, study: StudyRecorder | None) -> None:
         super().__init__()
         self._study = study
 
@@ -53,7 +53,7 @@ class StudySearcher(Searcher):
     def suggest(self, trial_id: str) -> Any:
         """An assignment, None while others run, FINISHED when all wanted trials have ended."""
         assert self._study is not None
-        with _halting():
+        with halting():
             work = self._study.next()
         if work == "finished":
             return Searcher.FINISHED
@@ -76,7 +76,7 @@ class StudySearcher(Searcher):
 class StudyScheduler(TrialScheduler):
     """Passes reports and failures to the study and its decisions back."""
 
-    def __init__(self, study: Study | None) -> None:
+    def __init__(self, study: StudyRecorder | None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._study = study
         self._pending: list[Any] = []
@@ -89,17 +89,17 @@ class StudyScheduler(TrialScheduler):
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         """The study's decision on the epochs of one message."""
         assert self._study is not None
-        with _halting():
+        with halting():
             goes_on = self._study.report(REPORTS.validate_json(result[EPOCHS]))
         return str(TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP)
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
         """An attempt ended without a report."""
         assert self._study is not None
-        number, attempt = _which(trial)
+        number, attempt = attempt_key(trial)
         failure = read_failure(_error_text(trial), hung=(number, attempt) in self._killed)
         self._attempts.pop((number, attempt), None)
-        with _halting():
+        with halting():
             if isinstance(failure, str):
                 raise StudyFailed(failure)
             self._study.fail(number, attempt, failure)
@@ -117,18 +117,18 @@ class StudyScheduler(TrialScheduler):
     def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
         """Ray's trials are started in the order they come."""
         self._pending.append(trial)
-        self._attempts[_which(trial)] = trial
+        self._attempts[attempt_key(trial)] = trial
 
     def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
         """The decision was the study's; the attempt is over. Ray keeps its trials to the end, and
         would keep what they reported."""
-        self._attempts.pop(_which(trial), None)
+        self._attempts.pop(attempt_key(trial), None)
         for figures in (trial.metric_analysis, trial.metric_n_steps, trial.last_result):
             figures.clear()
 
     def on_trial_remove(self, tune_controller: Any, trial: Any) -> None:
         """An attempt that never ran waits in the study."""
-        self._attempts.pop(_which(trial), None)
+        self._attempts.pop(attempt_key(trial), None)
 
     def choose_trial_to_run(self, tune_controller: Any) -> Any:
         """The first that waits for an actor."""
@@ -143,19 +143,19 @@ class StudyScheduler(TrialScheduler):
 class StudyCallback(tune.Callback):
     """Looks up from the work at every step of Ray's loop, ten times a second or more."""
 
-    def __init__(self, look_up: Callable[[], None] | None) -> None:
-        self._look_up = look_up
+    def __init__(self, on_step: Callable[[], None] | None) -> None:
+        self._on_step = on_step
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (StudyCallback, (None,))
 
     def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
         """Calls what was given; a ``Halt`` from there ends the run."""
-        assert self._look_up is not None
-        self._look_up()
+        assert self._on_step is not None
+        self._on_step()
 
 
-class _halting:  # noqa: N801
+class halting:  # noqa: N801
     """Turns a study's failure, or a full disk, into a ``Halt``, which Ray cannot swallow."""
 
     def __enter__(self) -> None: ...
@@ -165,8 +165,10 @@ class _halting:  # noqa: N801
             raise Halt(str(error), StudyFailed.exit_code) from error
 
 
-def run(study: Study, allotment: Allotment, watch: HangWatch, look_up: Callable[[], None]) -> None:
-    """Runs until all wanted trials have ended; calls ``look_up`` at every step.
+def run(
+    study: StudyRecorder, allotment: TrialResources, watch: HangWatch, on_step: Callable[[], None]
+) -> None:
+    """Runs until all wanted trials have ended; calls ``on_step`` at every step.
 
     Raises:
         Halt: the search was told to leave, or cannot write its journal.
@@ -180,7 +182,7 @@ def run(study: Study, allotment: Allotment, watch: HangWatch, look_up: Callable[
     scheduler = StudyScheduler(study)
 
     def every_step() -> None:
-        look_up()
+        on_step()
         scheduler.kill_hung(watch)
 
     with tempfile.TemporaryDirectory(prefix="seqtune-ray-") as scratch:
@@ -219,7 +221,7 @@ def _error_text(trial: Any) -> str:
         return file.read().partition("\n")[2].strip()
 
 
-def _which(trial: Any) -> tuple[int, int]:
+def attempt_key(trial: Any) -> tuple[int, int]:
     """Trial and attempt numbers behind one of Ray's trials."""
     work = Assignment.model_validate_json(trial.config[ASSIGNMENT])
     return work.number, work.attempt

@@ -1,6 +1,6 @@
 """A study at work: the journal, the state and the sampler moved together, one event at a time.
 
-``Study`` is the only writer. Every view of it (TensorBoard, progress, checkpoint keeping) follows
+``Study`` is the only writer. Every observer of it (TensorBoard, progress, checkpoint keeping) follows
 the events it records; nothing else in the house decides anything.
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from search.driver.assignments import assign
-from search.driver.preparation import Prepared
+from search.driver.preparation import PreparedData
 from search.errors import StudyFailed
 from search.journal.events import (
     AttemptFailed,
@@ -24,29 +24,29 @@ from search.journal.events import (
 from search.journal.folder import StudyDir
 from search.journal.journal import Journal
 from search.journal.state import StudyState, Trial
-from search.journal.unreported import read_unsent
+from search.journal.unreported import read_unreported
 from search.policy.decisions import judge
 from search.policy.failures import Failure, retries
 from search.policy.samplers.optuna_adapter import Sampler
 from search.spec.study import ResourcesSpec
 from trainables.attempts.messages import Assignment, Report
 
-View = Callable[[Event, StudyState], None]
+Observer = Callable[[Event, StudyState], None]
 
 #: When the first so many trials have all failed for one cause, more would too.
-ALIKE = 5
+MAX_COMMON_FAILURES = 5
 
 
-class Study:
+class StudyRecorder:
     """Hands out work and takes in results; whatever it says is in the journal first."""
 
     def __init__(
-        self, folder: StudyDir, journal: Journal, state: StudyState, prepared: Prepared
+        self, folder: StudyDir, journal: Journal, state: StudyState, prepared: PreparedData
     ) -> None:
         self.state = state
         self._folder, self._journal, self._prepared = folder, journal, prepared
         self._sampler = Sampler(state.spec)
-        self._views: list[View] = []
+        self._observers: list[Observer] = []
         self._ended: list[int] = []
         self._resources = state.spec.resources
 
@@ -55,9 +55,9 @@ class Study:
         for event in events:
             self._sampler.apply(event)
 
-    def follow(self, view: View) -> None:
-        """Calls ``view`` after every event from now on."""
-        self._views.append(view)
+    def follow(self, observer: Observer) -> None:
+        """Calls ``observer`` after every event from now on."""
+        self._observers.append(observer)
 
     def begin(
         self, session: SessionStarted, resources: ResourcesSpec, change: SpecChanged | None = None
@@ -66,13 +66,13 @@ class Study:
         carries out every end that is owed; returns what it has recorded. Before that, what trials
         had finished when the last driver died is taken in."""
         self._resources = resources
-        unheard = [e for trial in self.state.trials for e in self._take(self._unsent(trial))]
+        unheard = [e for trial in self.state.trials for e in self._take(self._unreported(trial))]
         self._publish(unheard)
         events: list[Event] = [*([change] if change else []), session]
         self._record(*events)
         events = unheard + events
         for trial in self.state.trials:
-            owed = self.state.owed_end(trial)
+            owed = self.state.pending_end(trial)
             if owed is not None:
                 events.append(TrialEnded(trial=trial.number, state=owed[0], reason=owed[1]))
                 self._record(events[-1])
@@ -110,8 +110,8 @@ class Study:
         self._publish(events)
         return isinstance(events[-1], EpochDone) if events else False
 
-    def _unsent(self, trial: Trial) -> list[Report]:
-        return read_unsent(self._folder, trial) if trial.state == "running" else []
+    def _unreported(self, trial: Trial) -> list[Report]:
+        return read_unreported(self._folder, trial) if trial.state == "running" else []
 
     def _take(self, reports: Sequence[Report]) -> list[Event]:
         """Decides on epochs in order, and applies what they are in the journal."""
@@ -128,7 +128,7 @@ class Study:
         stale = trial.state != "running" or trial.attempts != report.attempt
         if stale or report.epoch != trial.epoch + 1:
             return []
-        if not self._folder.sees(report.checkpoint.path):
+        if not self._folder.wait_for_file(report.checkpoint.path):
             raise StudyFailed(
                 f"trial {report.number} on {report.host} has written its checkpoint where this "
                 "machine cannot see it: --results-dir must be a folder that all nodes share"
@@ -140,7 +140,7 @@ class Study:
         trial = self.state.trials[number]
         if trial.state != "running" or trial.attempts != attempt:
             return
-        self.report(self._unsent(trial))
+        self.report(self._unreported(trial))
         if trial.ended:
             return
         events: list[Event] = [
@@ -157,10 +157,10 @@ class Study:
             events.append(TrialEnded(trial=number, state="failed", reason=failure.cause))
         self._record(*events)
 
-    def hopeless(self) -> str | None:
+    def common_failure(self) -> str | None:
         """The cause for which this session's first trials have all failed, if one cause it is."""
-        first = [self.state.trials[number] for number in self._ended[:ALIKE]]
-        if len(first) < ALIKE or any(trial.state != "failed" for trial in first):
+        first = [self.state.trials[number] for number in self._ended[:MAX_COMMON_FAILURES]]
+        if len(first) < MAX_COMMON_FAILURES or any(trial.state != "failed" for trial in first):
             return None
         causes = {re.sub(r"\d+", "N", trial.reason or "") for trial in first}
         return first[0].reason if len(causes) == 1 else None
@@ -184,5 +184,5 @@ class Study:
             return
         self._journal.append(*events)
         for event in events:
-            for view in self._views:
-                view(event, self.state)
+            for observer in self._observers:
+                observer(event, self.state)

@@ -54,7 +54,9 @@ class CheckpointKeeper:
             trial = state.trials[event.trial]
             self._retire(trial, state)
             for attempt in range(1, trial.attempts + 1):
-                (self._root / self._folder.unsent(trial.number, attempt)).unlink(missing_ok=True)
+                (self._root / self._folder.unreported(trial.number, attempt)).unlink(
+                    missing_ok=True
+                )
 
     def _needed(self, trial: Trial) -> set[str]:
         """Of a trial that may go on: its newest, and its best."""

@@ -10,12 +10,12 @@ from pathlib import Path
 from cluster.connect import connect
 from cluster.local import check_cores
 from cluster.watchdog import Watchdog
-from search.driver.capacity import Allotment, check_device, concurrent_trials, memory_needed
+from search.driver.capacity import TrialResources, check_device, concurrent_trials, memory_needed
 from search.driver.changes import describe_session, find_change, packages, tell_differences
 from search.driver.hangs import HangWatch
-from search.driver.plan import Launch
-from search.driver.preparation import Prepared, prepare_study
-from search.driver.recorder import Study
+from search.driver.plan import SessionPlan
+from search.driver.preparation import PreparedData, prepare_study
+from search.driver.recorder import StudyRecorder
 from search.driver.retention import CheckpointKeeper
 from search.driver.signals import Halt, Interrupter
 from search.errors import NoFiniteResult, StudyExists, StudyFailed
@@ -40,66 +40,68 @@ class Outcome:
     exit_code: int
 
 
-def start(spec: StudySpec, results: Path, launch: Launch, interrupter: Interrupter) -> Outcome:
+def start(spec: StudySpec, results: Path, plan: SessionPlan, interrupter: Interrupter) -> Outcome:
     """Begins a new study and runs it.
 
     Raises:
         SeqtuneError: something is wrong and nothing was started.
     """
-    return _session(create_study_dir(results, spec.name), spec, launch, interrupter)
+    return _session(create_study_dir(results, spec.name), spec, plan, interrupter)
 
 
-def resume(folder: StudyDir, launch: Launch, interrupter: Interrupter) -> Outcome:
-    """Goes on with a study until ``launch.total`` trials have ended.
+def resume(folder: StudyDir, plan: SessionPlan, interrupter: Interrupter) -> Outcome:
+    """Goes on with a study until ``plan.total`` trials have ended.
 
     Raises:
         SeqtuneError: something is wrong and nothing was started.
     """
-    return _session(folder, None, launch, interrupter)
+    return _session(folder, None, plan, interrupter)
 
 
 def _session(
-    folder: StudyDir, new: StudySpec | None, launch: Launch, interrupter: Interrupter
+    folder: StudyDir, new: StudySpec | None, plan: SessionPlan, interrupter: Interrupter
 ) -> Outcome:
-    with folder.owned(launch.take_over):
+    with folder.locked(plan.take_over):
         if new is not None and folder.exists():  # begun by another driver a moment ago
             raise StudyExists(f"study {new.name!r} exists: choose another --name")
         past = [] if new else read_events(folder.journal)
         state = None if new else replay(past)
-        changing = launch.change is not None or launch.force
-        if state is not None and not changing and state.ended >= launch.total == state.total:
+        changing = plan.change is not None or plan.force
+        if state is not None and not changing and state.ended >= plan.total == state.total:
             _write_report(folder, state)
             return Outcome(state, "finished", 0)
-        spec = launch.change[0] if launch.change else (state.spec if state else new)
+        spec = plan.change[0] if plan.change else (state.spec if state else new)
         assert spec is not None
-        prepared = prepare_study(spec, launch.cache_dir, state.trials if state else ())
-        change = find_change(state, spec, prepared, launch) if state else None
-        _introduce(folder, spec, prepared, launch)
-        wanted = launch.resources
+        prepared = prepare_study(spec, plan.cache_dir, state.trials if state else ())
+        change = find_change(state, spec, prepared, plan) if state else None
+        _introduce(folder, spec, prepared, plan)
+        wanted = plan.resources
         cpus = wanted.cpus_per_trial * (wanted.max_concurrent or 0)  # asked for by name: may crowd
-        if launch.cluster.kind == "local":
+        if plan.cluster.kind == "local":
             check_cores(wanted.cpus_per_trial)
             check_device(wanted)
-        with connect(launch.cluster, packages(spec), cpus) as nodes:
+        with connect(plan.cluster, packages(spec), cpus) as nodes:
             interrupter.listen()
-            allotment = Allotment(
+            allotment = TrialResources(
                 cpus=wanted.cpus_per_trial,
                 gpus=wanted.gpus_per_trial,
                 concurrent=concurrent_trials(wanted, nodes, memory_needed(spec, prepared)),
-                parcel=_parcel(prepared) if launch.cluster.kind == "address" else None,
+                parcel=_parcel(prepared) if plan.cluster.kind == "address" else None,
             )
-            with _opened(folder, past, spec, prepared, launch, change) as study:
-                return _run(folder, study, launch, allotment, interrupter)
+            with _opened(folder, past, spec, prepared, plan, change) as study:
+                return _run(folder, study, plan, allotment, interrupter)
 
 
-def _introduce(folder: StudyDir, spec: StudySpec, prepared: Prepared, launch: Launch) -> None:
+def _introduce(
+    folder: StudyDir, spec: StudySpec, prepared: PreparedData, plan: SessionPlan
+) -> None:
     """Says on stderr what is about to be searched, while Ray starts."""
     corpus = prepared.corpus
     sizes = ", ".join(f"{count:,} {part}" for part, count in corpus.sizes.items())
     kinds = f" of {len(corpus.classes)} classes" if corpus.classes else ""
-    where = launch.cluster.address or "this machine"
+    where = plan.cluster.address or "this machine"
     print(
-        f"study {folder.name}: {launch.total} trials over {sizes} texts{kinds}; "
+        f"study {folder.name}: {plan.total} trials over {sizes} texts{kinds}; "
         f"starting Ray ({where}) …",
         file=sys.stderr,
     )
@@ -107,11 +109,11 @@ def _introduce(folder: StudyDir, spec: StudySpec, prepared: Prepared, launch: La
         print(f"note: {note}", file=sys.stderr)
 
 
-def _parcel(prepared: Prepared) -> Parcel:
+def _parcel(prepared: PreparedData) -> Parcel:
     return pack(prepared.corpus, prepared.files)
 
 
-def _creation(spec: StudySpec, prepared: Prepared) -> StudyCreated:
+def _creation(spec: StudySpec, prepared: PreparedData) -> StudyCreated:
     return StudyCreated(
         format=FORMAT,
         name=spec.name,
@@ -126,10 +128,10 @@ def _opened(
     folder: StudyDir,
     past: list[Event],
     spec: StudySpec,
-    prepared: Prepared,
-    launch: Launch,
+    prepared: PreparedData,
+    plan: SessionPlan,
     change: SpecChanged | None,
-) -> Iterator[Study]:
+) -> Iterator[StudyRecorder]:
     """The study's one writer, brought to where its journal is, with a session begun; a study
     without a past is created."""
     journal = Journal(folder.journal)
@@ -138,14 +140,14 @@ def _opened(
         if not past:
             journal.append(*events)
         state = replay(events)
-        study = Study(folder, journal, state, prepared)
+        study = StudyRecorder(folder, journal, state, prepared)
         study.replay_into_sampler(events)
-        session = describe_session(spec, prepared, launch)
+        session = describe_session(spec, prepared, plan)
         tell_differences(state.session, session, change)
-        events = events + study.begin(session, launch.resources, change)
+        events = events + study.begin(session, plan.resources, change)
         replace_file(folder.spec, to_toml(state.present_spec()).encode(), mode=0o600)
         board = TensorBoardWriter(folder, state)
-        keeper = CheckpointKeeper(folder, state, launch.resources.keep_best)
+        keeper = CheckpointKeeper(folder, state, plan.resources.keep_best)
         for event in events:
             board(event, state)
         study.follow(board)
@@ -159,26 +161,30 @@ def _opened(
 
 
 def _run(
-    folder: StudyDir, study: Study, launch: Launch, allotment: Allotment, interrupter: Interrupter
+    folder: StudyDir,
+    study: StudyRecorder,
+    plan: SessionPlan,
+    allotment: TrialResources,
+    interrupter: Interrupter,
 ) -> Outcome:
     from search.driver.ray_tune import run  # imports ray, whose environment connect() has set
 
-    watch = HangWatch(launch.resources, allotment.report_seconds)
+    watch = HangWatch(plan.resources, allotment.report_seconds)
     reason, code = "finished", 0
     with Progress(study.state) as progress:
         study.follow(progress)
         study.follow(watch)
 
-        def look_up() -> None:
+        def on_step() -> None:
             interrupter.check()
-            cause = study.hopeless()
+            cause = study.common_failure()
             if cause is not None:
                 raise Halt(f"the first trials have all failed: {cause}", NoFiniteResult.exit_code)
             progress.redraw()
 
         try:
             with Watchdog(interrupter.ray_died):
-                run(study, allotment, watch, look_up)
+                run(study, allotment, watch, on_step)
             study.end(reason)
         except Halt as halt:
             reason, code = halt.reason, halt.exit_code

@@ -32,11 +32,11 @@ class Halt(BaseException):
 class Interrupter:
     """Whether to go on; asked by the driver at every step.
 
-    ``farewell`` gives the command that resumes the study, or nothing before it has begun.
+    ``resume_hint`` gives the command that resumes the study, or nothing before it has begun.
     """
 
     time_budget: float | None = None
-    farewell: Callable[[], str] = str
+    resume_hint: Callable[[], str] = str
     _started: float = field(default_factory=time.monotonic)
     _signal: int | None = None
     _asked: bool = False
@@ -84,10 +84,10 @@ class Interrupter:
 
     def ray_died(self, what: str) -> None:
         """Ends the process: without Ray its main thread may hang for ever."""
-        self._exit(f"seqtune: {what}; {self.farewell()}", 1)
+        self._exit(f"seqtune: {what}; {self.resume_hint()}", 1)
 
     def _leave(self, number: int) -> None:
-        self._exit(self.farewell(), 128 + number)
+        self._exit(self.resume_hint(), 128 + number)
 
     def _exit(self, message: str, code: int) -> None:
         """Ends the process at once; the journal needs no goodbye."""

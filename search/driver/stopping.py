@@ -20,7 +20,7 @@ def ask_to_stop(folder: StudyDir) -> None:
         StudyNotFound: nobody runs it, or somebody on another machine does.
         StudyFailed: the driver is still there after 30 s.
     """
-    owner = folder.owner()
+    owner = folder.running_driver()
     if owner is None:
         raise StudyNotFound(f"study {folder.name!r} is not running")
     if owner.host != socket.gethostname():
@@ -31,7 +31,7 @@ def ask_to_stop(folder: StudyDir) -> None:
     with suppress(ProcessLookupError):  # it has left a moment ago
         os.kill(owner.pid, signal.SIGTERM)
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while folder.owner() is not None:
+    while folder.running_driver() is not None:
         if time.monotonic() > deadline:
             raise StudyFailed(f"process {owner.pid} still runs study {folder.name!r}")
         time.sleep(0.1)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from search.errors import SpecError, StudyExists, StudyNotFound
-from search.journal.lock import Owner, find_owner, hold
+from search.journal.lock import Driver, find_driver, hold
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -68,15 +68,15 @@ class StudyDir:
         folder = self.checkpoints_of(number).relative_to(self.root)
         return f"{folder}/attempt-{attempt:02d}-"
 
-    def unsent(self, number: int, attempt: int) -> str:
+    def unreported(self, number: int, attempt: int) -> str:
         """Where an attempt keeps epochs it has not reported yet, relative to the study's folder."""
-        return f"{self.checkpoint_prefix(number, attempt)}unsent.jsonl"
+        return f"{self.checkpoint_prefix(number, attempt)}unreported.jsonl"
 
     def trial_events(self, number: int) -> Path:
         """The folder of a trial's TensorBoard events."""
         return self.tensorboard / f"trial-{number:04d}"
 
-    def sees(self, path: str) -> bool:
+    def wait_for_file(self, path: str) -> bool:
         """Whether a file another machine has just written is here; network folders may lag."""
         for _ in range(10):
             if (self.root / path).exists():
@@ -96,7 +96,7 @@ class StudyDir:
     def lock(self) -> Path:
         return self.root / "lock"
 
-    def owned(self, take_over: bool = False) -> AbstractContextManager[None]:
+    def locked(self, take_over: bool = False) -> AbstractContextManager[None]:
         """Holds the study for one driver (see ``lock``); a study that never began leaves
         nothing behind.
 
@@ -105,9 +105,9 @@ class StudyDir:
         """
         return hold(self.lock, self.name, take_over, self._remove_if_unbegun)
 
-    def owner(self) -> Owner | None:
+    def running_driver(self) -> Driver | None:
         """The driver at work now, or None."""
-        return find_owner(self.lock)
+        return find_driver(self.lock)
 
     def _remove_if_unbegun(self) -> None:
         """Leaves nothing behind of a study that never began; called by the lock's holder."""
@@ -127,7 +127,7 @@ def check_free(results: Path, name: str) -> StudyDir:
         SpecError: the name is unsafe.
     """
     study = StudyDir(results.absolute() / check_name(name))
-    if study.root.is_dir() and not study.exists() and study.owner() is None:
+    if study.root.is_dir() and not study.exists() and study.running_driver() is None:
         strange = sorted(path.name for path in study.root.iterdir() if path != study.lock)
         if strange:
             raise StudyExists(

@@ -18,7 +18,7 @@ from search.errors import StudyLocked
 
 
 @dataclass(frozen=True)
-class Owner:
+class Driver:
     """The driver that holds, or last held, a study."""
 
     pid: int
@@ -35,7 +35,7 @@ def hold(path: Path, study: str, take_over: bool, on_release: Callable[[], None]
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         _lock(descriptor, path, study)
-        last = _written_owner(path)
+        last = _written_driver(path)
         if last is not None and last.host != socket.gethostname() and not take_over:
             raise StudyLocked(
                 f"study {study!r} was last run by process {last.pid} on {last.host}, which has not "
@@ -53,7 +53,7 @@ def hold(path: Path, study: str, take_over: bool, on_release: Callable[[], None]
         os.close(descriptor)
 
 
-def find_owner(path: Path) -> Owner | None:
+def find_driver(path: Path) -> Driver | None:
     """The driver that holds the lock now, or None."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -62,7 +62,7 @@ def find_owner(path: Path) -> Owner | None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return _written_owner(path)
+        return _written_driver(path)
     finally:
         os.close(descriptor)
     return None
@@ -79,7 +79,7 @@ def _lock(descriptor: int, path: Path, study: str) -> None:
         if path.exists() and _is(descriptor, path):
             return
         break  # its last holder has removed the file: whoever comes next makes a new one
-    owner = _written_owner(path)
+    owner = _written_driver(path)
     by = f" by process {owner.pid} on {owner.host}" if owner else ""
     raise StudyLocked(f"study {study!r} is being run{by}; wait for it, or stop it first")
 
@@ -89,9 +89,9 @@ def _is(descriptor: int, path: Path) -> bool:
     return os.path.samestat(os.fstat(descriptor), path.stat())
 
 
-def _written_owner(path: Path) -> Owner | None:
+def _written_driver(path: Path) -> Driver | None:
     try:
         content = json.loads(path.read_text())
-        return Owner(int(content["pid"]), str(content["host"]))
+        return Driver(int(content["pid"]), str(content["host"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -127,7 +127,7 @@ class StudyState:
         asha = new_asha(
             stopping.grace_epochs, stopping.reduction_factor, stopping.max_epochs, self.spec.mode
         )
-        for trial in self.compared():
+        for trial in self.comparable_trials():
             for epoch in trial.epochs:
                 if epoch.value is not None:
                     asha.record(trial.number, epoch.epoch, epoch.value)
@@ -139,15 +139,15 @@ class StudyState:
             trial.epochs = [revalued(epoch, self.spec.metric) for epoch in trial.epochs]
         self.asha = self._rungs()
         self._best = None
-        for trial in self.compared():
+        for trial in self.comparable_trials():
             for epoch in trial.epochs:
-                self._lead(trial, epoch.value)
+                self._update_best(trial, epoch.value)
 
-    def compared(self) -> list[Trial]:
+    def comparable_trials(self) -> list[Trial]:
         """The trials over the study's present data: figures of other data say nothing here."""
         return [trial for trial in self.trials if trial.corpus == self.corpus]
 
-    def owed_end(self, trial: Trial) -> tuple[EndState, str | None] | None:
+    def pending_end(self, trial: Trial) -> tuple[EndState, str | None] | None:
         """How a trial must end by its last decision, or for its data is no longer the study's."""
         if trial.ended:
             return None
@@ -171,9 +171,9 @@ class StudyState:
         trial.epochs.append(event)
         if event.value is not None:
             self.asha.record(event.trial, event.epoch, event.value)
-        self._lead(trial, event.value)
+        self._update_best(trial, event.value)
 
-    def _lead(self, trial: Trial, value: float | None) -> None:
+    def _update_best(self, trial: Trial, value: float | None) -> None:
         """Puts a trial first if this value of its is better than the best, or as good and the
         trial's number lower; kept at every epoch, for to look for it would take longer and longer.
         """

@@ -11,12 +11,12 @@ from search.journal.state import Trial
 from trainables.attempts.messages import Report
 
 
-def read_unsent(folder: StudyDir, trial: Trial) -> list[Report]:
+def read_unreported(folder: StudyDir, trial: Trial) -> list[Report]:
     """Those of the trial's present attempt that follow what the journal has.
 
     A torn line, another attempt's, or one whose checkpoint is gone, ends what is read.
     """
-    path = folder.root / folder.unsent(trial.number, trial.attempts)
+    path = folder.root / folder.unreported(trial.number, trial.attempts)
     if not path.exists():
         return []
     found: list[Report] = []

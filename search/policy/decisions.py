@@ -38,7 +38,7 @@ def _decide(state: StudyState, report: Report) -> tuple[Decision, str | None]:
     impatient = _out_of_patience(state, report, value)
     if impatient is not None:
         return "complete", impatient
-    if value is not None and state.asha.is_loser(report.epoch, value):
+    if value is not None and state.asha.should_stop(report.epoch, value):
         share = state.spec.stopping.reduction_factor
         return "stop", f"below the best 1/{share} at epoch {report.epoch}"
     return "continue", None

@@ -28,7 +28,7 @@ class Asha:
     reduction_factor: int
     mode: Literal["min", "max"]
 
-    def is_loser(self, epoch: int, value: float) -> bool:
+    def should_stop(self, epoch: int, value: float) -> bool:
         """Whether a trial with this value at this epoch is stopped; the first at a rung never."""
         earlier = self.rungs.get(epoch)
         if not earlier:

@@ -74,7 +74,7 @@ def _ranking(state: StudyState, running: bool) -> str:
         assert epoch is not None and epoch.value is not None
         return (-epoch.value if mode == "max" else epoch.value, trial.number)
 
-    ranked = sorted((t for t in state.compared() if t.best_epoch(mode)), key=key)[:_TOP]
+    ranked = sorted((t for t in state.comparable_trials() if t.best_epoch(mode)), key=key)[:_TOP]
     if not ranked:
         return ""
     names = list(dict.fromkeys(name for trial in ranked for name in trial.params))
@@ -96,7 +96,7 @@ def _ranking(state: StudyState, running: bool) -> str:
 
 
 def _not_compared(state: StudyState) -> str:
-    others = len(state.trials) - len(state.compared())
+    others = len(state.trials) - len(state.comparable_trials())
     return f"{others} trials over other data are not compared." if others else ""
 
 

@@ -94,7 +94,7 @@ def best_row(state: StudyState, running: bool, folder: StudyDir) -> dict[str, An
 
 def status_row(folder: StudyDir, state: StudyState) -> dict[str, Any]:
     """A study's status as the contract's JSON object."""
-    owner = folder.owner()
+    owner = folder.running_driver()
     best = state.best()
     return {
         "study": folder.name,

@@ -15,7 +15,7 @@ from trainables.core.batching import TextReader
 from trainables.core.device import prepare_device
 from trainables.core.hyperparameters import Hyperparameters
 from trainables.core.precision import precisions
-from trainables.core.task import ModelEnds
+from trainables.core.task import TaskContext
 from trainables.core.trainer import Trainer, TrainerSettings
 from trainables.data.corpus import Part, default_cache, prepare
 from trainables.data.spec import DataSpec
@@ -36,7 +36,7 @@ def losses(precision: str, seed: int, count: int) -> list[float]:
     train, validation = (
         TextReader(some, TOKENS, "end") for some in (part, corpus.part("validation"))
     )
-    ends = ModelEnds(corpus.vocabulary, corpus.classes, train.part.labels)
+    ends = TaskContext(corpus.vocabulary, corpus.classes, train.part.labels)
     task = find_task("text-classification").load()(H, ends)
     trainer = Trainer(task, H, train, TrainerSettings(seed, EPOCHS, device, precision))
     found = []

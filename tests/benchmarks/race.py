@@ -56,7 +56,7 @@ def run_seqtune(seconds: float, out: Path) -> None:
 def score_checkpoint(path: Path, params: dict[str, Any]) -> float:
     """Accuracy of a stored trial of ``imdb`` on the part that no search reads."""
     from trainables.core.batching import TextReader
-    from trainables.core.task import ModelEnds
+    from trainables.core.task import TaskContext
     from trainables.core.trainer import Trainer, TrainerSettings
     from trainables.tasks import find_task
 
@@ -67,7 +67,7 @@ def score_checkpoint(path: Path, params: dict[str, Any]) -> float:
         for part in ("train", "test")
     )
     task = find_task(spec.task).load()(
-        h, ModelEnds(corpus.vocabulary, corpus.classes, train.part.labels)
+        h, TaskContext(corpus.vocabulary, corpus.classes, train.part.labels)
     )
     trainer = Trainer(task, h, train, TrainerSettings(0, spec.stopping.max_epochs))
     trainer.load(path)

@@ -23,7 +23,7 @@ from search.journal.journal import read_events
 from search.journal.state import replay
 from search.monitor.tensorboard import TensorBoardWriter
 from search.policy.samplers.optuna_adapter import Sampler
-from tests.study_harness import Bench
+from tests.study_harness import StudyHarness
 from trainables.attempts.messages import Assignment
 
 TARGET = "<=5"
@@ -31,7 +31,7 @@ TARGET = "<=5"
 
 def tables(trials: int) -> dict:
     return {
-        "name": "bench",
+        "name": "harness",
         "data": {"source": "imdb"},
         "space": {
             "hidden_size": [32, 64, 128],
@@ -45,16 +45,16 @@ def tables(trials: int) -> dict:
 
 def write_study(folder: Path, trials: int) -> int:
     """Plays a whole study; returns its journal's lines."""
-    bench = Bench(folder, tables(max(trials, 1)))
-    bench.crash_and_reopen(total=max(trials, 1))
+    harness = StudyHarness(folder, tables(max(trials, 1)))
+    harness.crash_and_reopen(total=max(trials, 1))
     rng = random.Random(0)
-    while trials and isinstance(work := bench.study.next(), Assignment):
+    while trials and isinstance(work := harness.study.next(), Assignment):
         level = rng.uniform(0.5, 0.9)
         epoch = 1
-        while bench.report(work, epoch, level + 0.01 * epoch):
+        while harness.report(work, epoch, level + 0.01 * epoch):
             epoch += 1
-    bench.journal.close()
-    return len(bench.events())
+    harness.journal.close()
+    return len(harness.events())
 
 
 def open_study(folder: StudyDir) -> float:

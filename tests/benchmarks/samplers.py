@@ -1,7 +1,7 @@
 """Which sampler finds good configurations soonest: searches simulated on recorded learning curves.
 
 ``python tests/benchmarks/samplers.py [--quick] [--times 4]``. The searches are the
-product's own: its Study, with its sampler, rungs and journal; only the clock and the training are
+product's own: its StudyRecorder, with its sampler, rungs and journal; only the clock and the training are
 simulated, by ``landscape.py`` (``--record JOURNAL`` takes the curves behind it from a study). Each
 simulated trial has the noise of some recorded one.
 
@@ -31,8 +31,8 @@ from verdict import Figure, conclude
 
 import search.policy.samplers.optuna_adapter
 import search.policy.samplers.window
-from search.driver.preparation import Prepared
-from search.driver.recorder import Study
+from search.driver.preparation import PreparedData
+from search.driver.recorder import StudyRecorder
 from search.journal.events import FORMAT, SessionStarted, StudyCreated
 from search.journal.folder import StudyDir
 from search.journal.journal import Journal
@@ -115,7 +115,7 @@ def _fast_disk() -> str | None:
     return "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
-def _new_study(place: Path, setting: Setting) -> tuple[Study, StudyState]:
+def _new_study(place: Path, setting: Setting) -> tuple[StudyRecorder, StudyState]:
     tables = read_toml(find_study_file("rotten-tomatoes"))
     tables["search"] |= {"seed": setting.seed, "trials": 100_000}
     tables["metric"] = METRIC
@@ -130,14 +130,16 @@ def _new_study(place: Path, setting: Setting) -> tuple[Study, StudyState]:
     )
     journal.append(created)
     state = replay([created])
-    study = Study(folder, journal, state, Prepared(Corpus(place, ("a", "b"), 10, {}, ())))
+    study = StudyRecorder(
+        folder, journal, state, PreparedData(Corpus(place, ("a", "b"), 10, {}, ()))
+    )
     session = SessionStarted(pid=1, host="h", total=100_000, resources={}, versions={}, code={})
     study.begin(session, ResourcesSpec())
     (place / "checkpoint").touch()
     return study, state
 
 
-def _report(study: Study, work: Assignment, seen: NDArray[np.float64]) -> Report:
+def _report(study: StudyRecorder, work: Assignment, seen: NDArray[np.float64]) -> Report:
     epoch = study.state.trials[work.number].epoch + 1
     return Report(
         number=work.number,
@@ -151,7 +153,7 @@ def _report(study: Study, work: Assignment, seen: NDArray[np.float64]) -> Report
         threads=1,
         precision="float32",
         processor="p",
-        recurrence="own",
+        recurrence="native",
     )
 
 

@@ -26,7 +26,7 @@ from trainables.attempts.probe import choose_precision
 from trainables.core.batching import TextReader
 from trainables.core.device import prepare_device
 from trainables.core.hyperparameters import Hyperparameters
-from trainables.core.task import ModelEnds
+from trainables.core.task import TaskContext
 from trainables.core.trainer import Trainer, TrainerSettings
 from trainables.data.corpus import Corpus, Part, default_cache, prepare
 from trainables.data.spec import DataSpec
@@ -65,7 +65,7 @@ def our_trainer(case: Case, corpus: Corpus, part: Part, device: torch.device) ->
         learning_rate=1e-3,
         clip_norm=0.0,
     )
-    ends = ModelEnds(corpus.vocabulary, corpus.classes, part.labels)
+    ends = TaskContext(corpus.vocabulary, corpus.classes, part.labels)
     task = find_task("text-classification").load()(h, ends)
     reader = TextReader(part, TOKENS, "end").placed(device)
     settings = TrainerSettings(0, 3, device, case.precision)

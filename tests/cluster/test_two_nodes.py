@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.cli_sandbox import Place
+from tests.cli_sandbox import Sandbox
 
 pytestmark = pytest.mark.slow
 
@@ -99,11 +99,11 @@ def two_nodes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[TwoNo
 
 
 @pytest.fixture
-def place(tmp_path: Path, tables: dict[str, Any]) -> Place:
-    return Place(tmp_path, tables)
+def place(tmp_path: Path, tables: dict[str, Any]) -> Sandbox:
+    return Sandbox(tmp_path, tables)
 
 
-def most_at_a_time(place: Place) -> int:
+def most_at_a_time(place: Sandbox) -> int:
     running = most = 0
     for event in place.events():
         running += (event.event == "attempt") - (event.event in ("end", "failure"))
@@ -111,7 +111,7 @@ def most_at_a_time(place: Place) -> int:
     return most
 
 
-def test_trials_run_on_both_nodes(two_nodes: TwoNodes, place: Place) -> None:
+def test_trials_run_on_both_nodes(two_nodes: TwoNodes, place: Sandbox) -> None:
     """Two trials at a time need both nodes; the corpus is sent to the one that has it not."""
     longer = "--set=stopping.max_epochs=40"
     place.run("run", "small.toml", "--cluster", two_nodes.address, longer)
@@ -122,7 +122,7 @@ def test_trials_run_on_both_nodes(two_nodes: TwoNodes, place: Place) -> None:
     assert most_at_a_time(place) == 2
 
 
-def test_trials_of_a_lost_node_move(two_nodes: TwoNodes, place: Place) -> None:
+def test_trials_of_a_lost_node_move(two_nodes: TwoNodes, place: Sandbox) -> None:
     longer = ["--set=stopping.max_epochs=400", "--set=stopping.grace_epochs=400", "--trials=2"]
     process = place.start("run", "small.toml", "--cluster", two_nodes.address, *longer)
     place.wait_for_epochs(20)
@@ -136,7 +136,7 @@ def test_trials_of_a_lost_node_move(two_nodes: TwoNodes, place: Place) -> None:
     assert (moved["state"], moved["attempts"], moved["failures"]) == ("completed", 2, 1)
 
 
-def test_nobody_at_the_address(place: Place) -> None:
+def test_nobody_at_the_address(place: Sandbox) -> None:
     _, err = place.run("run", "small.toml", "--cluster", "127.0.0.1:1", code=2)
     assert "no Ray cluster answers at '127.0.0.1:1'" in err
     assert not place.study.root.exists()

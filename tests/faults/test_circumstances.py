@@ -9,7 +9,7 @@ import pytest
 
 from search.journal.events import EpochDone
 from tests.builders import write_reviews
-from tests.cli_sandbox import Place
+from tests.cli_sandbox import Sandbox
 
 pytestmark = pytest.mark.slow
 
@@ -29,10 +29,10 @@ time.time = _jumping
 @pytest.fixture
 def place(tmp_path, tables):
     tables["search"]["trials"] = 3
-    return Place(tmp_path, tables)
+    return Sandbox(tmp_path, tables)
 
 
-def interrupted(place: Place, epochs: int = 2) -> None:
+def interrupted(place: Sandbox, epochs: int = 2) -> None:
     """A study that was stopped while its trials were under way."""
     long = ["--set", "stopping.max_epochs=20", "--set", "stopping.grace_epochs=20"]
     process = place.start("run", "small.toml", "--max-concurrent", "2", *long)
@@ -84,7 +84,7 @@ def test_half_a_study_file_changed_code_and_other_data(place):
     other_data_is_refused_unless_forced(place)
 
 
-def other_data_is_refused_unless_forced(place: Place) -> None:
+def other_data_is_refused_unless_forced(place: Sandbox) -> None:
     old = len(place.trials())
     write_reviews(place.root / "other.csv", seed=1)
     (place.root / "reviews.csv").unlink()
@@ -140,7 +140,7 @@ def test_diverging_trials_among_healthy_ones(tmp_path, tables):
     tables["space"] = {"hidden_size": [4, 8], "weight_decay": [0.0, 1.0], "embedding_dim": [4, 8]}
     tables["stopping"]["grace_epochs"] = 4
     tables["first"] = [{"weight_decay": 1.0}, {"weight_decay": 0.0}, {"weight_decay": 1.0}]
-    place = Place(tmp_path, tables)
+    place = Sandbox(tmp_path, tables)
     place.run("run", "small.toml", "--trials", "5")
     place.check(5)
     rows = place.trials()

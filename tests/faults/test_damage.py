@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from search.journal.events import EpochDone
-from tests.cli_sandbox import Place
+from tests.cli_sandbox import Sandbox
 
 pytestmark = pytest.mark.slow
 
@@ -44,7 +44,7 @@ def replace_by_a_pickle(path):
     ],
 )
 def test_damaged_checkpoint_falls_back_and_says_so(tmp_path, tables, damage):
-    place = Place(tmp_path, tables)
+    place = Sandbox(tmp_path, tables)
     long = ["--set", "stopping.max_epochs=60", "--set", "stopping.grace_epochs=60", "--trials", "2"]
     long += ["--set", "fixed.patience=60"]  # each epoch is answered: none waits for the next
     process = place.start("run", "small.toml", "--max-concurrent", "1", *long)

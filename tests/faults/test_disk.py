@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli_sandbox import Place, whole_lines
+from tests.cli_sandbox import Sandbox, whole_lines
 
 pytestmark = pytest.mark.slow
 
@@ -44,7 +44,7 @@ def fill(disk: Path, leave_bytes: int) -> Path:
 def test_full_disk_ends_the_search_and_room_resumes_it(small_disk, tmp_path, tables, leave_bytes):
     tables["stopping"]["max_epochs"] = 200
     tables["search"]["trials"] = 3
-    place = Place(tmp_path, tables)
+    place = Sandbox(tmp_path, tables)
     process = place.start("run", "small.toml")
     place.wait_for_epochs(3)
     ballast = fill(small_disk, leave_bytes)

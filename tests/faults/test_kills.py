@@ -16,7 +16,7 @@ import pytest
 from search.journal.events import AttemptStarted, EpochDone
 from search.journal.state import replay
 from search.policy.samplers.optuna_adapter import Sampler
-from tests.cli_sandbox import Place, family, whole_lines
+from tests.cli_sandbox import Sandbox, family, whole_lines
 from trainables.attempts.messages import Report
 
 pytestmark = pytest.mark.slow
@@ -24,7 +24,7 @@ KILLS = int(os.environ.get("SEQTUNE_KILLS", "3"))
 KILLS_PER_SEARCH = 10
 
 
-def moment(place: Place, process: subprocess.Popen[str], rng: random.Random) -> float:
+def moment(place: Sandbox, process: subprocess.Popen[str], rng: random.Random) -> float:
     """Seconds from now: half of the kills come during start-up or resume, half in the midst of the
     search, however slow the machine is."""
     if rng.random() < 0.5:
@@ -47,13 +47,13 @@ def killed(process: subprocess.Popen[str], seconds: float, orphans: list[psutil.
         return True
 
 
-def command(place: Place, total: int) -> list[str]:
+def command(place: Sandbox, total: int) -> list[str]:
     """Begins the study, or goes on with it if an earlier driver came far enough."""
     name = ["resume", "small"] if place.study.exists() else ["run", "small.toml"]
     return [*name, "--max-concurrent", "2", "--trials", str(total)]
 
 
-def judge(place: Place, before: bytes) -> None:
+def judge(place: Sandbox, before: bytes) -> None:
     """Invariants 1 and 2 after a kill: the journal grew, replays, and nothing is told twice."""
     assert place.journal().startswith(whole_lines(before))
     if not place.study.exists():
@@ -77,7 +77,7 @@ def judge(place: Place, before: bytes) -> None:
 @pytest.mark.parametrize("search", range(-(-KILLS // KILLS_PER_SEARCH)))
 def test_killed_at_random_moments(tmp_path, tables, search):
     tables["stopping"]["max_epochs"] = 30
-    place, rng = Place(tmp_path, tables), random.Random(search)
+    place, rng = Sandbox(tmp_path, tables), random.Random(search)
     wanted = min(KILLS_PER_SEARCH, KILLS - search * KILLS_PER_SEARCH)
     kills, total = 0, 6
     orphans: list[psutil.Process] = []
@@ -99,10 +99,10 @@ def test_killed_at_random_moments(tmp_path, tables, search):
 def test_no_more_than_the_epoch_under_way_is_repeated(tmp_path, tables):
     """Though epochs are so quick that ten come in a message; trial and driver die together."""
     tables["stopping"] |= {"max_epochs": 300, "grace_epochs": 300}
-    place = Place(tmp_path, tables)
+    place = Sandbox(tmp_path, tables)
     process = place.start(*command(place, 1))
-    unsent = place.study.root / place.study.unsent(0, 1)
-    while not unsent.exists() or unsent.read_bytes().count(b"\n") < 4:
+    unreported = place.study.root / place.study.unreported(0, 1)
+    while not unreported.exists() or unreported.read_bytes().count(b"\n") < 4:
         assert process.poll() is None, "no epoch waited for another"
         time.sleep(0.001)
     everybody = family(process, "ray::") + family(process)
@@ -112,8 +112,8 @@ def test_no_more_than_the_epoch_under_way_is_repeated(tmp_path, tables):
     process.kill()
     process.communicate()
     psutil.wait_procs(everybody, timeout=60)
-    waited = Report.model_validate_json(whole_lines(unsent.read_bytes()).splitlines()[-1]).epoch
-    stored = max(int(path.stem[-3:]) for path in unsent.parent.glob("*.safetensors"))
+    waited = Report.model_validate_json(whole_lines(unreported.read_bytes()).splitlines()[-1]).epoch
+    stored = max(int(path.stem[-3:]) for path in unreported.parent.glob("*.safetensors"))
     place.run("resume", "small")
     place.check(1)
     first, second = (e for e in place.events() if isinstance(e, AttemptStarted))

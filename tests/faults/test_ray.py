@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from tests.cli_sandbox import TRIAL, Place, family
+from tests.cli_sandbox import TRIAL, Sandbox, family
 from trainables.data.corpus import prepare
 from trainables.data.spec import DataSpec
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 def place(tmp_path, tables):
     tables["stopping"] |= {"max_epochs": 2000, "grace_epochs": 2000}
     tables["search"]["trials"] = 2
-    return Place(tmp_path, tables)
+    return Sandbox(tmp_path, tables)
 
 
 def test_hung_trial_is_killed_and_tried_again(place):
@@ -72,7 +72,7 @@ def test_second_signal_is_immediate(place):
 
 def test_trials_that_all_fail_alike_end_the_study(tmp_path, tables):
     tables["search"]["trials"] = 50
-    place = Place(tmp_path, tables)
+    place = Sandbox(tmp_path, tables)
     corpus = prepare(DataSpec(**tables["data"]), tmp_path / "cache")
     (corpus.path / "train" / "ids.npy").write_bytes(b"junk")
     _, err = place.run("run", "small.toml", code=3)

@@ -13,7 +13,7 @@ from trainables.attempts.probe import choose_precision
 from trainables.core.batching import TextReader
 from trainables.core.device import Numerics, describe_numerics, limit_gpu_memory, prepare_device
 from trainables.core.precision import precisions
-from trainables.core.task import ModelEnds
+from trainables.core.task import TaskContext
 from trainables.core.trainer import Trainer, TrainerSettings
 from trainables.data.corpus import Corpus, open_corpus
 from trainables.embeddings.bert import FEATURES, positions
@@ -22,7 +22,7 @@ from trainables.errors import CheckpointError
 from trainables.tasks import find_task
 
 #: So many epochs are reported together at most: each has its checkpoint on the disk until then.
-TOGETHER = 10
+MAX_EPOCHS_PER_REPORT = 10
 
 
 @dataclass
@@ -42,14 +42,14 @@ def begin(assignment: Assignment, corpus_path: Path) -> Attempt:
     if assignment.gpus > 0:
         limit_gpu_memory(assignment.gpus)
     # What the trial or the study began with, unless this machine lacks it.
-    kept = assignment.insists_on_precision or assignment.precision in precisions(device)
+    kept = assignment.precision_required or assignment.precision in precisions(device)
     precision = choose_precision(assignment.precision if kept else "auto", assignment.device)
     corpus = open_corpus(corpus_path)
     train, validation = (
         _reader(assignment, corpus, name, device) for name in ("train", "validation")
     )
     vectors_VE = load_vectors(corpus, assignment.vectors) if assignment.vectors else None
-    ends = ModelEnds(corpus.vocabulary, corpus.classes, train.part.labels, vectors_VE)
+    ends = TaskContext(corpus.vocabulary, corpus.classes, train.part.labels, vectors_VE)
     make_task = find_task(assignment.task).load()
 
     def new_trainer() -> Trainer:
@@ -69,7 +69,7 @@ def begin(assignment: Assignment, corpus_path: Path) -> Attempt:
         except CheckpointError as error:
             damage.append(str(error))
             trainer = new_trainer()
-    if trainer.epoch < assignment.acknowledged and not damage:
+    if trainer.epoch < assignment.last_journaled_epoch and not damage:
         damage.append("its newest checkpoint is gone")
     restored = Restored(epoch=trainer.epoch, reason="; ".join(damage)) if damage else None
     numerics = describe_numerics(device, precision)
@@ -85,26 +85,28 @@ def _reader(assignment: Assignment, corpus: Corpus, name: str, device: torch.dev
 
 def next_epochs(attempt: Attempt, seconds: float) -> tuple[Report, ...]:
     """Trains one reported epoch, and more while the study has nothing to decide between them and
-    the first would not wait for the last longer than ``seconds``; ``TOGETHER`` at most."""
+    the first would not wait for the last longer than ``seconds``; ``MAX_EPOCHS_PER_REPORT`` at most."""
     reports = [next_epoch(attempt)]
     waits_until = time.monotonic() + seconds
-    while len(reports) < TOGETHER and not _is_decided(attempt.assignment, reports[-1]):
+    while len(reports) < MAX_EPOCHS_PER_REPORT and not _needs_decision(
+        attempt.assignment, reports[-1]
+    ):
         if time.monotonic() + reports[-1].seconds > waits_until:
             break
-        _keep_unsent(attempt.assignment, reports)
+        _keep_unreported(attempt.assignment, reports)
         reports.append(next_epoch(attempt))
     return tuple(reports)
 
 
-def _keep_unsent(assignment: Assignment, reports: list[Report]) -> None:
+def _keep_unreported(assignment: Assignment, reports: list[Report]) -> None:
     """Puts the last of these where the driver finds it if this process is killed, or itself; the
     first takes the place of those of the message before, which has been answered."""
-    path = Path(assignment.folder) / assignment.unsent
+    path = Path(assignment.folder) / assignment.unreported
     with path.open("w" if len(reports) == 1 else "a") as file:
         file.write(reports[-1].model_dump_json() + "\n")
 
 
-def _is_decided(assignment: Assignment, report: Report) -> bool:
+def _needs_decision(assignment: Assignment, report: Report) -> bool:
     """Whether the study may end the trial at this epoch."""
     compared = report.epoch in (*assignment.rungs, assignment.max_epochs)
     finite = None not in report.metrics.values()
@@ -114,7 +116,7 @@ def _is_decided(assignment: Assignment, report: Report) -> bool:
 def next_epoch(attempt: Attempt) -> Report:
     """Trains one reported epoch, after any unreported ones, and stores it."""
     assignment, trainer = attempt.assignment, attempt.trainer
-    while trainer.epoch < assignment.acknowledged:
+    while trainer.epoch < assignment.last_journaled_epoch:
         trainer.train_epoch()
     started = time.monotonic()
     metrics = {"train/loss": trainer.train_epoch()}

@@ -24,10 +24,10 @@ class Assignment(_Message):
         vectors: the file of word vectors its embedding starts from, by its name in the corpus.
         folder: the study's folder, absolute; checkpoints are written under it.
         checkpoint_prefix: relative to ``folder``; ``epoch-NNN.safetensors`` is appended.
-        unsent: where, relative to ``folder``, epochs stand that wait to be reported with others.
+        unreported: where, relative to ``folder``, epochs stand that wait to be reported with others.
         restore: acknowledged checkpoints, newest first; an older one serves when a newer is bad.
-        acknowledged: last epoch the journal holds; epochs up to it are retrained unreported.
-        insists_on_precision: a machine that lacks ``precision`` is an error, and does not choose
+        last_journaled_epoch: last epoch the journal holds; epochs up to it are retrained unreported.
+        precision_required: a machine that lacks ``precision`` is an error, and does not choose
             another.
         gpus: the share of one GPU whose memory it may take, at most 1; 0 to compute on the CPU.
         rungs: epochs at which trials are compared: each is reported at once, and answered before
@@ -46,14 +46,14 @@ class Assignment(_Message):
     keep: str
     folder: str
     checkpoint_prefix: str
-    unsent: str
+    unreported: str
     restore: tuple[Checkpoint, ...] = ()
-    acknowledged: int = 0
+    last_journaled_epoch: int = 0
     rungs: tuple[int, ...] = ()
     threads: int = 1
     gpus: float = 0.0
     precision: str = "auto"
-    insists_on_precision: bool = False
+    precision_required: bool = False
     keep_freed_memory: bool = True
 
     @property

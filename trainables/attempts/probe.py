@@ -10,7 +10,7 @@ from trainables.core.allocator import give_back_freed_memory
 from trainables.core.batching import TextReader
 from trainables.core.hyperparameters import Hyperparameters
 from trainables.core.precision import precisions
-from trainables.core.task import ModelEnds
+from trainables.core.task import TaskContext
 from trainables.core.trainer import Trainer, TrainerSettings
 from trainables.data.corpus import Part
 from trainables.errors import DeviceError
@@ -38,7 +38,7 @@ def seconds_per_token(
     labels = np.arange(texts, dtype=np.int64) % 2
     make_task = TASKS["text-classification"].load()
     trainer = Trainer(
-        make_task(hyperparameters, ModelEnds(_WORDS, ("a", "b"), labels)),
+        make_task(hyperparameters, TaskContext(_WORDS, ("a", "b"), labels)),
         hyperparameters,
         TextReader(Part(ids, offsets, labels), _TOKENS, "end").placed(device),
         TrainerSettings(seed=0, max_epochs=4, device=device, precision=precision),

@@ -25,7 +25,7 @@ _SETTINGS = (
 )
 
 #: Resident bytes of the process, mapped files apart, above which free pages are given back.
-HOARD_BOUND_BYTES = 1 << 30
+TRIM_LIMIT_BYTES = 1 << 30
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _libc = ctypes.CDLL(None) if sys.platform.startswith("linux") else None
@@ -48,11 +48,11 @@ def give_back_freed_memory() -> None:
         _libc.malloc_trim(0)
 
 
-def bound_hoard() -> None:
+def trim_above_limit() -> None:
     """Gives free pages back when the process has grown beyond the bound; 10 µs when it has not."""
     if not _keeping:
         return
     with open("/proc/self/statm") as file:
         _, resident, shared, *_ = map(int, file.read().split())
-    if (resident - shared) * _PAGE_BYTES > HOARD_BOUND_BYTES:
+    if (resident - shared) * _PAGE_BYTES > TRIM_LIMIT_BYTES:
         give_back_freed_memory()

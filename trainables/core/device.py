@@ -9,7 +9,7 @@ import torch
 from trainables.core.allocator import keep_freed_memory
 from trainables.core.memory import ACTIVATION_BYTES
 from trainables.errors import DeviceError
-from trainables.kernels.recurrence import is_own
+from trainables.kernels.recurrence import has_native_kernel
 
 #: Of what a process may take of a GPU's memory, the share that activations may, as they are
 #: counted; gradients and workspaces come on top.
@@ -89,7 +89,7 @@ def describe_numerics(device: torch.device, precision: str) -> Numerics:
         precision=precision,
         threads=torch.get_num_threads(),
         processor=_processor(),
-        recurrence="own" if is_own(device, getattr(torch, precision)) else "torch",
+        recurrence="native" if has_native_kernel(device, getattr(torch, precision)) else "torch",
     )
 
 

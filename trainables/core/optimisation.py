@@ -22,7 +22,7 @@ def embedding_parameters(model: nn.Module) -> list[nn.Parameter]:
     return list(embedding.parameters()) if isinstance(embedding, nn.Module) else []
 
 
-def _eager(rule: type[optim.Optimizer]) -> Any:
+def _without_dynamo(rule: type[optim.Optimizer]) -> Any:
     """A rule without torch's compiler, which each of these methods would import to keep it away:
     72 MB and 1.8 s in every process that trains."""
     methods = ("step", "zero_grad", "add_param_group", "state_dict", "load_state_dict")
@@ -32,9 +32,9 @@ def _eager(rule: type[optim.Optimizer]) -> Any:
 
 
 _RULES = {
-    "sgd": partial(_eager(optim.SGD), momentum=0.9, nesterov=True),
-    "adam": _eager(optim.Adam),
-    "adamw": _eager(optim.AdamW),
+    "sgd": partial(_without_dynamo(optim.SGD), momentum=0.9, nesterov=True),
+    "adam": _without_dynamo(optim.Adam),
+    "adamw": _without_dynamo(optim.AdamW),
 }
 
 

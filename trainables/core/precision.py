@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 
 import torch
 
-from trainables.kernels.recurrence import is_own
+from trainables.kernels.recurrence import has_native_kernel
 
 
 def computing_in(precision: str, device: torch.device) -> AbstractContextManager[object]:
@@ -37,4 +37,4 @@ def precisions(device: torch.device) -> tuple[str, ...]:
     """What a model may compute in there: on a CPU, what our own recurrence can."""
     if device.type == "cuda":
         return ("float32", "float16")
-    return ("float32", "bfloat16") if is_own(device, torch.bfloat16) else ("float32",)
+    return ("float32", "bfloat16") if has_native_kernel(device, torch.bfloat16) else ("float32",)

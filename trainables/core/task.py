@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
-class ModelEnds:
+class TaskContext:
     """What a model's ends and its loss depend on: distinct token ids, the names of the classes
     (none for numbers), the training targets (class numbers, or numbers), and word vectors to
     start from (NaN rows where a word has none)."""

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from trainables.core.allocator import bound_hoard
+from trainables.core.allocator import trim_above_limit
 from trainables.core.averaging import average_of
 from trainables.core.batching import (
     Change,
@@ -131,7 +131,7 @@ class Trainer:
             with computing_in(self.settings.precision, self.settings.device):
                 outputs_BC = model(batch.ids_BT, batch.lengths_B)
             yield outputs_BC.float(), batch.targets_B
-            bound_hoard()
+            trim_above_limit()
 
     def evaluate(self, reader: TextReader) -> dict[str, float]:
         """The task's metrics over a whole part, with dropout off."""
@@ -164,7 +164,7 @@ class Trainer:
             "hyperparameters": self.hyperparameters.model_dump(),
             "param_groups": optimizer["param_groups"],
             "scaler": self.scaler.state_dict(),
-            "schedule": _plain(self.schedule.state_dict()),
+            "schedule": _json_state(self.schedule.state_dict()),
             "rng": generators,
         }
         return write_checkpoint(path, tensors, state)
@@ -180,9 +180,9 @@ class Trainer:
         try:
             if state["hyperparameters"] != self.hyperparameters.model_dump():
                 raise CheckpointError(f"{path} belongs to another configuration")
-            self.model.load_state_dict(_under("model.", tensors))
+            self.model.load_state_dict(_strip_prefix("model.", tensors))
             if self.average is not None:
-                self.average.load_state_dict(_under("average.", tensors))
+                self.average.load_state_dict(_strip_prefix("average.", tensors))
             self.optimizer.load_state_dict(_optimizer_state(tensors, state["param_groups"]))
             self.schedule.load_state_dict(state["schedule"])
             if state["scaler"]:  # none where the trial did not compute in float16
@@ -193,7 +193,7 @@ class Trainer:
             raise CheckpointError(f"{path} does not fit this model: {error}") from error
 
 
-def _plain(schedule: dict[str, Any]) -> dict[str, Any]:
+def _json_state(schedule: dict[str, Any]) -> dict[str, Any]:
     """A schedule's state without its functions, which are rebuilt from its name."""
     return {k: v for k, v in schedule.items() if k not in ("lr_lambdas", "base_lrs")} | {
         "lr_lambdas": [None] * len(schedule["lr_lambdas"]),
@@ -201,13 +201,13 @@ def _plain(schedule: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def _strip_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
 def _optimizer_state(tensors: dict[str, Tensor], groups: list[Any]) -> dict[str, Any]:
     state: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in _under("optimizer.", tensors).items():
+    for name, tensor in _strip_prefix("optimizer.", tensors).items():
         index, _, slot = name.partition(".")
         state.setdefault(int(index), {})[slot] = tensor
     return {"state": state, "param_groups": groups}

@@ -60,7 +60,7 @@ class _Sum(ctypes.Structure):
     ]
 
 
-def is_own(device: torch.device, dtype: torch.dtype) -> bool:
+def has_native_kernel(device: torch.device, dtype: torch.dtype) -> bool:
     """Whether recurrences are computed here by our code, not by torch's."""
     return device.type == "cpu" and _function("lstm", dtype) is not None
 
@@ -206,7 +206,7 @@ def recur(cell: nn.RNNBase, x: Steps) -> Tensor:
     dtype = x.rows_NE.dtype
     if torch.is_autocast_enabled("cpu") and dtype == torch.float32:
         dtype = torch.get_autocast_dtype("cpu")
-    if not is_own(x.rows_NE.device, dtype):
+    if not has_native_kernel(x.rows_NE.device, dtype):
         y_BTH: Tensor = cell(x.dense())[0]
         return y_BTH
     gates, extra = _GATES[cell.mode], -cell.hidden_size % _PANEL

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from trainables.core.hyperparameters import Hyperparameters
 from trainables.core.precision import in_float32
-from trainables.core.task import ModelEnds
+from trainables.core.task import TaskContext
 from trainables.data.text.tokens import PAD, UNKNOWN
 from trainables.networks.embedding import build_embedding
 from trainables.networks.encoders import RecurrentEncoder
@@ -18,7 +18,7 @@ from trainables.networks.regularisation import embed
 class TextNetwork(nn.Module):
     """Token ids and lengths in, ``outputs`` numbers a text out."""
 
-    def __init__(self, hyperparameters: Hyperparameters, ends: ModelEnds, outputs: int) -> None:
+    def __init__(self, hyperparameters: Hyperparameters, ends: TaskContext, outputs: int) -> None:
         super().__init__()
         h = hyperparameters
         if h.embedding != "scratch" and ends.vectors_VE is None:

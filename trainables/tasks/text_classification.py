@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from trainables.core.hyperparameters import Hyperparameters
-from trainables.core.task import ModelEnds
+from trainables.core.task import TaskContext
 from trainables.networks.network import TextNetwork
 
 #: With more classes a confusion matrix is no longer something to look at as single figures.
@@ -21,7 +21,7 @@ _AUC_CLASSES = 100
 class TextClassification:
     """Cross-entropy over logits; label smoothing and class weights in the training loss only."""
 
-    def __init__(self, hyperparameters: Hyperparameters, ends: ModelEnds) -> None:
+    def __init__(self, hyperparameters: Hyperparameters, ends: TaskContext) -> None:
         self._hyperparameters, self._ends = hyperparameters, ends
         self._weights_C: Tensor | None = None
         if hyperparameters.class_weights == "balanced":

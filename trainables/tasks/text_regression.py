@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from trainables.core.hyperparameters import Hyperparameters
-from trainables.core.task import ModelEnds
+from trainables.core.task import TaskContext
 from trainables.networks.network import TextNetwork
 
 
@@ -15,7 +15,7 @@ class TextRegression:
     """Squared error; the network's output is in standard deviations from the training mean, every
     figure but the loss in the labels' own unit."""
 
-    def __init__(self, hyperparameters: Hyperparameters, ends: ModelEnds) -> None:
+    def __init__(self, hyperparameters: Hyperparameters, ends: TaskContext) -> None:
         self._hyperparameters, self._ends = hyperparameters, ends
         self._mean = float(ends.targets_N.mean())
         self._deviation = float(ends.targets_N.std()) or 1.0

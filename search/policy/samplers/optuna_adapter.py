@@ -24,7 +24,7 @@ from search.journal.events import (
     TrialEnded,
 )
 from search.journal.state import revalued
-from search.policy.samplers.window import RecentHistory
+from search.policy.samplers.window import RecentTrialsStorage
 from search.spec.space import contains, to_distributions
 from search.spec.study import StudySpec
 
@@ -71,7 +71,7 @@ class Sampler:
         self._space = spec.dimensions()
         self._distributions = to_distributions(self._space)
         windowed = spec.search.sampler == "tpe"  # only its cost grows with what was stopped
-        self._storage = RecentHistory(spec.mode) if windowed else InMemoryStorage()
+        self._storage = RecentTrialsStorage(spec.mode) if windowed else InMemoryStorage()
         self.study = optuna.create_study(storage=self._storage, direction=direction)
         self._suggested: int | None = None
         self._best: dict[int, float] = {}

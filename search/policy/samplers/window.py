@@ -15,7 +15,7 @@ LATEST = 200
 BEST = 25
 
 
-class RecentHistory(InMemoryStorage):
+class RecentTrialsStorage(InMemoryStorage):
     """Optuna's storage in memory; of completed and pruned trials the latest and the best are seen.
 
     TPE so knows what is good, and of what is bad the latest: enough for where not to look. Failed

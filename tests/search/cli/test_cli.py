@@ -16,7 +16,7 @@ from rich.console import Console
 
 from search.cli.main import main
 from search.report.rows import as_table
-from tests.study_harness import CONFUSION, Bench, Failure
+from tests.study_harness import CONFUSION, Failure, StudyHarness
 
 
 def run(*arguments: str):
@@ -38,14 +38,14 @@ def finished(tmp_path, tables, monkeypatch):
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "results" / "small"
     folder.mkdir(parents=True)
-    bench = Bench(folder, tables)
-    works = [bench.study.next() for _ in range(4)]
+    harness = StudyHarness(folder, tables)
+    works = [harness.study.next() for _ in range(4)]
     for epoch, value in enumerate([0.6, 0.9, 0.9, 0.7], start=1):
-        bench.report(works[0], epoch, value)
-    bench.report(works[1], 1, 0.5)
-    bench.study.fail(2, 1, Failure("exception", "ValueError: no", "Traceback …"))
-    bench.report(works[3], 1, 0.8)
-    return bench
+        harness.report(works[0], epoch, value)
+    harness.report(works[1], 1, 0.5)
+    harness.study.fail(2, 1, Failure("exception", "ValueError: no", "Traceback …"))
+    harness.report(works[3], 1, 0.8)
+    return harness
 
 
 @pytest.mark.parametrize("command", ["", *sorted(main.commands)])
@@ -191,7 +191,7 @@ def test_nothing_finite_is_exit_code_3(tmp_path, tables, monkeypatch):
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "results" / "small"
     folder.mkdir(parents=True)
-    Bench(folder, tables)
+    StudyHarness(folder, tables)
     result = run("best", "small")
     assert result.exit_code == 3 and "no trial" in result.stderr
 
@@ -276,8 +276,8 @@ def test_driver_of_another_host_is_passed_by_only_when_told(finished):
     result = run("resume", "small")
     assert result.exit_code == 2
     assert "process 7 on elsewhere" in result.stderr and "--take-over" in result.stderr
-    with finished.folder.owned(take_over=True):
-        assert finished.folder.owner().pid == os.getpid()
+    with finished.folder.locked(take_over=True):
+        assert finished.folder.running_driver().pid == os.getpid()
     assert finished.folder.lock.read_text() == ""
 
 

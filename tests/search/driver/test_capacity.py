@@ -3,7 +3,7 @@
 import pytest
 
 from cluster.connect import Node
-from search.driver.capacity import Allotment, concurrent_trials
+from search.driver.capacity import TrialResources, concurrent_trials
 from search.errors import SpecError
 from search.spec.study import ResourcesSpec
 
@@ -50,4 +50,4 @@ def test_a_trial_that_fits_nowhere_is_refused(wanted, nodes, memory, message):
 
 @pytest.mark.parametrize(("concurrent", "seconds"), [(1, 0.1), (10, 0.1), (500, 5.0)])
 def test_the_more_trials_run_the_longer_quick_epochs_may_wait(concurrent, seconds):
-    assert Allotment(1, 0.0, concurrent).report_seconds == pytest.approx(seconds)
+    assert TrialResources(1, 0.0, concurrent).report_seconds == pytest.approx(seconds)

@@ -2,58 +2,58 @@
 
 import pytest
 
-from search.driver.preparation import Prepared, _choices
+from search.driver.preparation import PreparedData, _choices
 from search.spec.study import resolve
 from tests.study_harness import PREPARED, changed, told_trials
 from trainables.embeddings.vectors import Vectors
 
 
-def test_a_forced_change_holds_for_later_trials_and_replays(bench, tables):
-    old = bench.study.next()
-    bench.report(old, 1, 0.9)
-    bench.report(old, 2, 0.8)
+def test_a_forced_change_holds_for_later_trials_and_replays(harness, tables):
+    old = harness.study.next()
+    harness.report(old, 1, 0.9)
+    harness.report(old, 2, 0.8)
     tables["space"] = {"hidden_size": [8, 16], "weight_decay": {"low": 0.0, "high": 0.1}}
     tables["fixed"]["cell"] = "gru"
     tables["stopping"]["grace_epochs"] = 2
     spec = resolve(tables, "x")
-    bench.crash_and_reopen(change=changed(spec))
-    assert bench.study.state.asha.rungs == {2: {0: 0.8}}
-    assert bench.study.next().hyperparameters == old.hyperparameters
-    new = bench.study.next()
+    harness.crash_and_reopen(change=changed(spec))
+    assert harness.study.state.asha.rungs == {2: {0: 0.8}}
+    assert harness.study.next().hyperparameters == old.hyperparameters
+    new = harness.study.next()
     assert new.hyperparameters.cell == "gru" and new.hyperparameters.hidden_size in (8, 16)
-    bench.crash_and_reopen()
-    again = [bench.study.next() for _ in range(2)]
+    harness.crash_and_reopen()
+    again = [harness.study.next() for _ in range(2)]
     assert [work.hyperparameters for work in again] == [old.hyperparameters, new.hyperparameters]
-    assert bench.study.state.spec == spec
+    assert harness.study.state.spec == spec
 
 
-def test_another_metric_values_old_epochs_anew(bench, tables):
-    good, bad = bench.study.next(), bench.study.next()
-    bench.report(good, 1, 0.9, loss=0.7)
-    bench.report(bad, 1, 0.8, loss=0.3)
+def test_another_metric_values_old_epochs_anew(harness, tables):
+    good, bad = harness.study.next(), harness.study.next()
+    harness.report(good, 1, 0.9, loss=0.7)
+    harness.report(bad, 1, 0.8, loss=0.3)
     spec = resolve(tables | {"metric": "val/loss", "mode": "min"}, "x")
-    bench.crash_and_reopen(change=changed(spec))
-    state = bench.study.state
+    harness.crash_and_reopen(change=changed(spec))
+    state = harness.study.state
     assert state.best().number == bad.number
     assert state.asha.rungs[1] == {0: 0.7, 1: 0.3}
-    assert [t.intermediate_values for t in told_trials(bench)] == [{1: 0.7}, {1: 0.3}]
-    bench.report(bench.study.next(), 2, 0.1, loss=0.2)
+    assert [t.intermediate_values for t in told_trials(harness)] == [{1: 0.7}, {1: 0.3}]
+    harness.report(harness.study.next(), 2, 0.1, loss=0.2)
     assert state.trials[0].epochs[-1].value == 0.2
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "gp"])
-def test_epochs_that_lack_the_new_metric_are_no_obstacle(bench, tables, sampler):
+def test_epochs_that_lack_the_new_metric_are_no_obstacle(harness, tables, sampler):
     for _ in range(4):
-        work = bench.study.next()
+        work = harness.study.next()
         for epoch in range(1, 5):
-            bench.report(work, epoch, 0.9)
+            harness.report(work, epoch, 0.9)
     spec = resolve(tables | {"search": {"trials": 30, "sampler": sampler}}, "x")
     spec = spec.model_copy(update={"metric": "val/new"})
-    bench.crash_and_reopen(total=30, change=changed(spec))
-    assert bench.study.state.best() is None
-    work = bench.study.next()
-    assert not bench.report(work, 1, 0.5)
-    trial = bench.study.state.trials[work.number]
+    harness.crash_and_reopen(total=30, change=changed(spec))
+    assert harness.study.state.best() is None
+    work = harness.study.next()
+    assert not harness.report(work, 1, 0.5)
+    trial = harness.study.state.trials[work.number]
     assert trial.state == "failed" and "no val/new" in trial.reason
 
 
@@ -62,24 +62,24 @@ def test_a_trial_keeps_the_vectors_of_its_own_spec(tables):
     one = resolve(tables, "x")
     other = one.model_copy(update={"data": one.data.model_copy(update={"max_tokens": 8})})
     wide, narrow = ({"glove": Vectors("f", width, 1.0, 1.0)} for width in (7, 5))
-    prepared = Prepared(PREPARED.corpus, {_choices(one): wide, _choices(other): narrow})
+    prepared = PreparedData(PREPARED.corpus, {_choices(one): wide, _choices(other): narrow})
     assert prepared.vectors(one) == wide and prepared.vectors(other) == narrow
     assert prepared.files == ["f"]
 
 
-def test_over_other_data_old_trials_are_kept_and_not_compared(bench, tables):
-    ended, running = bench.study.next(), bench.study.next()
+def test_over_other_data_old_trials_are_kept_and_not_compared(harness, tables):
+    ended, running = harness.study.next(), harness.study.next()
     for epoch in range(1, 5):
-        bench.report(ended, epoch, 0.99)
-    bench.report(running, 1, 0.995)
-    bench.crash_and_reopen(change=changed(resolve(tables, "x"), corpus="other"))
-    state = bench.study.state
+        harness.report(ended, epoch, 0.99)
+    harness.report(running, 1, 0.995)
+    harness.crash_and_reopen(change=changed(resolve(tables, "x"), corpus="other"))
+    state = harness.study.state
     assert [trial.state for trial in state.trials] == ["completed", "pruned"]
     assert "other data" in state.trials[1].reason
     assert state.best() is None and not any(state.asha.rungs.values())
-    assert [t.state.name for t in told_trials(bench)] == ["FAIL", "FAIL"]
-    assert bench.study.hopeless() is None
-    new = bench.study.next()
+    assert [t.state.name for t in told_trials(harness)] == ["FAIL", "FAIL"]
+    assert harness.study.common_failure() is None
+    new = harness.study.next()
     assert new.number == 2
-    bench.report(new, 1, 0.5)
+    harness.report(new, 1, 0.5)
     assert state.best().number == 2

@@ -3,7 +3,7 @@
 from search.driver.hangs import HangWatch
 from search.policy.failures import Failure, read_failure
 from search.spec.study import ResourcesSpec
-from tests.study_harness import LOST, Bench
+from tests.study_harness import LOST, StudyHarness
 
 
 class Clock:
@@ -15,32 +15,32 @@ class Clock:
 
 
 def watched(tmp_path, tables):
-    bench, clock = Bench(tmp_path, tables), Clock()
+    harness, clock = StudyHarness(tmp_path, tables), Clock()
     resources = ResourcesSpec(hang_factor=4.0, hang_seconds=3.0, first_report_seconds=50.0)
     watch = HangWatch(resources, clock=clock)
-    bench.study.follow(watch)
-    return bench, watch, clock
+    harness.study.follow(watch)
+    return harness, watch, clock
 
 
 def test_deadline_follows_the_attempts_own_epochs(tmp_path, tables):
-    bench, watch, clock = watched(tmp_path, tables)
-    work = bench.study.next()
+    harness, watch, clock = watched(tmp_path, tables)
+    work = harness.study.next()
     clock.now += 50
     assert watch.overdue() == []
-    bench.report(work, 1, 0.9)  # in 1.0 s: four are allowed from here on
+    harness.report(work, 1, 0.9)  # in 1.0 s: four are allowed from here on
     clock.now += 3.9
     assert watch.overdue() == []
     clock.now += 0.2
     assert watch.overdue() == [(0, 1)]
-    bench.study.fail(0, 1, LOST)
+    harness.study.fail(0, 1, LOST)
     assert watch.overdue() == []
 
 
 def test_an_epoch_that_waits_to_be_reported_with_the_next_is_not_overdue(tmp_path, tables):
-    bench, clock = Bench(tmp_path, tables), Clock()
+    harness, clock = StudyHarness(tmp_path, tables), Clock()
     watch = HangWatch(ResourcesSpec(hang_factor=4.0, hang_seconds=3.0), 5.0, clock)
-    bench.study.follow(watch)
-    bench.report(bench.study.next(), 1, 0.9)
+    harness.study.follow(watch)
+    harness.report(harness.study.next(), 1, 0.9)
     clock.now += 8.9
     assert watch.overdue() == []
     clock.now += 0.2
@@ -49,10 +49,10 @@ def test_an_epoch_that_waits_to_be_reported_with_the_next_is_not_overdue(tmp_pat
 
 def test_first_report_has_a_deadline_of_its_own(tmp_path, tables):
     """Neither other trials' epochs nor another machine's say how long it may take."""
-    bench, watch, clock = watched(tmp_path, tables)
-    bench.report(bench.study.next(), 1, 0.9)
-    bench.study.fail(0, 1, LOST)
-    bench.study.next()
+    harness, watch, clock = watched(tmp_path, tables)
+    harness.report(harness.study.next(), 1, 0.9)
+    harness.study.fail(0, 1, LOST)
+    harness.study.next()
     clock.now += 50
     assert watch.overdue() == []
     clock.now += 0.1
@@ -62,10 +62,10 @@ def test_first_report_has_a_deadline_of_its_own(tmp_path, tables):
 
 
 def test_ended_trials_have_no_deadline(tmp_path, tables):
-    bench, watch, clock = watched(tmp_path, tables)
-    work = bench.study.next()
+    harness, watch, clock = watched(tmp_path, tables)
+    work = harness.study.next()
     for epoch in (1, 2, 3, 4):
-        bench.report(work, epoch, 0.9)
+        harness.report(work, epoch, 0.9)
     clock.now += 1e6
     assert watch.overdue() == []
 

@@ -10,36 +10,38 @@ from search.journal.state import replay
 from search.policy.samplers import window as history
 from search.policy.samplers.optuna_adapter import Sampler
 from search.spec.study import ResourcesSpec
-from tests.study_harness import LOST, Bench, changed, session
+from tests.study_harness import LOST, StudyHarness, changed, session
 from trainables.attempts.messages import Assignment
 
 
-def drive(bench: Bench, script: list[tuple[int, float | None]]) -> None:
+def drive(harness: StudyHarness, script: list[tuple[int, float | None]]) -> None:
     """Plays a random but possible history: start, report one epoch or several at once, lose an
     attempt, or be forced to search otherwise (by another metric, or over other data)."""
     running: dict[int, Assignment] = {}
     for action, value in script:
         if action == 0 and len(running) < 3:
-            work = bench.study.next()
+            work = harness.study.next()
             if isinstance(work, Assignment):
                 running[work.number] = work
         elif action == 6:
-            spec = bench.study.state.spec
+            spec = harness.study.state.spec
             metric, mode = ("val/loss", "min") if spec.mode == "max" else ("val/accuracy", "max")
             spec = spec.model_copy(update={"metric": metric, "mode": mode})
-            corpus = "k" if value is None or value < 0.5 else f"k{len(bench.events())}"
-            bench.study.begin(session(), ResourcesSpec(), changed(spec, corpus))
+            corpus = "k" if value is None or value < 0.5 else f"k{len(harness.events())}"
+            harness.study.begin(session(), ResourcesSpec(), changed(spec, corpus))
             running = {}
         elif running:
             number = sorted(running)[action % len(running)]
             work = running[number]
             if action == 5:
-                bench.study.fail(number, work.attempt, LOST)
+                harness.study.fail(number, work.attempt, LOST)
                 del running[number]
             else:
-                epoch = bench.study.state.trials[number].epoch + 1
-                together = [bench.epoch(work, epoch + i, value) for i in range(max(1, action - 1))]
-                if not bench.study.report(together):
+                epoch = harness.study.state.trials[number].epoch + 1
+                together = [
+                    harness.epoch(work, epoch + i, value) for i in range(max(1, action - 1))
+                ]
+                if not harness.study.report(together):
                     del running[number]
 
 
@@ -62,7 +64,7 @@ def picture(state) -> Any:
 def leader(state) -> Any:
     """The trial with the best epoch, looked for from scratch; of equals the lowest number."""
     mode = state.spec.mode
-    found = [(t.best_epoch(mode), t) for t in state.compared()]
+    found = [(t.best_epoch(mode), t) for t in state.comparable_trials()]
     pick = max if mode == "max" else min
     values = [e.value for e, _ in found if e]
     return next((t for e, t in found if e and e.value == pick(values)), None) if values else None
@@ -86,9 +88,9 @@ def test_replay_of_every_prefix_is_the_live_state(
     """Invariant 2, cut anywhere: state, rungs, what Optuna sees and what it says next."""
     monkeypatch.setattr(history, "LATEST", latest)
     monkeypatch.setattr(history, "BEST", 1)
-    bench = Bench(tmp_path_factory.mktemp("study"), tables)
+    harness = StudyHarness(tmp_path_factory.mktemp("study"), tables)
     live: list[Any] = []
-    sampler, state = bench.study._sampler, bench.study.state
+    sampler, state = harness.study._sampler, harness.study.state
     apply = sampler.apply
 
     def apply_and_look(event) -> None:
@@ -99,9 +101,9 @@ def test_replay_of_every_prefix_is_the_live_state(
         assert state.ended == sum(trial.ended for trial in state.trials)
 
     monkeypatch.setattr(sampler, "apply", apply_and_look)
-    already = len(bench.events())
-    drive(bench, script)
-    events = bench.events()
+    already = len(harness.events())
+    drive(harness, script)
+    events = harness.events()
     assert len(events) == already + len(live)
     for index, seen in enumerate(live):
         prefix = events[: already + index + 1]
@@ -110,9 +112,9 @@ def test_replay_of_every_prefix_is_the_live_state(
         for event in prefix:
             replayed.apply(event)
         assert (repr(picture(again)), repr(told(replayed))) == seen
-    number = len(bench.study.state.trials)
-    assert replayed_suggestion(events, number) == bench.study._sampler.suggest(number)
-    bench.journal.close()
+    number = len(harness.study.state.trials)
+    assert replayed_suggestion(events, number) == harness.study._sampler.suggest(number)
+    harness.journal.close()
 
 
 @pytest.mark.parametrize("kind", ["tpe", "gp"])
@@ -123,18 +125,18 @@ def test_a_model_of_the_past_says_the_same_after_a_replay(tmp_path, tables, kind
     tables["search"]["sampler"] = kind
     if kind == "gp":  # which looks at completed trials only
         tables["stopping"]["grace_epochs"] = tables["stopping"]["max_epochs"]
-    bench = Bench(tmp_path, tables)
-    bench.crash_and_reopen(total=24)
+    harness = StudyHarness(tmp_path, tables)
+    harness.crash_and_reopen(total=24)
     for _ in range(24):
-        work = bench.study.next()
+        work = harness.study.next()
         value = 1 - abs(work.hyperparameters.dropout - 0.3)
         epoch = 1
-        while bench.report(work, epoch, value):
+        while harness.report(work, epoch, value):
             epoch += 1
-    live = bench.study._sampler.suggest(24)
-    assert replayed_suggestion(bench.events(), 24) == live
-    by_chance = bench.study.state.spec.model_copy(
-        update={"search": bench.study.state.spec.search.model_copy(update={"sampler": "random"})}
+    live = harness.study._sampler.suggest(24)
+    assert replayed_suggestion(harness.events(), 24) == live
+    by_chance = harness.study.state.spec.model_copy(
+        update={"search": harness.study.state.spec.search.model_copy(update={"sampler": "random"})}
     )
     assert Sampler(by_chance).suggest(24).params != live.params
 
@@ -153,15 +155,15 @@ def test_every_sampler_stays_in_the_space_and_repeats(tmp_path, tables, kind):
     suggestions = []
     for run in ("a", "b"):
         (tmp_path / run).mkdir()
-        bench = Bench(tmp_path / run, tables)
-        bench.crash_and_reopen(total=14)
+        harness = StudyHarness(tmp_path / run, tables)
+        harness.crash_and_reopen(total=14)
         for _ in range(14):
-            work = bench.study.next()
+            work = harness.study.next()
             value = 1 - abs(work.hyperparameters.dropout - 0.3)
             for epoch in (1, 2, 3, 4):
-                if not bench.report(work, epoch, value):
+                if not harness.report(work, epoch, value):
                     break
-        trials = bench.study.state.trials
+        trials = harness.study.state.trials
         suggestions.append([trial.params for trial in trials])
         assert trials[0].origin == "first" and trials[0].params["dropout"] == 0.25
         assert {trial.origin for trial in trials[1:]} == {kind}

@@ -11,7 +11,7 @@ import pytest
 import tomli_w
 
 from search.journal.events import EpochDone
-from tests.cli_sandbox import TRIAL, Place, family, whole_lines
+from tests.cli_sandbox import TRIAL, Sandbox, family, whole_lines
 from trainables.core.checkpoint import read_checkpoint
 from trainables.data.corpus import prepare
 from trainables.data.spec import DataSpec
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def place(tmp_path, tables):
-    return Place(tmp_path, tables)
+    return Sandbox(tmp_path, tables)
 
 
 def test_search_with_the_test_part_gone(place, tables):
@@ -106,7 +106,7 @@ def test_signal_saves_and_says_how_to_go_on(place, number, code):
     assert time.monotonic() - started < 6
     assert process.returncode == code, err
     assert "resume with: seqtune resume small" in err
-    assert place.study.owner() is None
+    assert place.study.running_driver() is None
     row = json.loads(place.run("status", "small", "--format", "json")[0])
     assert row["state"] == "interrupted" and row["counts"].get("running") is None
 

@@ -43,22 +43,22 @@ def test_symlinked_study_is_not_followed(tmp_path):
 
 def test_one_owner_at_a_time_and_a_dead_one_lets_go(tmp_path):
     study = create_study_dir(tmp_path, "a")
-    assert study.owner() is None
+    assert study.running_driver() is None
     script = (
         "import sys,time; from search.journal.folder import StudyDir; from pathlib import Path\n"
-        f"with StudyDir(Path({str(study.root)!r})).owned(): print('held', flush=True);"
+        f"with StudyDir(Path({str(study.root)!r})).locked(): print('held', flush=True);"
         " time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as process:
         assert process.stdout.readline() == b"held\n"
-        owner = study.owner()
+        owner = study.running_driver()
         assert owner is not None and owner.pid == process.pid
-        with pytest.raises(StudyLocked, match=f"process {process.pid} on"), study.owned():
+        with pytest.raises(StudyLocked, match=f"process {process.pid} on"), study.locked():
             pass
         process.kill()
-    with study.owned():
-        assert study.owner().pid == os.getpid()
-    assert study.owner() is None
+    with study.locked():
+        assert study.running_driver().pid == os.getpid()
+    assert study.running_driver() is None
 
 
 def test_unknown_study_names_the_known(tmp_path):

@@ -11,15 +11,15 @@ from search.monitor.progress import Progress
 from search.monitor.tensorboard import TensorBoardWriter
 from search.report.markdown import markdown_report
 from search.spec.study import resolve
-from tests.study_harness import Bench, changed
+from tests.study_harness import StudyHarness, changed
 
 
 def watched(tmp_path, tables):
-    bench = Bench(tmp_path, tables)
-    board = TensorBoardWriter(bench.folder, bench.study.state)
-    bench.study.follow(board)
-    bench.study.follow(CheckpointKeeper(bench.folder, bench.study.state, keep_best=2))
-    return bench, board
+    harness = StudyHarness(tmp_path, tables)
+    board = TensorBoardWriter(harness.folder, harness.study.state)
+    harness.study.follow(board)
+    harness.study.follow(CheckpointKeeper(harness.folder, harness.study.state, keep_best=2))
+    return harness, board
 
 
 def read(folder):
@@ -29,15 +29,15 @@ def read(folder):
 
 
 def test_scalars_and_hyperparameters(tmp_path, tables):
-    bench, board = watched(tmp_path, tables)
-    work = bench.study.next()
+    harness, board = watched(tmp_path, tables)
+    work = harness.study.next()
     for epoch, value in ((1, 0.5), (2, 0.625)):
-        bench.report(work, epoch, value)
+        harness.report(work, epoch, value)
     board.close()
-    run = read(bench.folder.trial_events(0))
+    run = read(harness.folder.trial_events(0))
     points = [(e.step, e.value) for e in run.Scalars("val/accuracy")]
     assert points == [(1, 0.5), (2, 0.625)]
-    root = read(bench.folder.tensorboard)
+    root = read(harness.folder.tensorboard)
     metadata = root.summary_metadata["_hparams_/experiment"].plugin_data.content
     experiment = plugin_data_pb2.HParamsPluginData.FromString(metadata).experiment
     infos = {info.name: info for info in experiment.hparam_infos}
@@ -47,115 +47,115 @@ def test_scalars_and_hyperparameters(tmp_path, tables):
 
 
 def test_a_resumed_session_writes_every_epoch_once(tmp_path, tables):
-    bench, board = watched(tmp_path, tables)
-    work = bench.study.next()
-    bench.report(work, 1, 0.5)
+    harness, board = watched(tmp_path, tables)
+    work = harness.study.next()
+    harness.report(work, 1, 0.5)
     board.close()
-    bench.crash_and_reopen()
-    again = TensorBoardWriter(bench.folder, bench.study.state)
-    for event in bench.events():
-        again(event, bench.study.state)
+    harness.crash_and_reopen()
+    again = TensorBoardWriter(harness.folder, harness.study.state)
+    for event in harness.events():
+        again(event, harness.study.state)
     again.close()
-    run = read(bench.folder.trial_events(0))
+    run = read(harness.folder.trial_events(0))
     assert [e.step for e in run.Scalars("val/accuracy")] == [1]
 
 
 def test_kept_checkpoints_are_bounded(tmp_path, tables):
     tables["stopping"]["max_epochs"] = 9
-    bench, _ = watched(tmp_path, tables)
-    work = bench.study.next()
+    harness, _ = watched(tmp_path, tables)
+    work = harness.study.next()
     values = [0.1, 0.9, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7]
     for epoch, value in enumerate(values, start=1):
-        bench.report(work, epoch, value)
-    kept = sorted(p.name[-15:-12] for p in bench.folder.checkpoints.rglob("*.safetensors"))
+        harness.report(work, epoch, value)
+    kept = sorted(p.name[-15:-12] for p in harness.folder.checkpoints.rglob("*.safetensors"))
     assert kept == ["002", "007", "008"]
-    bench.report(work, 9, 0.8)
-    kept = sorted(p.name[-15:-12] for p in bench.folder.checkpoints.rglob("*.safetensors"))
+    harness.report(work, 9, 0.8)
+    kept = sorted(p.name[-15:-12] for p in harness.folder.checkpoints.rglob("*.safetensors"))
     assert kept == ["002"]
 
 
 def test_nothing_of_what_was_reported_late_stays(tmp_path, tables):
-    bench, _ = watched(tmp_path, tables)
-    work = bench.study.next()
-    together = [bench.epoch(work, epoch, 0.5) for epoch in (1, 2, 3, 4)]
-    (bench.folder.root / work.unsent).write_text("these epochs, until they were reported")
-    assert not bench.study.report(together)
-    kept = [path.name for path in bench.folder.checkpoints.rglob("*.*")]
+    harness, _ = watched(tmp_path, tables)
+    work = harness.study.next()
+    together = [harness.epoch(work, epoch, 0.5) for epoch in (1, 2, 3, 4)]
+    (harness.folder.root / work.unreported).write_text("these epochs, until they were reported")
+    assert not harness.study.report(together)
+    kept = [path.name for path in harness.folder.checkpoints.rglob("*.*")]
     assert kept == ["attempt-01-epoch-001.safetensors"]
 
 
 def test_only_the_best_ended_trials_keep_theirs(tmp_path, tables):
     tables["stopping"]["max_epochs"] = 1
-    bench, _ = watched(tmp_path, tables)
+    harness, _ = watched(tmp_path, tables)
     for value in (0.5, 0.9, 0.7, 0.8, 0.1):
-        bench.report(bench.study.next(), 1, value)
-    stray = bench.folder.checkpoints_of(0) / "attempt-01-epoch-009.safetensors"
+        harness.report(harness.study.next(), 1, value)
+    stray = harness.folder.checkpoints_of(0) / "attempt-01-epoch-009.safetensors"
     stray.write_bytes(b"written, and killed before its line")
-    CheckpointKeeper(bench.folder, bench.study.state, keep_best=2)
-    kept = {p.parent.name for p in bench.folder.checkpoints.rglob("*.safetensors")}
+    CheckpointKeeper(harness.folder, harness.study.state, keep_best=2)
+    kept = {p.parent.name for p in harness.folder.checkpoints.rglob("*.safetensors")}
     assert kept == {"trial-0001", "trial-0003"}
 
 
 def test_another_metric_never_takes_the_last_checkpoint_of_a_trial(tmp_path, tables):
     """The best by the new metric has gone already; what is left of the trial stays."""
-    bench = Bench(tmp_path, tables)
-    bench.study.follow(CheckpointKeeper(bench.folder, bench.study.state, keep_best=5))
-    work = bench.study.next()
+    harness = StudyHarness(tmp_path, tables)
+    harness.study.follow(CheckpointKeeper(harness.folder, harness.study.state, keep_best=5))
+    work = harness.study.next()
     for epoch, value in enumerate((0.5, 0.6, 0.7, 0.9), start=1):
-        bench.report(work, epoch, value, loss=value)
-    kept = list(bench.folder.checkpoints.rglob("*.safetensors"))
+        harness.report(work, epoch, value, loss=value)
+    kept = list(harness.folder.checkpoints.rglob("*.safetensors"))
     assert len(kept) == 1
     for corpus in ("k", "other", "k"):
         spec = resolve(tables | {"metric": "val/loss", "mode": "min"}, "x")
-        bench.crash_and_reopen(change=changed(spec, corpus))
-        CheckpointKeeper(bench.folder, bench.study.state, keep_best=5)
-        assert list(bench.folder.checkpoints.rglob("*.safetensors")) == kept
-    report = markdown_report(bench.folder, bench.study.state, running=False)
+        harness.crash_and_reopen(change=changed(spec, corpus))
+        CheckpointKeeper(harness.folder, harness.study.state, keep_best=5)
+        assert list(harness.folder.checkpoints.rglob("*.safetensors")) == kept
+    report = markdown_report(harness.folder, harness.study.state, running=False)
     assert "its weights are not kept" in report
 
 
 def test_a_trial_that_goes_on_under_another_metric_keeps_its_newest_and_best(tmp_path, tables):
     """And not what a killed attempt wrote without a line."""
     tables["stopping"] |= {"max_epochs": 9, "grace_epochs": 9}
-    bench = Bench(tmp_path, tables)
-    work = bench.study.next()
+    harness = StudyHarness(tmp_path, tables)
+    work = harness.study.next()
     for epoch, loss in enumerate((0.5, 0.1, 0.4, 0.3, 0.2), start=1):
-        bench.report(work, epoch, 0.5 + loss, loss=loss)
-    stray = bench.folder.checkpoints_of(0) / "attempt-01-epoch-006.safetensors"
+        harness.report(work, epoch, 0.5 + loss, loss=loss)
+    stray = harness.folder.checkpoints_of(0) / "attempt-01-epoch-006.safetensors"
     stray.write_bytes(b"written, and killed before its line")
     spec = resolve(tables | {"metric": "val/loss", "mode": "min"}, "x")
-    bench.crash_and_reopen(change=changed(spec, "k"))
-    CheckpointKeeper(bench.folder, bench.study.state, keep_best=5)
-    kept = sorted(p.name[-15:-12] for p in bench.folder.checkpoints.rglob("*.safetensors"))
+    harness.crash_and_reopen(change=changed(spec, "k"))
+    CheckpointKeeper(harness.folder, harness.study.state, keep_best=5)
+    kept = sorted(p.name[-15:-12] for p in harness.folder.checkpoints.rglob("*.safetensors"))
     assert kept == ["002", "004", "005"]
 
 
 def test_plain_lines_and_table(tmp_path, tables, capsys):
-    bench, _ = watched(tmp_path, tables)
-    with Progress(bench.study.state, Console(file=io.StringIO())) as progress:
-        bench.study.follow(progress)
-        work = bench.study.next()
+    harness, _ = watched(tmp_path, tables)
+    with Progress(harness.study.state, Console(file=io.StringIO())) as progress:
+        harness.study.follow(progress)
+        work = harness.study.next()
         for epoch in (1, 2, 3, 4):
-            bench.report(work, epoch, 0.5)
+            harness.report(work, epoch, 0.5)
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "trial 0 epoch 1/4 val/accuracy 0.5 in 1.0 s"
     assert lines[-1].startswith("trial 0 completed; 1/6 done, 0 stopped early, best 0.5")
     screen = io.StringIO()
     with Progress(
-        bench.study.state, Console(file=screen, force_terminal=True, width=120)
+        harness.study.state, Console(file=screen, force_terminal=True, width=120)
     ) as progress:
         progress.redraw()
     assert "completed" in screen.getvalue() and "hidden_size" in screen.getvalue()
 
 
 def test_a_machine_without_a_compiler_is_named_once(tmp_path, tables, capsys):
-    bench, _ = watched(tmp_path, tables)
-    with Progress(bench.study.state, Console(file=io.StringIO())) as progress:
-        bench.study.follow(progress)
-        work = bench.study.next()
-        bench.report(work, 1, 0.5)
+    harness, _ = watched(tmp_path, tables)
+    with Progress(harness.study.state, Console(file=io.StringIO())) as progress:
+        harness.study.follow(progress)
+        work = harness.study.next()
+        harness.report(work, 1, 0.5)
         assert "note" not in capsys.readouterr().err
-        bench.report(work, 2, 0.5, recurrence="torch")
-        bench.report(work, 3, 0.5, recurrence="torch")
+        harness.report(work, 2, 0.5, recurrence="torch")
+        harness.report(work, 3, 0.5, recurrence="torch")
     notes = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note")]
     assert len(notes) == 1 and "h has no C++ compiler" in notes[0]

@@ -17,13 +17,13 @@ def test_rungs_lie_below_the_longest_training(grace, factor, longest, expected):
 @pytest.mark.parametrize(("mode", "sign"), [("max", 1), ("min", -1)])
 def test_only_the_best_share_goes_on(mode, sign):
     asha = new_asha(1, 3, 9, mode)
-    assert not asha.is_loser(1, -1e9 * sign)  # the first at a rung is never stopped
+    assert not asha.should_stop(1, -1e9 * sign)  # the first at a rung is never stopped
     for number, value in enumerate([1.0, 2.0, 3.0, 4.0]):
         asha.record(number, 1, sign * value)
-    assert asha.is_loser(1, sign * 2.9)
-    assert not asha.is_loser(1, sign * 3.0)
-    assert not asha.is_loser(2, sign * -5)  # no rung there
-    assert not asha.is_loser(3, sign * -5)  # nobody was there before
+    assert asha.should_stop(1, sign * 2.9)
+    assert not asha.should_stop(1, sign * 3.0)
+    assert not asha.should_stop(2, sign * -5)  # no rung there
+    assert not asha.should_stop(3, sign * -5)  # nobody was there before
 
 
 def test_a_late_value_never_enters_an_early_rung():

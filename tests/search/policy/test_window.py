@@ -8,7 +8,7 @@ from optuna.samplers._tpe.sampler import _split_trials
 
 from search.policy.samplers import window as history
 from search.policy.samplers.optuna_adapter import make_sampler
-from search.policy.samplers.window import RecentHistory
+from search.policy.samplers.window import RecentTrialsStorage
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +21,7 @@ def study_of(mode: str, ends: list[tuple[str, float]]) -> optuna.Study:
     """A trial for each: ``c`` completed, ``p`` pruned after two epochs, ``e`` after one, ``f``
     failed, ``r`` running."""
     study = optuna.create_study(
-        storage=RecentHistory(mode),
+        storage=RecentTrialsStorage(mode),
         direction="maximize" if mode == "max" else "minimize",
         sampler=make_sampler("random", 0),
     )

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from tokenizers import Tokenizer
 
 from search.cli.main import main
-from tests.study_harness import Bench
+from tests.study_harness import StudyHarness
 from trainables.core.checkpoint import write_checkpoint
 from trainables.data.corpus import prepare
 from trainables.data.spec import DataSpec
@@ -26,9 +26,9 @@ def study(tmp_path, tables, monkeypatch):
     weights_VE[index_of["dull"]] = -weights_VE[index_of["warm"]]
     folder = tmp_path / "results" / "small"
     folder.mkdir(parents=True)
-    bench = Bench(folder, tables)
-    bench.report(bench.study.next(), 1, 0.9)
-    path = folder / bench.study.state.trials[0].epochs[0].checkpoint.path
+    harness = StudyHarness(folder, tables)
+    harness.report(harness.study.next(), 1, 0.9)
+    path = folder / harness.study.state.trials[0].epochs[0].checkpoint.path
     write_checkpoint(path, {"model.embedding.weight": torch.from_numpy(weights_VE)}, {})
     return path
 

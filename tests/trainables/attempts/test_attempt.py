@@ -50,14 +50,14 @@ def test_what_waits_to_be_reported_is_on_the_disk(corpus, tmp_path):
     kept = []
     for _ in range(4):
         reports = next_epochs(attempt, 1000.0)
-        path = tmp_path / "unsent.jsonl"
+        path = tmp_path / "unreported.jsonl"
         lines = path.read_text().splitlines() if path.exists() else []
         kept.append([report for report in reports if report.model_dump_json() in lines])
     assert [[r.epoch for r in group] for group in kept] == [[], [2, 3], [5], []]
 
 
 def test_no_more_than_ten_wait_for_each_other(corpus, tmp_path, monkeypatch):
-    monkeypatch.setattr("trainables.attempts.attempt.TOGETHER", 3)
+    monkeypatch.setattr("trainables.attempts.attempt.MAX_EPOCHS_PER_REPORT", 3)
     assert epochs(begun(corpus, tmp_path), 1000.0) == [[1, 2, 3], [4, 5, 6], [7]]
 
 
@@ -91,7 +91,7 @@ def test_a_newest_checkpoint_that_is_gone_is_told(corpus, tmp_path, left):
         hyperparameters=Hyperparameters(embedding_dim=4, hidden_size=4),
         max_epochs=7,
         restore=(first.checkpoint,)[:left],
-        acknowledged=2,
+        last_journaled_epoch=2,
     )
     (report, *_) = next_epochs(begin(assignment, corpus), 0.0)
     assert (report.epoch, report.restored.epoch) == (3, left)

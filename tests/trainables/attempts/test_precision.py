@@ -114,7 +114,7 @@ def test_a_trial_begun_in_bfloat16_goes_on_where_there_is_none(tmp_path, monkeyp
     kept = make_assignment(corpus.path, tmp_path, precision="bfloat16")
     assert attempt.begin(kept, corpus.path).numerics.precision == "float32"
     with pytest.raises(SeqtuneError, match="does not compute in it"):
-        attempt.begin(kept.model_copy(update={"insists_on_precision": True}), corpus.path)
+        attempt.begin(kept.model_copy(update={"precision_required": True}), corpus.path)
 
 
 def test_a_gpu_takes_float16_and_refuses_bfloat16(monkeypatch):

@@ -8,7 +8,7 @@ from tests.builders import make_assignment
 from trainables.attempts.attempt import begin, next_epoch
 from trainables.core.batching import TextReader
 from trainables.core.hyperparameters import Hyperparameters
-from trainables.core.task import ModelEnds
+from trainables.core.task import TaskContext
 from trainables.core.trainer import Trainer, TrainerSettings
 from trainables.data.corpus import prepare
 from trainables.data.spec import DataSpec
@@ -97,7 +97,7 @@ def test_a_recurrent_network_learns_over_features(reviews, tmp_path):
     train, validation = (
         TextReader(positions(corpus, name, 16), 16, "end") for name in ("train", "validation")
     )
-    ends = ModelEnds(corpus.vocabulary, corpus.classes, train.part.labels, features_ME)
+    ends = TaskContext(corpus.vocabulary, corpus.classes, train.part.labels, features_ME)
     task = TASKS["text-classification"].load()(h, ends)
     trainer = Trainer(task, h, train, TrainerSettings(0, 20))
     for _ in range(20):

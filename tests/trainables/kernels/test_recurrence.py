@@ -7,7 +7,7 @@ from torch import nn
 import trainables.kernels.recurrence
 from trainables.core.device import describe_numerics
 from trainables.core.precision import computing_in
-from trainables.kernels.recurrence import is_own, recur
+from trainables.kernels.recurrence import has_native_kernel, recur
 from trainables.kernels.steps import Steps
 
 CELLS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
@@ -167,7 +167,7 @@ def test_recurrence_goes_backward_once():
 
 
 def test_without_a_compiler_it_is_torchs(monkeypatch):
-    assert describe_numerics(CPU, "float32").recurrence == "own"
+    assert describe_numerics(CPU, "float32").recurrence == "native"
     assert describe_numerics(CPU, "float16").recurrence == "torch"
     monkeypatch.setattr(trainables.kernels.recurrence, "compiled", lambda source: None)
     for precision in ("float32", "bfloat16"):
@@ -178,8 +178,8 @@ def test_without_a_compiler_it_is_torchs(monkeypatch):
 
 @in_half
 def test_in_bfloat16_it_is_our_own():
-    assert is_own(CPU, torch.bfloat16)
-    assert describe_numerics(CPU, "bfloat16").recurrence == "own"
+    assert has_native_kernel(CPU, torch.bfloat16)
+    assert describe_numerics(CPU, "bfloat16").recurrence == "native"
 
 
 def test_in_double_precision_it_is_torchs():

@@ -7,7 +7,7 @@ from torch import nn
 
 from search.spec.study import find_study_file, read_toml, resolve
 from trainables.core.hyperparameters import Hyperparameters
-from trainables.core.task import ModelEnds
+from trainables.core.task import TaskContext
 from trainables.kernels.steps import Steps
 from trainables.networks.encoders import POOLED_STATES, Pooling, RecurrentEncoder
 from trainables.networks.network import TextNetwork
@@ -140,7 +140,7 @@ def test_is_the_lectures_model(study, params):
     h = spec.hyperparameters(params, {})
     torch.manual_seed(1)
     lecture = LSTMModel(50, h).eval()
-    ours = TextNetwork(h, ModelEnds(50, ("a", "b"), np.zeros(1, dtype=np.int64)), 2).eval()
+    ours = TextNetwork(h, TaskContext(50, ("a", "b"), np.zeros(1, dtype=np.int64)), 2).eval()
     weights = {"embedding.weight": lecture.embedding.weight}
     weights |= {f"head.{k}": v for k, v in lecture.fc.state_dict().items()}
     for name, weight in lecture.lstm.state_dict().items():

@@ -9,7 +9,7 @@ from tests.builders import make_part, make_trainer
 from trainables.core.batching import TextReader
 from trainables.core.hyperparameters import Hyperparameters
 from trainables.core.optimisation import build_optimizer
-from trainables.core.task import ModelEnds
+from trainables.core.task import TaskContext
 from trainables.data.text.augmentation import Augmentation, augmentation_of
 from trainables.networks.network import TextNetwork
 
@@ -136,6 +136,6 @@ def test_schedules(kind, shares):
 
 
 def test_pretrained_vectors_must_be_there():
-    ends = ModelEnds(9, ("a", "b"), np.zeros(1, dtype=np.int64))
+    ends = TaskContext(9, ("a", "b"), np.zeros(1, dtype=np.int64))
     with pytest.raises(ValueError, match="needs vectors_VE"):
         TextNetwork(Hyperparameters(embedding="glove"), ends, 2)
