@@ -1,1 +1,1 @@
-"""Where a search runs: one ``ClusterConfig``, one ``connect()``, one backend a file."""
+"""Where a search runs: one ``connect()``, and one file for each kind of cluster."""

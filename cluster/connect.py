@@ -1,13 +1,13 @@
 """Connects this process to Ray and lets go of it again."""
 
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
-from cluster.config import ClusterConfig
+from cluster.environment import prepare_environment
+from cluster.errors import ClusterError
+from cluster.kinds.base import ClusterKind, StartRequest
 
 
 @dataclass(frozen=True)
@@ -19,47 +19,24 @@ class Node:
     memory: float
 
 
-#: Read by Ray when it is imported. The working directory of a trial stays the study's, nothing is
-#: reported to anybody, and every connection carries a token.
-ENVIRONMENT = {
-    "RAY_AUTH_MODE": "token",
-    "RAY_CHDIR_TO_TRIAL_DIR": "0",
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-}
-
-
-#: For a cluster of this machine alone: without it Ray turns 127.0.0.1 into the address that other
-#: machines see, and listens there.
-LOOPBACK_ONLY = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
-
-
 @contextmanager
-def connect(config: ClusterConfig, packages: list[Path], cpus: int) -> Iterator[list[Node]]:
+def connect(cluster: ClusterKind, request: StartRequest) -> Iterator[list[Node]]:
     """A connected Ray for the length of the block, and the nodes it has now.
 
-    ``packages`` are the code folders that trials import; they are sent to a running cluster's
-    nodes. ``cpus`` is how many a cluster of our own offers at least.
-
     Raises:
-        ClusterError: no cluster at the address, or no token that it accepts.
+        ClusterError: the cluster cannot be reached or started, or Ray runs here already.
     """
-    os.environ.update({k: os.environ.get(k, v) for k, v in ENVIRONMENT.items()})
-    if config.kind == "local":
-        os.environ.update(LOOPBACK_ONLY)
+    prepare_environment(loopback_only=cluster.is_this_machine)
     import ray
 
-    from cluster import address, local
-
+    if ray.is_initialized():
+        raise ClusterError("Ray runs in this process already: call ray.shutdown() first")
     logging.getLogger("ray").setLevel(logging.ERROR)
     try:
-        if config.kind == "local":
-            local.start(cpus)
-        else:
-            address.join(config.address, packages)
+        cluster.start(request)
         yield _nodes()
     finally:
-        ray.shutdown()
+        cluster.stop()
 
 
 def _nodes() -> list[Node]:

@@ -9,12 +9,16 @@ import numpy as np
 import torch
 
 from trainables.attempts.messages import Assignment
-from trainables.core.batching import TextReader
-from trainables.core.hyperparameters import Hyperparameters
 from trainables.core.task import TaskContext
 from trainables.core.trainer import CPU, Trainer, TrainerSettings
-from trainables.data.corpus import Part
+from trainables.data.corpus import Corpus, Part
+from trainables.data.spec import DataSpec
+from trainables.data.text.reader import TextReader
+from trainables.embeddings.sources import VectorRequest
+from trainables.storage import Cache
 from trainables.tasks import TASKS
+from trainables.tasks.declaration import TrialInputs
+from trainables.tasks.text_inputs import TextInputs
 
 GOOD = ["a", "warm", "funny", "moving", "and", "clever", "film", "with", "great", "acting"]
 BAD = ["a", "dull", "lazy", "boring", "and", "stupid", "mess", "with", "awful", "acting"]
@@ -44,6 +48,17 @@ def make_part(texts: int = 40, longest: int = 12, seed: int = 0, labels: str = "
     return Part(ids, offsets, classes if labels == "class" else (10 + 5 * classes).astype("f4"))
 
 
+def number_labels(task: str) -> bool:
+    """Whether a task's targets are numbers."""
+    inputs = TASKS[task].declaration.inputs
+    return isinstance(inputs, TextInputs) and inputs.labels == "number"
+
+
+def vector_request(corpus: Corpus, embeddings: Any, data: DataSpec) -> VectorRequest:
+    """A request for vectors of a corpus that lies in a cache."""
+    return VectorRequest(corpus, data, embeddings, Cache(corpus.path.parent.parent))
+
+
 def make_trainer(
     seed: int = 0,
     max_epochs: int = 4,
@@ -54,11 +69,12 @@ def make_trainer(
     **hyperparameters: Any,
 ) -> Trainer:
     """A small trainer over random texts."""
-    part = part or make_part(labels=TASKS[task].labels)
+    numbers = number_labels(task)
+    part = part or make_part(labels="number" if numbers else "class")
     sizes = {"embedding_dim": 8, "hidden_size": 6, "batch_size": 16, "learning_rate": 0.01}
-    h = Hyperparameters(**(sizes | hyperparameters))
+    h = TASKS[task].declaration.hyperparameters(**(sizes | hyperparameters))
     make_task = TASKS[task].load()
-    classes = ("a", "b") if TASKS[task].labels == "class" else ()
+    classes = () if numbers else ("a", "b")
     return Trainer(
         make_task(h, TaskContext(30, classes, part.labels)),
         h,
@@ -69,13 +85,14 @@ def make_trainer(
 
 def make_assignment(corpus: Path, folder: Path, **given: Any) -> Assignment:
     """A first attempt at a trial of classification over a corpus, in ``folder``."""
-    usual: dict[str, Any] = {"hyperparameters": Hyperparameters(), "max_epochs": 2}
-    usual |= {"max_tokens": 16, "task": "text-classification", "keep": "end"}
+    usual: dict[str, Any] = {"hyperparameters": {}, "max_epochs": 2, "task": "text-classification"}
+    settings = {"max_tokens": 16, "keep": "end"}
     return Assignment(
         number=0,
         attempt=1,
         seed=0,
-        corpus=str(corpus),
+        data=str(corpus),
+        inputs=TrialInputs(settings=settings),
         folder=str(folder),
         checkpoint_prefix="",
         unreported="unreported.jsonl",

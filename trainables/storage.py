@@ -1,11 +1,43 @@
-"""The one way a file is replaced: whole, and on the disk."""
+"""Where files lie on this machine, and the one way a file is replaced."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
+
+from platformdirs import user_cache_path
+
+
+@dataclass(frozen=True)
+class Cache:
+    """What is prepared once for all studies of a user; this class alone knows where each thing is.
+
+    A corpus's own files are ``trainables.data.corpus.Corpus``'s to name.
+    """
+
+    root: Path
+
+    def corpus(self, key: str) -> Path:
+        """The folder of a prepared corpus, by its digest."""
+        return self.root / "corpora" / key
+
+    @property
+    def datasets(self) -> Path:
+        """Where the ``datasets`` library keeps what it has read."""
+        return self.root / "datasets"
+
+    @property
+    def kernels(self) -> Path:
+        """Where machine code lies that was compiled for this machine."""
+        return self.root / "native"
+
+
+def default_cache() -> Cache:
+    """This user's cache: ``SEQTUNE_CACHE``, or the system's usual place."""
+    return Cache(Path(os.environ.get("SEQTUNE_CACHE") or user_cache_path("seqtune")))
 
 
 def replace_file(path: Path, content: bytes, mode: int = 0o644) -> None:
-    """Writes beside ``path``, flushes to the disk, and renames: a reader, or a crash, finds the old
+    """Write beside ``path``, flush to the disk, and rename: a reader, or a crash, finds the old
     file or the new one.
 
     Raises:

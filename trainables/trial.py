@@ -49,21 +49,21 @@ class RecurrentTrial(tune.Trainable):
         from trainables.attempts.attempt import begin, next_epochs
 
         if self._attempt is None:
-            self._attempt = begin(self._assignment, self._corpus())
+            self._attempt = begin(self._assignment, self._data())
         reports = next_epochs(self._attempt, self._report_seconds)
         return {EPOCHS: REPORTS.dump_json(reports).decode()}
 
-    def _corpus(self) -> Path:
-        """The corpus's folder on this machine, where the first trial that misses it unpacks it."""
-        from trainables.data.corpus import corpus_folder, default_cache
+    def _data(self) -> Path:
+        """The prepared data on this machine, where the first trial that misses it unpacks it."""
         from trainables.data.shipping import unpack
+        from trainables.storage import default_cache
 
-        shared = Path(self._assignment.corpus)
-        own = corpus_folder(default_cache(), shared.name)
-        needed = f"vectors/{self._assignment.vectors}" if self._assignment.vectors else ""
-        for folder in (shared, own):
-            if (folder / needed).exists():
+        shared, cache = Path(self._assignment.data), default_cache()
+        for folder in (shared, cache.corpus(shared.name)):
+            if folder.exists() and all(
+                (folder / f).exists() for f in self._assignment.inputs.files
+            ):
                 return folder
         if not self._parcel:
-            raise FileNotFoundError(f"no corpus in {shared}, and none was sent")
-        return unpack(ray.get(self._parcel[0]), shared.name, default_cache())
+            raise FileNotFoundError(f"no prepared data in {shared}, and none was sent")
+        return unpack(ray.get(self._parcel[0]), shared.name, cache)

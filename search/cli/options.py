@@ -11,7 +11,7 @@ FORMATS = click.Choice(["table", "json", "csv"])
 
 
 def results_option(command: Command) -> Command:
-    """Where the studies are."""
+    """Add the option that says where the studies are."""
     return click.option(
         "--results-dir",
         type=click.Path(file_okay=False, path_type=Path),
@@ -22,14 +22,14 @@ def results_option(command: Command) -> Command:
 
 
 def format_option(command: Command) -> Command:
-    """How a reader prints."""
+    """Add the option that says how a reader prints."""
     return click.option(
         "--format", "form", type=FORMATS, default="table", show_default=True, help="Output form."
     )(command)
 
 
 def launch_options(command: Command) -> Command:
-    """What run and resume share."""
+    """Add the options that run and resume share."""
     options: list[Callable[[Command], Command]] = [
         click.option("--trials", type=int, help="Trials in TOTAL; failed ones count."),
         click.option(

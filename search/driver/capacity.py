@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from cluster.connect import Node
 from search.driver.preparation import PreparedData
 from search.errors import SpecError
-from search.spec.space import largest
+from search.spec.space import Choice, Dimension, Value, parse_space
 from search.spec.study import ResourcesSpec, StudySpec
+from trainables.core.hyperparameters import declare
 from trainables.core.memory import estimate_bytes
 from trainables.data.shipping import Parcel
+from trainables.tasks import find_task
 
 _GIB = 1 << 30
 _REPORT_SECONDS, _REPORT_SECONDS_PER_TRIAL = 0.1, 0.01
@@ -17,7 +20,7 @@ _REPORT_SECONDS, _REPORT_SECONDS_PER_TRIAL = 0.1, 0.01
 
 @dataclass(frozen=True)
 class TrialResources:
-    """What each trial gets, how many run at a time, and the corpus for machines without it."""
+    """What each trial gets, how many run at a time, and the data for machines without it."""
 
     cpus: int
     gpus: float
@@ -32,18 +35,35 @@ class TrialResources:
 
 
 def memory_needed(spec: StudySpec, prepared: PreparedData) -> int:
-    """Bytes that the largest configuration of the space takes in its process."""
-    corpus, top = prepared.corpus, largest(spec.dimensions())
-    vectors = prepared.vectors(spec)
-    return max(
-        estimate_bytes(
-            spec.hyperparameters(top | {"embedding": kind}, vectors),
-            corpus.vocabulary,
-            len(corpus.classes),
-            spec.data.max_tokens,
+    """Bytes that the largest configuration of the space takes in its process.
+
+    Each dimension is set to whatever takes the most, the others at the most so far.
+    """
+    kind, inputs = find_task(spec.task).declaration.hyperparameters, prepared.of(spec)
+
+    def needed(params: dict[str, Any]) -> int:
+        h = kind.model_validate(inputs.complete({**spec.fixed, **params}))
+        return estimate_bytes(
+            h.parameter_count(inputs.shape),
+            h.activation_bytes_per_step(),
+            inputs.shape.max_steps,
+            averaged=h.ema_decay > 0,
         )
-        for kind in ["scratch", *vectors]
-    )
+
+    space = parse_space(spec.space, declare(kind))
+    largest: dict[str, Any] = {name: _values(dimension)[-1] for name, dimension in space.items()}
+    for name, dimension in space.items():
+        for value in _values(dimension):
+            if needed(largest | {name: value}) > needed(largest):
+                largest[name] = value
+    return needed(largest)
+
+
+def _values(dimension: Dimension) -> tuple[Value, ...]:
+    """Every option, the greatest number last; or both ends."""
+    if not isinstance(dimension, Choice):
+        return dimension.ends
+    return tuple(sorted(dimension.options, key=lambda v: 0.0 if isinstance(v, str) else float(v)))
 
 
 def concurrent_trials(wanted: ResourcesSpec, nodes: Sequence[Node], memory: int) -> int:
@@ -67,7 +87,6 @@ def _fitting(wanted: ResourcesSpec, node: Node, memory: int) -> int:
 
 
 def _why_none_fits(wanted: ResourcesSpec, nodes: Sequence[Node], memory: int) -> str:
-    """Why no node holds a trial."""
     cpus = max((node.cpus for node in nodes), default=0)
     if wanted.cpus_per_trial > cpus:
         return (
@@ -89,7 +108,7 @@ def _why_none_fits(wanted: ResourcesSpec, nodes: Sequence[Node], memory: int) ->
 
 
 def check_device(wanted: ResourcesSpec) -> None:
-    """Makes sure that this machine computes on what is asked for, and in what is asked for by name.
+    """Make sure that this machine computes on what is asked for, and in what is asked for by name.
 
     Raises:
         DeviceError: it does not.

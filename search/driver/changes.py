@@ -1,72 +1,148 @@
-"""What a session differs in from the one before it: the search, versions, code, vectors."""
+"""What a session differs in from the one before it: the search, the data, versions, code."""
 
 import hashlib
 import os
 import platform
 import socket
 import sys
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-from search.driver.plan import SessionPlan
 from search.driver.preparation import PreparedData
 from search.errors import SpecError
 from search.journal.events import SessionStarted, SpecChanged
 from search.journal.state import StudyState
-from search.spec.study import StudySpec
-from trainables.tasks import code_of
+from search.spec.study import ResourcesSpec, StudySpec
+from trainables.core.hyperparameters import Declaration, declare
+from trainables.tasks import code_of, find_task
 
-PACKAGES = [Path(__file__).parents[2] / name for name in ("trainables",)]
+_TRAINABLES = Path(__file__).parents[2] / "trainables"
+
+#: What belongs to a session: it may change at every resume.
+_SESSION = ("search.trials", "resources.")
+
+#: What else a resume may change unforced. Data may lie elsewhere: its digest is compared.
+_SAFE = ("data.source",)
+
+#: What would make it another study, forced or not.
+_NEVER = ("name", "task")
 
 
-def packages(spec: StudySpec) -> list[Path]:
+@dataclass(frozen=True)
+class SpecChange:
+    """A study as it goes on, and the differences in words."""
+
+    spec: StudySpec
+    texts: tuple[str, ...]
+
+
+def packages(spec: StudySpec) -> tuple[Path, ...]:
     """The code that trials import: this package's, and a task of the user's own."""
     own = code_of(spec.task)
-    return [*PACKAGES, own] if own else PACKAGES
+    return (_TRAINABLES, own) if own else (_TRAINABLES,)
 
 
-def find_change(
-    state: StudyState, spec: StudySpec, prepared: PreparedData, plan: SessionPlan
+def declared(spec: StudySpec) -> dict[str, Declaration]:
+    """What the study's task declares of its hyperparameters."""
+    return declare(find_task(spec.task).declaration.hyperparameters)
+
+
+def find_changes(
+    state: StudyState, old: StudySpec, spec: StudySpec, force: bool
+) -> SpecChange | None:
+    """What a resume with ``spec`` would search differently; None if nothing.
+
+    Raises:
+        SpecError: that is more than a resume may change, or more than it may change unforced.
+    """
+    name = state.created.name
+    changes = {
+        key: f"{key}: {before!r} → {after!r}"
+        for key, before, after in _differences(old.tables(), spec.tables())
+        if not key.startswith(_SESSION)
+    }
+    never = [text for key, text in changes.items() if key.startswith(_NEVER)]
+    unsafe = [text for key, text in changes.items() if not key.startswith(_SAFE)]
+    if never or (unsafe and not force):
+        remedy = "Run a new study with --name" + ("" if never else ", or insist with --force")
+        listed = "; ".join(never or unsafe)
+        raise SpecError(f"study {name!r} cannot be resumed with another {listed}. {remedy}")
+    texts = [*changes.values(), *_redeclared(state, spec)]
+    return SpecChange(spec, tuple(texts)) if texts else None
+
+
+def _differences(old: Any, new: Any, path: str = "") -> list[tuple[str, Any, Any]]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        return [
+            difference
+            for key in sorted(old.keys() | new.keys())
+            for difference in _differences(
+                old.get(key), new.get(key), f"{path}.{key}" if path else key
+            )
+        ]
+    return [] if old == new else [(path, old, new)]
+
+
+def _redeclared(state: StudyState, spec: StudySpec) -> list[str]:
+    """Hyperparameters that the task declares otherwise than the journal has it."""
+    old, new = (
+        {name: one.model_copy(update={"description": "", "source": ""}) for name, one in some}
+        for some in (state.hyperparameters.items(), declared(spec).items())
+    )
+    names = [name for name in sorted(old | new) if old.get(name) != new.get(name)]
+    return [f"the task's hyperparameters: {', '.join(names)}"] if names else []
+
+
+def record_change(
+    state: StudyState, change: SpecChange | None, prepared: PreparedData, total: int, force: bool
 ) -> SpecChanged | None:
-    """What a resume searches differently from here on, if anything.
+    """The event of what a resume searches differently from here on, if anything.
 
     Raises:
         SpecError: the data is another, and nobody insists, or no trial is left to be made over it.
     """
-    changes, key = list(plan.change[1]) if plan.change else [], prepared.corpus.key
-    if key != state.corpus:
-        if not plan.force:
+    spec, changes = (change.spec, list(change.texts)) if change else (state.spec, [])
+    key = prepared.current.key
+    if key != state.data:
+        if not force:
             raise SpecError(
                 f"the data of study {state.created.name!r} has changed since it began "
-                f"(data.source = {spec.data.source!r}): put the old data back, run a new study, or "
-                "insist with --force: trials over the old data are then no longer compared"
+                f"(data.source = {spec.inputs['data'].get('source')!r}): put the old data back, "
+                "run a new study, or insist with --force: trials over the old data are then no "
+                "longer compared"
             )
-        if plan.total <= len(state.trials):
+        if total <= len(state.trials):
             raise SpecError(
                 f"study {state.created.name!r} has made all its {len(state.trials)} trials over "
                 "the old data: ask for more with --trials"
             )
-        changes.append(f"data: {state.corpus[:12]} → {key[:12]}: earlier trials are not compared")
+        changes.append(f"data: {state.data[:12]} → {key[:12]}: earlier trials are not compared")
     if not changes:
         return None
-    return SpecChanged(spec=spec.model_dump(mode="json"), corpus=key, changes=changes)
+    return SpecChanged(
+        spec=spec.tables(), hyperparameters=declared(spec), data=key, changes=changes
+    )
 
 
-def describe_session(spec: StudySpec, prepared: PreparedData, plan: SessionPlan) -> SessionStarted:
+def describe_session(
+    spec: StudySpec, prepared: PreparedData, total: int, resources: ResourcesSpec
+) -> SessionStarted:
     """What this session is begun with, as its first event."""
     names = ("seqtune", "ray", "optuna", "torch")
     return SessionStarted(
         pid=os.getpid(),
         host=socket.gethostname(),
-        total=plan.total,
-        resources=plan.resources.model_dump(mode="json"),
+        total=total,
+        resources=resources.model_dump(mode="json"),
         versions={"python": platform.python_version()} | {name: version(name) for name in names},
         code=_code_digests(packages(spec)),
-        vectors={kind: vectors.name for kind, vectors in prepared.vectors(spec).items()},
+        inputs=dict(prepared.of(spec).digests),
     )
 
 
-def _code_digests(folders: list[Path]) -> dict[str, str]:
+def _code_digests(folders: tuple[Path, ...]) -> dict[str, str]:
     """The beginning of the SHA-256 of each source file that trains, by its path."""
     return {
         str(path.relative_to(package.parent)): hashlib.sha256(path.read_bytes()).hexdigest()[:12]
@@ -82,13 +158,13 @@ def _sources(package: Path) -> list[Path]:
 def tell_differences(
     before: SessionStarted | None, now: SessionStarted, change: SpecChanged | None
 ) -> None:
-    """Says on stderr what is not as in the last session: the search, versions, code."""
+    """Say on stderr what is not as in the last session: the search, versions, code."""
     notes = list(change.changes) if change else []
     if before is not None:
         for old, new in (
             (before.versions, now.versions),
             (before.code, now.code),
-            (before.vectors, now.vectors),
+            (before.inputs, now.inputs),
         ):
             names = sorted(name for name in old | new if old.get(name) != new.get(name))
             notes += [f"{name}: {old.get(name)} → {new.get(name)}" for name in names]

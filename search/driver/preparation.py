@@ -1,64 +1,53 @@
-"""What a study needs on the disk before its first trial: the corpus, and word vectors for it."""
+"""What a study needs on the disk before its first trial: its data, as its task prepares it."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from search.journal.state import Trial
 from search.spec.study import StudySpec
-from trainables.data.corpus import Corpus, prepare
-from trainables.embeddings.spec import EmbeddingsSpec
-from trainables.embeddings.vectors import Vectors, prepare_vectors
+from trainables.storage import Cache
 from trainables.tasks import find_task
-
-#: What a spec says that decides which vectors its trials get: sources, and how texts are cut.
-Choices = tuple[EmbeddingsSpec, int, str]
+from trainables.tasks.declaration import PreparedInputs
 
 
-def _choices(spec: StudySpec) -> Choices:
-    return spec.embeddings, spec.data.max_tokens, spec.data.keep
+def _inputs_key(spec: StudySpec) -> str:
+    """What of a study decides what its trials read."""
+    return json.dumps([spec.inputs, spec.fixed, spec.space], sort_keys=True)
 
 
 @dataclass(frozen=True)
 class PreparedData:
-    """A corpus, and the vectors some trial may start from, for every spec that trials have."""
+    """The data, ready for trials of the present study and for those made under an earlier one."""
 
-    corpus: Corpus
-    by_choices: dict[Choices, dict[str, Vectors]] = field(default_factory=dict)
+    current: PreparedInputs
+    earlier: Mapping[str, PreparedInputs] = field(default_factory=dict)
 
-    def vectors(self, spec: StudySpec) -> dict[str, Vectors]:
-        """The vectors of trials made under this spec, by their kind."""
-        return self.by_choices.get(_choices(spec), {})
+    def of(self, spec: StudySpec) -> PreparedInputs:
+        """What trials made under this spec read."""
+        return self.earlier.get(_inputs_key(spec), self.current)
 
-    @property
-    def files(self) -> list[str]:
-        """All vector files by their name in the corpus."""
-        return sorted({v.name for kinds in self.by_choices.values() for v in kinds.values()})
-
-    def notes(self, spec: StudySpec) -> list[str]:
-        """Sentences a person should read before trusting a search over it."""
-        covered = [
-            f"{kind}: {v.width} numbers a word; {v.words_covered:.1%} of the vocabulary and "
-            f"{v.tokens_covered:.1%} of the training tokens have a vector"
-            for kind, v in self.vectors(spec).items()
-        ]
-        return [*self.corpus.notes, *covered]
+    def shipped_files(self) -> list[str]:
+        """Files that a machine without the data needs, relative to its folder."""
+        everything = (self.current, *self.earlier.values())
+        return sorted({name for inputs in everything for name in inputs.shipped_files()})
 
 
-def prepare_study(spec: StudySpec, cache_dir: Path, trials: Sequence[Trial] = ()) -> PreparedData:
-    """Reads, tokenises and cuts whatever is not in the cache already.
+def prepare_study(spec: StudySpec, cache: Cache, trials: Sequence[Trial] = ()) -> PreparedData:
+    """Read and convert whatever is not in the cache already.
 
-    ``trials`` are a study's: those still under way over the same data keep the vectors of the spec
-    they were made under.
+    ``trials`` are a study's: those still under way over the same data go on with what they were
+    made under.
 
     Raises:
-        DataError: data or vectors are missing or cannot be learnt from.
+        DataError: something is missing or cannot be learnt from.
     """
-    corpus = prepare(spec.data, cache_dir, find_task(spec.task).labels)
-    under_way = [t.spec for t in trials if not t.ended and t.corpus == corpus.key]
-    by_choices: dict[Choices, dict[str, Vectors]] = {}
-    for one in [*under_way, spec]:
-        kinds = by_choices.setdefault(_choices(one), {})
-        for kind in one.pretrained():
-            kinds[kind] = prepare_vectors(corpus, kind, one.embeddings, one.data)
-    return PreparedData(corpus, by_choices)
+    current = _prepare(spec, cache)
+    earlier = {_inputs_key(t.spec): t.spec for t in trials if not t.ended and t.data == current.key}
+    earlier.pop(_inputs_key(spec), None)
+    return PreparedData(current, {key: _prepare(old, cache) for key, old in earlier.items()})
+
+
+def _prepare(spec: StudySpec, cache: Cache) -> PreparedInputs:
+    inputs = find_task(spec.task).declaration.inputs
+    return inputs.prepare(spec.inputs, spec.options(), cache)

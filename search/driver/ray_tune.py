@@ -6,10 +6,15 @@ exceptions in several hooks, so what must end the run is raised as ``Halt``.
 """
 
 import logging
-import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
+
+import ray
+from ray import tune
+from ray.tune.schedulers import TrialScheduler
+from ray.tune.search import Searcher
 
 from search.driver.capacity import TrialResources
 from search.driver.hangs import HangWatch
@@ -18,25 +23,7 @@ from search.driver.signals import Halt
 from search.errors import StudyFailed
 from search.policy.failures import read_failure
 from trainables.attempts.messages import REPORTS, Assignment
-
-# Read by Ray Tune when it is imported or started.
-_ENVIRONMENT = {
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",
-    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
-    "RAY_AIR_NEW_OUTPUT": "0",  # or verbose=0 still prints a banner on stdout
-    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
-    "RAY_TRAIN_COUNT_PREEMPTION_AS_FAILURE": "1",
-}
-os.environ.update(_ENVIRONMENT)
-
-import ray  # noqa: E402
-from ray import tune  # noqa: E402
-from ray.tune.schedulers import TrialScheduler  # noqa: E402
-from ray.tune.search import Searcher  # noqa: E402
-
-from trainables.trial import ASSIGNMENT, EPOCHS, RecurrentTrial  # noqa: E402
+from trainables.trial import ASSIGNMENT, EPOCHS, RecurrentTrial
 
 
 class StudySearcher(Searcher):
@@ -155,18 +142,17 @@ class StudyCallback(tune.Callback):
         self._on_step()
 
 
-class halting:  # noqa: N801
-    """Turns a study's failure, or a full disk, into a ``Halt``, which Ray cannot swallow."""
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, (StudyFailed, OSError)):
-            raise Halt(str(error), StudyFailed.exit_code) from error
+@contextmanager
+def halting() -> Iterator[None]:
+    """Turn a study's failure, or a full disk, into a ``Halt``, which Ray cannot swallow."""
+    try:
+        yield
+    except (StudyFailed, OSError) as error:
+        raise Halt(str(error), StudyFailed.exit_code) from error
 
 
 def run(
-    study: StudyRecorder, allotment: TrialResources, watch: HangWatch, on_step: Callable[[], None]
+    study: StudyRecorder, resources: TrialResources, watch: HangWatch, on_step: Callable[[], None]
 ) -> None:
     """Runs until all wanted trials have ended; calls ``on_step`` at every step.
 
@@ -174,10 +160,10 @@ def run(
         Halt: the search was told to leave, or cannot write its journal.
     """
     logging.getLogger("ray.tune").setLevel(logging.ERROR)
-    sent = [ray.put(allotment.parcel)] if allotment.parcel else []
+    sent = [ray.put(resources.parcel)] if resources.parcel else []
     trainable = tune.with_resources(
-        tune.with_parameters(RecurrentTrial, parcel=sent, report_seconds=allotment.report_seconds),
-        {"cpu": allotment.cpus, "gpu": allotment.gpus},
+        tune.with_parameters(RecurrentTrial, parcel=sent, report_seconds=resources.report_seconds),
+        {"cpu": resources.cpus, "gpu": resources.gpus},
     )
     scheduler = StudyScheduler(study)
 
@@ -192,7 +178,7 @@ def run(
                 search_alg=StudySearcher(study),
                 scheduler=scheduler,
                 num_samples=-1,
-                max_concurrent_trials=allotment.concurrent,
+                max_concurrent_trials=resources.concurrent,
                 reuse_actors=True,
                 trial_name_creator=_short_name,
                 trial_dirname_creator=_short_name,

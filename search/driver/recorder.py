@@ -1,7 +1,7 @@
-"""A study at work: the journal, the state and the sampler moved together, one event at a time.
+"""A study at work: the journal and the state moved together, one event at a time.
 
-``Study`` is the only writer. Every observer of it (TensorBoard, progress, checkpoint keeping) follows
-the events it records; nothing else in the house decides anything.
+``StudyRecorder`` is the journal's only writer. Observers (TensorBoard, progress, hang watch,
+retention) follow the events it records, and decide nothing.
 """
 
 import re
@@ -27,13 +27,13 @@ from search.journal.state import StudyState, Trial
 from search.journal.unreported import read_unreported
 from search.policy.decisions import judge
 from search.policy.failures import Failure, retries
-from search.policy.samplers.optuna_adapter import Sampler
+from search.policy.samplers.registry import TrialChooser
 from search.spec.study import ResourcesSpec
 from trainables.attempts.messages import Assignment, Report
 
 Observer = Callable[[Event, StudyState], None]
 
-#: When the first so many trials have all failed for one cause, more would too.
+#: When the first so many trials of a session have all failed for one cause, more would too.
 MAX_COMMON_FAILURES = 5
 
 
@@ -45,42 +45,39 @@ class StudyRecorder:
     ) -> None:
         self.state = state
         self._folder, self._journal, self._prepared = folder, journal, prepared
-        self._sampler = Sampler(state.spec)
+        self._chooser = TrialChooser()
         self._observers: list[Observer] = []
-        self._ended: list[int] = []
+        self._ended_before = 0
         self._resources = state.spec.resources
 
-    def replay_into_sampler(self, events: list[Event]) -> None:
-        """Brings the sampler to where the journal is."""
-        for event in events:
-            self._sampler.apply(event)
-
     def follow(self, observer: Observer) -> None:
-        """Calls ``observer`` after every event from now on."""
+        """Call ``observer`` after every event from now on."""
         self._observers.append(observer)
 
     def begin(
         self, session: SessionStarted, resources: ResourcesSpec, change: SpecChanged | None = None
     ) -> list[Event]:
-        """Opens a session, searches differently from here on if there is a ``change``, and
-        carries out every end that is owed; returns what it has recorded. Before that, what trials
-        had finished when the last driver died is taken in."""
+        """Open a session; return all recorded events.
+
+        Take in reports left by a dead driver, record ``change`` and the session, then end trials
+        whose last decision was never applied.
+        """
         self._resources = resources
-        unheard = [e for trial in self.state.trials for e in self._take(self._unreported(trial))]
-        self._publish(unheard)
+        left = [e for trial in self.state.trials for e in self._take(self._unreported(trial))]
+        self._publish(left)
         events: list[Event] = [*([change] if change else []), session]
         self._record(*events)
-        events = unheard + events
+        ends: list[Event] = []
         for trial in self.state.trials:
-            owed = self.state.pending_end(trial)
-            if owed is not None:
-                events.append(TrialEnded(trial=trial.number, state=owed[0], reason=owed[1]))
-                self._record(events[-1])
-        self._ended.clear()  # of this session's own trials, none has ended yet
-        return events
+            due = self.state.pending_end(trial)
+            if due is not None:
+                ends.append(TrialEnded(trial=trial.number, state=due[0], reason=due[1]))
+                self._record(ends[-1])
+        self._ended_before = self.state.ended
+        return [*left, *events, *ends]
 
     def end(self, reason: str) -> None:
-        """Closes the session."""
+        """Close the session."""
         self._record(SessionEnded(reason=reason))
 
     def next(self) -> Assignment | Literal["wait", "finished"]:
@@ -88,7 +85,7 @@ class StudyRecorder:
         state = self.state
         waiting = next((t for t in state.trials if t.state == "waiting"), None)
         if waiting is None and len(state.trials) < state.total:
-            self._record(self._sampler.suggest(len(state.trials)))
+            self._record(self._chooser.choose(state))
             waiting = state.trials[-1]
         if waiting is None:
             return "finished" if state.finished else "wait"
@@ -99,7 +96,7 @@ class StudyRecorder:
         return assign(waiting, state, self._resources, self._prepared, self._folder)
 
     def report(self, reports: Sequence[Report]) -> bool:
-        """Takes epochs of one attempt in, in order; True when the trial goes on.
+        """Take in epochs of one attempt, in order; True when the trial goes on.
 
         What follows the trial's end, or is of an attempt that is no longer its own, is ignored.
 
@@ -114,7 +111,7 @@ class StudyRecorder:
         return read_unreported(self._folder, trial) if trial.state == "running" else []
 
     def _take(self, reports: Sequence[Report]) -> list[Event]:
-        """Decides on epochs in order, and applies what they are in the journal."""
+        """Decide on epochs in order, and apply the events they become."""
         events: list[Event] = []
         for report in reports:
             taken = self._events_of(report)
@@ -123,7 +120,7 @@ class StudyRecorder:
         return events
 
     def _events_of(self, report: Report) -> list[Event]:
-        """What an epoch is in the journal; nothing if it is not the trial's next."""
+        """The events of an epoch; none if it is not the trial's next."""
         trial = self.state.trials[report.number]
         stale = trial.state != "running" or trial.attempts != report.attempt
         if stale or report.epoch != trial.epoch + 1:
@@ -136,7 +133,7 @@ class StudyRecorder:
         return judge(self.state, report)
 
     def fail(self, number: int, attempt: int, failure: Failure) -> None:
-        """Takes the end of an attempt in; the trial waits for another or has failed."""
+        """Take in the end of an attempt; the trial waits for another or has failed."""
         trial = self.state.trials[number]
         if trial.state != "running" or trial.attempts != attempt:
             return
@@ -158,28 +155,26 @@ class StudyRecorder:
         self._record(*events)
 
     def common_failure(self) -> str | None:
-        """The cause for which this session's first trials have all failed, if one cause it is."""
-        first = [self.state.trials[number] for number in self._ended[:MAX_COMMON_FAILURES]]
+        """The cause for which this session's first trials have all failed, if it is one cause."""
+        numbers = self.state.ended_order[self._ended_before :][:MAX_COMMON_FAILURES]
+        first = [self.state.trials[number] for number in numbers]
         if len(first) < MAX_COMMON_FAILURES or any(trial.state != "failed" for trial in first):
             return None
         causes = {re.sub(r"\d+", "N", trial.reason or "") for trial in first}
         return first[0].reason if len(causes) == 1 else None
 
     def _record(self, *events: Event) -> None:
-        """Takes events in and makes them known."""
+        """Take events in and make them known."""
         self._apply(events)
         self._publish(events)
 
     def _apply(self, events: Sequence[Event]) -> None:
-        """State and sampler: what the next decision is made on, and nobody else sees yet."""
+        """Move the state: what the next decision is made on, and nobody else sees yet."""
         for event in events:
             self.state.apply(event)
-            self._sampler.apply(event)
-            if isinstance(event, TrialEnded):
-                self._ended.append(event.trial)
 
     def _publish(self, events: Sequence[Event]) -> None:
-        """Journal first, then everyone who watches; after it, the answer to whoever has asked."""
+        """Write the journal, then tell every observer; whoever has asked is answered last."""
         if not events:
             return
         self._journal.append(*events)

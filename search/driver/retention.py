@@ -10,7 +10,8 @@ import bisect
 
 from search.journal.events import EpochDone, Event, TrialEnded
 from search.journal.folder import StudyDir
-from search.journal.state import StudyState, Trial, best_of
+from search.journal.state import StudyState, Trial
+from search.journal.values import best_of
 
 #: Newest checkpoints kept of a trial that may go on.
 NEWEST_KEPT = 2
@@ -25,7 +26,7 @@ class CheckpointKeeper:
         Made anew when the metric changes, for it remembers what each epoch was worth.
         """
         self._folder, self._root = folder, folder.root
-        self._mode = state.spec.mode
+        self._objective = state.objective
         self._keep_best = keep_best
         self._ranking: list[tuple[float, int]] = []
         #: The files of each trial, and the epoch each is of; None if it was never acknowledged.
@@ -37,7 +38,7 @@ class CheckpointKeeper:
             ]
             epochs = {epoch.checkpoint.path: epoch for epoch in trial.epochs}
             self._present[trial.number] = {path: epochs.get(path) for path in stored}
-            if trial.corpus != state.corpus:
+            if not state.is_comparable(trial):
                 continue  # not compared, and not taken away either
             if trial.ended:
                 self._retire(trial, state)
@@ -66,17 +67,15 @@ class CheckpointKeeper:
     def _best(self, trial: Trial) -> set[str]:
         """The best of those that are there: by another metric it may have gone already."""
         there = self._present.get(trial.number, {}).values()
-        best = best_of([epoch for epoch in there if epoch is not None], self._mode)
+        best = best_of([epoch for epoch in there if epoch is not None], self._objective)
         return {best.checkpoint.path} if best else set()
 
     def _retire(self, trial: Trial, state: StudyState) -> None:
         """Ranks an ended trial, and lets go of the one that drops out."""
         self._keep(trial, self._best(trial))
-        best = trial.best_epoch(self._mode)
-        if best is None or best.value is None:
+        if trial.best_value is None:
             return
-        sign = -1.0 if self._mode == "max" else 1.0
-        bisect.insort(self._ranking, (sign * best.value, trial.number))
+        bisect.insort(self._ranking, (self._objective.cost(trial.best_value), trial.number))
         if len(self._ranking) > self._keep_best:
             _, number = self._ranking.pop()
             self._keep(state.trials[number], set())

@@ -4,9 +4,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from trainables.attempts.messages import Checkpoint
+from trainables.attempts.messages import Checkpoint, Numerics
+from trainables.core.hyperparameters import Declaration
 
-FORMAT = 3
+#: The journal's version. Another one is refused by its number.
+FORMAT = 4
 
 Decision = Literal["continue", "stop", "complete", "fail"]
 EndState = Literal["completed", "pruned", "failed"]
@@ -20,21 +22,30 @@ class _Event(BaseModel):
 
 
 class StudyCreated(_Event):
-    """The first line: what is searched, resolved in full. ``format`` is the journal's version."""
+    """The first line: what is searched, resolved in full.
+
+    Attributes:
+        spec: the tables of the study file.
+        hyperparameters: what the task declares of each, so that readers need not import the task.
+        data: the digest of the prepared data.
+    """
 
     event: Literal["study"] = "study"
     format: int
     name: str
     spec: dict[str, Any]
-    corpus: str
+    hyperparameters: dict[str, Declaration]
+    data: str
     seqtune: str
 
 
 class SessionStarted(_Event):
     """A driver took the study up; trials that were running wait again.
 
-    ``code`` is a digest of each source file that trains, ``vectors`` the file behind each kind of
-    word vectors, whose name is a digest of where they come from.
+    Attributes:
+        code: a digest of each source file that trains, by its path.
+        inputs: what trials start from beside the data, word vectors for instance, each with what
+            identifies it.
     """
 
     event: Literal["session"] = "session"
@@ -44,7 +55,7 @@ class SessionStarted(_Event):
     resources: dict[str, Any]
     versions: dict[str, str]
     code: dict[str, str]
-    vectors: dict[str, str] = {}
+    inputs: dict[str, str] = {}
 
 
 class SessionEnded(_Event):
@@ -55,20 +66,21 @@ class SessionEnded(_Event):
 
 
 class SpecChanged(_Event):
-    """A resume was forced to search differently; holds for trials created from here on.
+    """The study goes on differently; holds for trials created from here on.
 
-    With another ``corpus``, earlier trials are kept and no longer compared. With another metric,
+    Over other ``data``, earlier trials are kept and no longer compared. With another metric,
     earlier epochs are valued anew from the metrics they have.
     """
 
     event: Literal["changed"] = "changed"
     spec: dict[str, Any]
-    corpus: str
+    hyperparameters: dict[str, Declaration]
+    data: str
     changes: list[str]
 
 
 class TrialCreated(_Event):
-    """A new configuration. ``attributes`` is what Optuna's sampler noted of it for itself."""
+    """A new configuration. ``attributes`` is what the sampler noted of it for itself."""
 
     event: Literal["trial"] = "trial"
     trial: int
@@ -99,11 +111,7 @@ class EpochDone(_Event):
     seconds: float
     checkpoint: Checkpoint
     host: str
-    device: str
-    threads: int
-    precision: str
-    processor: str
-    recurrence: str
+    numerics: Numerics
     decision: Decision
     reason: str | None = None
 

@@ -1,32 +1,14 @@
 """Every file name of a study's folder, its creation and its lock."""
 
-import json
-import re
 import tempfile
 import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from search.errors import SpecError, StudyExists, StudyNotFound
 from search.journal.lock import Driver, find_driver, hold
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-
-
-def check_name(name: str) -> str:
-    """A name that is safe as one folder's name.
-
-    Raises:
-        SpecError: empty, too long, or with anything but letters, digits, ``.``, ``_`` and ``-``.
-    """
-    if not _NAME.fullmatch(name) or ".." in name:
-        raise SpecError(
-            f"study name {name!r}: use up to 100 letters, digits, '.', '_' and '-', "
-            "beginning with a letter or digit, without '..'"
-        )
-    return name
+from search.spec.names import check_name
 
 
 @dataclass(frozen=True)
@@ -182,8 +164,3 @@ def list_studies(results: Path) -> list[StudyDir]:
         return []
     found = [StudyDir(path.absolute()) for path in sorted(results.iterdir()) if path.is_dir()]
     return [study for study in found if study.exists()]
-
-
-def as_json(content: Any) -> str:
-    """JSON for people and programs alike."""
-    return json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False)

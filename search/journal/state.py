@@ -1,8 +1,9 @@
 """The state of a study: a fold over its journal's events, the same live and at replay."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import ValidationError
 
@@ -23,7 +24,9 @@ from search.journal.events import (
     TrialMoved,
     TrialRestored,
 )
-from search.policy.halving import Asha, new_asha
+from search.journal.rungs import Rungs
+from search.journal.values import best_of, revalued
+from search.spec.space import parse_space
 from search.spec.study import ResourcesSpec, StudySpec
 
 #: ``waiting``: to be handed out, for the first time or again.
@@ -32,22 +35,30 @@ TrialState = Literal["waiting", "running", "completed", "pruned", "failed"]
 
 @dataclass
 class Trial:
-    """One configuration and all that is known of it; ``spec`` and ``corpus`` are the study's when
-    it was made."""
+    """One configuration and all that is known of it.
+
+    Attributes:
+        spec: the study when the trial was made.
+        data: the digest of its data.
+        best_epoch: the one with the best finite value, the earliest of equals.
+    """
 
     number: int
     spec: StudySpec
-    corpus: str
+    data: str
     params: dict[str, Any]
     origin: str
+    attributes: dict[str, Any]
     state: TrialState = "waiting"
     epochs: list[EpochDone] = field(default_factory=list)
+    best_epoch: EpochDone | None = None
     attempts: int = 0
     failures: list[AttemptFailed] = field(default_factory=list)
     reason: str | None = None
 
     @property
     def ended(self) -> bool:
+        """Whether nothing more will come of it."""
         return self.state in ("completed", "pruned", "failed")
 
     @property
@@ -55,28 +66,56 @@ class Trial:
         """The last acknowledged epoch, 0 before the first."""
         return self.epochs[-1].epoch if self.epochs else 0
 
-    def best_epoch(self, mode: str) -> EpochDone | None:
-        """The epoch with the best finite value, the earliest of equals."""
-        return best_of(self.epochs, mode)
+    @property
+    def best_value(self) -> float | None:
+        """The value of its best epoch."""
+        return self.best_epoch.value if self.best_epoch else None
+
+
+class Best(NamedTuple):
+    """A study's best trial, and the epoch that makes it so."""
+
+    trial: Trial
+    epoch: EpochDone
+
+    @property
+    def value(self) -> float:
+        """The epoch's value, which is finite."""
+        assert self.epoch.value is not None
+        return self.epoch.value
 
 
 class StudyState:
-    """Trials in number order, ASHA's rungs, and what the sessions left."""
+    """Trials in number order, the rungs, and what the sessions left.
+
+    Attributes:
+        revision: how often the study was changed; what was derived from an earlier one is stale.
+        ended_order: numbers of the ended trials, in the order of their ends.
+    """
 
     def __init__(self, created: StudyCreated) -> None:
         self.created = created
-        self.corpus = created.corpus
+        self.revision = -1
         self.trials: list[Trial] = []
-        self.spec = StudySpec.model_validate(created.spec)
-        self.asha = self._rungs()
-        self.total = self.spec.search.trials
+        self.ended_order: list[int] = []
+        self.ends: Counter[EndState] = Counter()
         self.session: SessionStarted | None = None
         self.session_end: SessionEnded | None = None
-        self.ends: Counter[EndState] = Counter()
-        self._best: tuple[Trial, float] | None = None
+        self._best: Best | None = None
+        self._adopt(created)
+        self.total = self.spec.search.trials
+
+    def _adopt(self, event: StudyCreated | SpecChanged) -> None:
+        """Search by this event's spec and data from here on."""
+        self.spec = StudySpec.from_tables(event.spec)
+        self.hyperparameters, self.data = event.hyperparameters, event.data
+        self.objective = self.spec.objective
+        self.space = parse_space(self.spec.space, event.hyperparameters)
+        self.rungs = Rungs.empty(self.spec.stopping)
+        self.revision += 1
 
     def apply(self, event: Event) -> None:
-        """Takes one event in.
+        """Take one event in.
 
         Raises:
             JournalDamaged: the event cannot follow those before it.
@@ -89,11 +128,7 @@ class StudyState:
             case SpecChanged():
                 self._change(event)
             case TrialCreated():
-                if event.trial != len(self.trials):
-                    raise JournalDamaged(f"the journal has trial {event.trial} out of order")
-                self.trials.append(
-                    Trial(event.trial, self.spec, self.corpus, event.params, event.origin)
-                )
+                self._create(event)
             case AttemptStarted():
                 trial = self._open(event.trial)
                 trial.attempts, trial.state = event.attempt, "running"
@@ -104,9 +139,7 @@ class StudyState:
                 trial.failures.append(event)
                 trial.state = "waiting"
             case TrialEnded():
-                trial = self._open(event.trial)
-                trial.state, trial.reason = event.state, event.reason
-                self.ends[event.state] += 1
+                self._end(event)
             case TrialRestored() | TrialMoved():
                 self._open(event.trial)
             case StudyCreated():
@@ -121,46 +154,32 @@ class StudyState:
             update["resources"] = ResourcesSpec.model_validate(self.session.resources)
         return self.spec.model_copy(update=update)
 
-    def _rungs(self) -> Asha:
-        """The present spec's rungs, with every value the journal has for them."""
-        stopping = self.spec.stopping
-        asha = new_asha(
-            stopping.grace_epochs, stopping.reduction_factor, stopping.max_epochs, self.spec.mode
-        )
-        for trial in self.comparable_trials():
-            for epoch in trial.epochs:
-                if epoch.value is not None:
-                    asha.record(trial.number, epoch.epoch, epoch.value)
-        return asha
-
-    def _change(self, event: SpecChanged) -> None:
-        self.spec, self.corpus = StudySpec.model_validate(event.spec), event.corpus
-        for trial in self.trials:
-            trial.epochs = [revalued(epoch, self.spec.metric) for epoch in trial.epochs]
-        self.asha = self._rungs()
-        self._best = None
-        for trial in self.comparable_trials():
-            for epoch in trial.epochs:
-                self._update_best(trial, epoch.value)
-
-    def comparable_trials(self) -> list[Trial]:
-        """The trials over the study's present data: figures of other data say nothing here."""
-        return [trial for trial in self.trials if trial.corpus == self.corpus]
-
-    def pending_end(self, trial: Trial) -> tuple[EndState, str | None] | None:
-        """How a trial must end by its last decision, or for its data is no longer the study's."""
-        if trial.ended:
-            return None
-        if trial.corpus != self.corpus:
-            return "pruned", "the study goes on over other data"
-        last = trial.epochs[-1] if trial.epochs else None
-        return (ENDS[last.decision], last.reason) if last and last.decision in ENDS else None
-
     def _start_session(self, event: SessionStarted) -> None:
         self.session, self.session_end, self.total = event, None, event.total
         for trial in self.trials:
             if trial.state == "running":
                 trial.state = "waiting"
+
+    def _change(self, event: SpecChanged) -> None:
+        self._adopt(event)
+        self._best = None
+        for trial in self.trials:
+            trial.epochs = [revalued(epoch, self.objective) for epoch in trial.epochs]
+            trial.best_epoch = best_of(trial.epochs, self.objective)
+            if trial.data != self.data:
+                continue
+            for epoch in trial.epochs:
+                if epoch.value is not None:
+                    self.rungs.record(trial.number, epoch.epoch, epoch.value)
+            self._update_best(trial)
+
+    def _create(self, event: TrialCreated) -> None:
+        if event.trial != len(self.trials):
+            raise JournalDamaged(f"the journal has trial {event.trial} out of order")
+        attributes = event.attributes
+        self.trials.append(
+            Trial(event.trial, self.spec, self.data, event.params, event.origin, attributes)
+        )
 
     def _take_epoch(self, event: EpochDone) -> None:
         trial = self._open(event.trial)
@@ -169,62 +188,75 @@ class StudyState:
                 f"the journal has epoch {event.epoch} of trial {event.trial} after {trial.epoch}"
             )
         trial.epochs.append(event)
-        if event.value is not None:
-            self.asha.record(event.trial, event.epoch, event.value)
-        self._update_best(trial, event.value)
-
-    def _update_best(self, trial: Trial, value: float | None) -> None:
-        """Puts a trial first if this value of its is better than the best, or as good and the
-        trial's number lower; kept at every epoch, for to look for it would take longer and longer.
-        """
-        if value is None or trial.corpus != self.corpus:
+        if event.value is None:
             return
-        best, best_value = self._best or (None, 0.0)
-        better = value > best_value if self.spec.mode == "max" else value < best_value
-        earlier = best is not None and value == best_value and trial.number < best.number
-        if best is None or better or earlier:
-            self._best = trial, value
+        self.rungs.record(event.trial, event.epoch, event.value)
+        best = trial.best_value
+        if best is None or self.objective.improves(event.value, best):
+            trial.best_epoch = event
+            self._update_best(trial)
+
+    def _update_best(self, trial: Trial) -> None:
+        """Let a trial lead if its best epoch beats the leader's; ties go to the lower number.
+
+        Incremental, since a scan at each epoch is quadratic.
+        """
+        epoch = trial.best_epoch
+        if epoch is None or epoch.value is None or trial.data != self.data:
+            return
+        best = self._best
+        if best is not None:
+            earlier = epoch.value == best.value and trial.number < best.trial.number
+            if not earlier and not self.objective.improves(epoch.value, best.value):
+                return
+        self._best = Best(trial, epoch)
+
+    def _end(self, event: TrialEnded) -> None:
+        trial = self._open(event.trial)
+        trial.state, trial.reason = event.state, event.reason
+        self.ends[event.state] += 1
+        self.ended_order.append(event.trial)
 
     def _open(self, number: int) -> Trial:
         if not 0 <= number < len(self.trials) or self.trials[number].ended:
             raise JournalDamaged(f"the journal has a line of trial {number}, which is not open")
         return self.trials[number]
 
+    def is_comparable(self, trial: Trial) -> bool:
+        """Whether a trial is over the study's present data; figures of other data say nothing."""
+        return trial.data == self.data
+
+    def comparable_trials(self) -> list[Trial]:
+        """The trials over the study's present data."""
+        return [trial for trial in self.trials if self.is_comparable(trial)]
+
+    def pending_end(self, trial: Trial) -> tuple[EndState, str | None] | None:
+        """The end that is due and not yet recorded: by the trial's last decision, or for its data
+        is no longer the study's."""
+        if trial.ended:
+            return None
+        if not self.is_comparable(trial):
+            return "pruned", "the study goes on over other data"
+        last = trial.epochs[-1] if trial.epochs else None
+        return (ENDS[last.decision], last.reason) if last and last.decision in ENDS else None
+
     @property
     def ended(self) -> int:
         """How many trials have ended, failed ones too."""
-        return self.ends.total()
+        return len(self.ended_order)
 
     @property
     def finished(self) -> bool:
         """Whether all wanted trials have ended."""
         return self.ended >= self.total
 
-    def best(self) -> Trial | None:
-        """The trial with the best finite epoch of those compared, however it ended; of equals the
-        lowest number."""
-        return self._best[0] if self._best else None
+    def best(self) -> Best | None:
+        """The comparable trial with the best finite epoch, however it ended; of equals the lowest
+        number."""
+        return self._best
 
 
-def best_of(epochs: list[EpochDone], mode: str) -> EpochDone | None:
-    """The epoch with the best finite value, the earliest of equals."""
-    sign = 1.0 if mode == "max" else -1.0
-    finite = [(sign * e.value, -e.epoch, e) for e in epochs if e.value is not None]
-    return max(finite)[2] if finite else None
-
-
-def revalued(epoch: EpochDone, metric: str) -> EpochDone:
-    """An epoch as a study with this metric values it."""
-    return epoch.model_copy(update={"value": value_of(epoch.metrics, metric)})
-
-
-def value_of(metrics: dict[str, float | None], metric: str) -> float | None:
-    """What an epoch is worth; None if any of its metrics is not finite: a network of NaN has an
-    accuracy too, that of the first class."""
-    return None if None in metrics.values() else metrics.get(metric)
-
-
-def replay(events: list[Event]) -> StudyState:
+def replay(events: Sequence[Event]) -> StudyState:
     """The state after these events.
 
     Raises:

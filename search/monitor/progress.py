@@ -10,7 +10,8 @@ from rich.text import Text
 
 from search.journal.events import EpochDone, Event, TrialEnded, TrialRestored
 from search.journal.state import StudyState
-from search.report.rows import as_table, short, trial_row
+from search.report.rows import trial_row
+from search.report.tables import as_table, short
 
 #: Seconds between two drawings of the table.
 REDRAW_SECONDS = 0.5
@@ -70,7 +71,7 @@ class Progress:
 
     def _tell_slow(self, epoch: EpochDone) -> None:
         """Says of a machine, once, that its processor could do better."""
-        slow = epoch.device == "cpu" and epoch.recurrence == "torch"
+        slow = epoch.numerics.device == "cpu" and epoch.numerics.recurrence == "torch"
         if slow and epoch.host not in self._slow:
             self._slow.add(epoch.host)
             self._say(
@@ -84,8 +85,7 @@ class Progress:
     def _headline(self) -> str:
         state = self._state
         best = state.best()
-        epoch = best.best_epoch(state.spec.mode) if best else None
-        top = f"best {short(epoch.value)} (trial {best.number})" if best and epoch else "no best"
+        top = f"best {short(best.value)} (trial {best.trial.number})" if best else "no best"
         stopped = f"{state.ends['pruned']} stopped early"
         return f"{state.ended}/{state.total} done, {stopped}, {top}, {self._eta()}"
 

@@ -9,7 +9,8 @@ from search.journal.events import (
     TrialMoved,
     TrialRestored,
 )
-from search.journal.state import StudyState, Trial, value_of
+from search.journal.state import StudyState, Trial
+from search.policy.halving import should_stop
 from trainables.attempts.messages import Report
 
 
@@ -18,7 +19,7 @@ def judge(state: StudyState, report: Report) -> list[Event]:
     there, and the trial's end if it is one."""
     decision, reason = _decide(state, report)
     events = _circumstances(state.trials[report.number], report)
-    events.append(_epoch(state.spec.metric, report, decision, reason))
+    events.append(_epoch(state, report, decision, reason))
     if decision in ENDS:
         events.append(TrialEnded(trial=report.number, state=ENDS[decision], reason=reason))
     return events
@@ -38,20 +39,20 @@ def _decide(state: StudyState, report: Report) -> tuple[Decision, str | None]:
     impatient = _out_of_patience(state, report, value)
     if impatient is not None:
         return "complete", impatient
-    if value is not None and state.asha.should_stop(report.epoch, value):
-        share = state.spec.stopping.reduction_factor
+    share, earlier = state.spec.stopping.reduction_factor, state.rungs.at(report.epoch)
+    if value is not None and should_stop(earlier, value, share, state.objective):
         return "stop", f"below the best 1/{share} at epoch {report.epoch}"
     return "continue", None
 
 
 def _out_of_patience(state: StudyState, report: Report, value: float | None) -> str | None:
     """Why a trial that no longer improves has come to its own end, if it has."""
-    trial, mode = state.trials[report.number], state.spec.mode
+    trial = state.trials[report.number]
     patience = {**trial.spec.fixed, **trial.params}.get("patience", 0)
-    best = trial.best_epoch(mode) if patience else None
+    best = trial.best_epoch if patience else None
     if best is None or best.value is None or value is None:
         return None
-    improves = value > best.value if mode == "max" else value < best.value
+    improves = state.objective.improves(value, best.value)
     if improves or report.epoch - best.epoch < patience:
         return None
     return f"no better since epoch {best.epoch}"
@@ -66,18 +67,14 @@ def _circumstances(trial: Trial, report: Report) -> list[Event]:
             TrialRestored(**who, epoch=report.restored.epoch, reason=report.restored.reason)
         )
     if trial.epochs:
-        before, after = (
-            f"{e.device}, {e.threads} threads, {e.precision}, {e.processor}, "
-            f"{e.recurrence} recurrence"
-            for e in (trial.epochs[-1], report)
-        )
+        before, after = trial.epochs[-1].numerics, report.numerics
         if before != after:
-            events.append(TrialMoved(**who, before=before, after=after))
+            events.append(TrialMoved(**who, before=str(before), after=str(after)))
     return events
 
 
-def _epoch(metric: str, report: Report, decision: Decision, reason: str | None) -> EpochDone:
+def _epoch(state: StudyState, report: Report, decision: Decision, reason: str | None) -> EpochDone:
     fields = report.model_dump(exclude={"number", "restored"})
-    value = value_of(report.metrics, metric)
+    value = state.objective.value_of(report.metrics)
     fields |= {"trial": report.number, "value": value, "decision": decision, "reason": reason}
     return EpochDone.model_validate(fields)

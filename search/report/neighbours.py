@@ -10,17 +10,18 @@ from tokenizers import Tokenizer
 from search.errors import NoFiniteResult, SpecError
 from search.journal.folder import StudyDir
 from search.journal.state import StudyState
-from trainables.data.corpus import prepare
+from trainables.data.corpus import Corpus, open_corpus
 from trainables.data.text.tokens import UNKNOWN
 from trainables.errors import CheckpointError, did_you_mean
+from trainables.storage import Cache
 from trainables.tasks import find_task
 
 #: Averaged weights before the last ones: they are what was evaluated.
 _WEIGHTS = ("average.module.embedding.weight", "model.embedding.weight")
 
 
-def neighbours(
-    folder: StudyDir, state: StudyState, word: str, count: int, cache_dir: Path
+def nearest_words(
+    folder: StudyDir, state: StudyState, word: str, count: int, cache: Cache
 ) -> list[dict[str, Any]]:
     """``count`` words with their cosine to ``word``, nearest first.
 
@@ -30,10 +31,9 @@ def neighbours(
         SpecError: the word is not in the study's vocabulary.
     """
     best = state.best()
-    epoch = best.best_epoch(state.spec.mode) if best else None
-    if epoch is None:
+    if best is None:
         raise NoFiniteResult(f"no trial of {folder.name!r} has a result yet")
-    corpus = prepare(state.spec.data, cache_dir, find_task(state.spec.task).labels)
+    corpus = _corpus(state, cache)
     tokenizer = Tokenizer.from_file(str(corpus.tokenizer_file))
     index_of = tokenizer.get_vocab()
     ids = tokenizer.encode(word, add_special_tokens=False).ids
@@ -41,12 +41,20 @@ def neighbours(
         hint = did_you_mean(word.lower(), [w for w in index_of if w[:1] == word[:1].lower()])
         hint = hint if hint.startswith("did") else "try another word"
         raise SpecError(f"{word!r} is not one of the study's {len(index_of):,} words: {hint}")
-    weights_VE = _embedding(folder.root / epoch.checkpoint.path)
+    weights_VE = _embedding(folder.root / best.epoch.checkpoint.path)
     norms_V = np.linalg.norm(weights_VE, axis=1)
     cosines_V = weights_VE @ weights_VE[ids[0]] / np.maximum(norms_V * norms_V[ids[0]], 1e-12)
     word_of = {index: name for name, index in index_of.items()}
     order = [int(i) for i in np.argsort(-cosines_V) if i > UNKNOWN and i != ids[0]]
     return [{"word": word_of[i], "cosine": float(cosines_V[i])} for i in order[:count]]
+
+
+def _corpus(state: StudyState, cache: Cache) -> Corpus:
+    """The study's texts, prepared anew where the cache has lost them."""
+    folder = cache.corpus(state.data)
+    if not folder.exists():
+        find_task(state.spec.task).declaration.inputs.prepare(state.spec.inputs, {}, cache)
+    return open_corpus(folder)
 
 
 def _embedding(path: Path) -> Any:

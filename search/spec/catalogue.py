@@ -1,10 +1,10 @@
-"""What comes with the package: built-in studies and the hyperparameters."""
+"""What comes with the package: built-in studies and the tasks' hyperparameters."""
 
 from typing import Any
 
-from search.spec.space import kind_of
 from search.spec.study import STUDIES, read_toml
-from trainables.core.hyperparameters import Hyperparameters
+from trainables.core.hyperparameters import Declaration, declare
+from trainables.tasks import find_task
 
 
 def builtin_studies() -> list[dict[str, Any]]:
@@ -28,29 +28,30 @@ def builtin_studies() -> list[dict[str, Any]]:
     return rows
 
 
-def hyperparameter_rows() -> list[dict[str, Any]]:
-    """Kind, range, default, meaning and source of each hyperparameter."""
-    properties = Hyperparameters.model_json_schema()["properties"]
+def hyperparameter_rows(task: str) -> list[dict[str, Any]]:
+    """Kind, range, default, meaning and source of each hyperparameter of a task.
+
+    Raises:
+        TaskError: there is no such task.
+    """
+    declared = declare(find_task(task).declaration.hyperparameters)
     return [
         {
             "name": name,
-            "kind": kind_of(name),
-            "range": _range(schema),
-            "default": schema["default"],
-            "meaning": schema["description"],
-            "source": schema.get("source", ""),
+            "kind": one.kind,
+            "range": _range(one),
+            "default": one.default,
+            "meaning": one.description,
+            "source": one.source,
         }
-        for name, schema in properties.items()
+        for name, one in declared.items()
     ]
 
 
-def _range(schema: dict[str, Any]) -> str:
-    if "enum" in schema:
-        return ", ".join(map(str, schema["enum"]))
-    if schema["type"] == "boolean":
+def _range(one: Declaration) -> str:
+    if one.choices:
+        return ", ".join(map(str, one.choices))
+    if one.kind == "bool":
         return "true, false"
-    low = f">= {schema['minimum']:g}" if "minimum" in schema else ""
-    low = low or (f"> {schema['exclusiveMinimum']:g}" if "exclusiveMinimum" in schema else "")
-    high = f"<= {schema['maximum']:g}" if "maximum" in schema else ""
-    high = high or (f"< {schema['exclusiveMaximum']:g}" if "exclusiveMaximum" in schema else "")
-    return ", ".join(part for part in (low, high) if part)
+    bounds = ((">=", one.minimum), (">", one.above), ("<=", one.maximum), ("<", one.below))
+    return ", ".join(f"{sign} {bound:g}" for sign, bound in bounds if bound is not None)

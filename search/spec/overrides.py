@@ -5,6 +5,12 @@ import tomllib
 from typing import Any
 
 from search.errors import SpecError
+from trainables.errors import TaskError
+from trainables.tasks import DEFAULT_TASK, find_task
+from trainables.tasks.declaration import TaskDeclaration
+
+#: Keys of a setting, and its value.
+Setting = tuple[list[str], Any]
 
 #: Setting one of these takes the same key out of the other.
 _EXCLUSIVE = {"fixed": "space", "space": "fixed"}
@@ -26,41 +32,70 @@ def parse_setting(setting: str) -> tuple[list[str], Any]:
         return keys, literal.strip()
 
 
-def apply_settings(tables: dict[str, Any], settings: list[tuple[list[str], Any]]) -> dict[str, Any]:
+def apply_settings(tables: dict[str, Any], settings: list[Setting]) -> dict[str, Any]:
     """A copy of the tables with the settings laid over, later ones over earlier.
+
+    A hyperparameter that a setting leaves without effect is taken out of the tables: to fix the
+    embedding at given vectors is to take their width.
 
     Raises:
         SpecError: a key goes through something that is not a table.
     """
     result = copy.deepcopy(tables)
-    if any(keys == ["fixed", "embedding"] and value != "scratch" for keys, value in settings):
-        _take_out_width(result)
+    fixed = {keys[1]: (value,) for keys, value in settings if keys[0] == "fixed" and len(keys) == 2}
+    task = _declaration(result)
+    for name in task.hyperparameters.without_effect(fixed) if task and fixed else ():
+        _take_out(result, name)
     for keys, value in settings:
-        table = result
-        for depth, key in enumerate(keys[:-1], start=1):
-            table = table.setdefault(key, {})
-            if not isinstance(table, dict):
-                raise SpecError(f"--set {'.'.join(keys)}: {'.'.join(keys[:depth])} is no table")
-        table[keys[-1]] = value
-        other = _EXCLUSIVE.get(keys[0])
-        if other and len(keys) == 2 and isinstance(result.get(other), dict):
-            result[other].pop(keys[1], None)
-        if keys[0] == "fixed" and len(keys) == 2:
-            _take_out_of_first(result, keys[1])
+        _lay_over(result, keys, value)
     return result
 
 
-def _take_out_width(tables: dict[str, Any]) -> None:
-    """Vectors learnt elsewhere bring their own width."""
+def take_new_source(tables: dict[str, Any], source: str) -> None:
+    """Forget what describes the data of another source, such as its columns."""
+    task, data = _declaration(tables), tables.get("data")
+    section = task.inputs.sections.get("data") if task else None
+    if section is None or not isinstance(data, dict) or data.get("source") == source:
+        return
+    for key in section.described_by.get("source", ()):
+        data.pop(key, None)
+
+
+def _declaration(tables: dict[str, Any]) -> TaskDeclaration | None:
+    """The task's, if there is one: whoever validates the tables says what is wrong."""
+    try:
+        return find_task(str(tables.get("task", DEFAULT_TASK))).declaration
+    except TaskError:
+        return None
+
+
+def _lay_over(tables: dict[str, Any], keys: list[str], value: Any) -> None:
+    table = tables
+    for depth, key in enumerate(keys[:-1], start=1):
+        table = table.setdefault(key, {})
+        if not isinstance(table, dict):
+            raise SpecError(f"--set {'.'.join(keys)}: {'.'.join(keys[:depth])} is no table")
+    table[keys[-1]] = value
+    other = _EXCLUSIVE.get(keys[0])
+    if other and len(keys) == 2 and isinstance(tables.get(other), dict):
+        tables[other].pop(keys[1], None)
+    if keys[0] == "fixed" and len(keys) == 2:
+        _take_out_of_first(tables, keys[1])
+
+
+def _take_out(tables: dict[str, Any], name: str) -> None:
     for section in ("fixed", "space"):
         if isinstance(tables.get(section), dict):
-            tables[section].pop("embedding_dim", None)
-    _take_out_of_first(tables, "embedding_dim")
+            tables[section].pop(name, None)
+    _take_out_of_first(tables, name)
 
 
 def _take_out_of_first(tables: dict[str, Any], name: str) -> None:
-    """What is fixed is no longer to be tried. The configurations keep their places: the trial of a
-    number takes the one of that number, and draws what it does not say."""
+    """Take a hyperparameter out of the configurations to try first.
+
+    They keep their places: the trial of a number takes the one of that number, and draws what it
+    does not say.
+    """
     first = tables.get("first")
     if isinstance(first, list) and all(isinstance(config, dict) for config in first):
         for config in first:

@@ -18,7 +18,7 @@ from searches import Search, write_idle_study
 from verdict import Figure, conclude, spread
 
 from search.spec.study import find_study_file, read_toml, resolve
-from trainables.data.corpus import default_cache, prepare
+from trainables.storage import default_cache, prepare
 
 TRIALS = 8
 SHORT = 64

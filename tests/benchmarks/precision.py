@@ -11,18 +11,18 @@ import sys
 
 from verdict import Figure, conclude, spread
 
-from trainables.core.batching import TextReader
 from trainables.core.device import prepare_device
-from trainables.core.hyperparameters import Hyperparameters
 from trainables.core.precision import precisions
 from trainables.core.task import TaskContext
 from trainables.core.trainer import Trainer, TrainerSettings
 from trainables.data.corpus import Part, default_cache, prepare
 from trainables.data.spec import DataSpec
+from trainables.data.text.reader import TextReader
+from trainables.networks.hyperparameters import RecurrentClassifierHyperparameters
 from trainables.tasks import find_task
 
 EPOCHS, TOKENS = 3, 200
-H = Hyperparameters(
+H = RecurrentClassifierHyperparameters(
     embedding_dim=64, hidden_size=64, pooling="mean", batch_size=64, learning_rate=1e-3
 )
 

@@ -21,7 +21,7 @@ import numpy as np
 from rivals import SPEC, run_lecture, run_ray, score_best
 from verdict import Figure, conclude
 
-from trainables.data.corpus import default_cache, prepare
+from trainables.storage import default_cache, prepare
 
 SIDES = ("seqtune", "lecture", "ray")
 MARKS = (1, 2, 3, 5, 8, 12, 16, 20)
@@ -55,9 +55,9 @@ def run_seqtune(seconds: float, out: Path) -> None:
 
 def score_checkpoint(path: Path, params: dict[str, Any]) -> float:
     """Accuracy of a stored trial of ``imdb`` on the part that no search reads."""
-    from trainables.core.batching import TextReader
     from trainables.core.task import TaskContext
     from trainables.core.trainer import Trainer, TrainerSettings
+    from trainables.data.text.reader import TextReader
     from trainables.tasks import find_task
 
     spec, corpus = SPEC, prepare(SPEC.data, default_cache())

@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader
 
 from search.policy.samplers.optuna_adapter import Sampler
 from search.spec.study import find_study_file, read_toml, resolve
-from trainables.data.corpus import default_cache, prepare
+from trainables.storage import default_cache, prepare
 
 MAX_EPOCHS, REDUCTION = 10, 3
 SPEC = resolve(read_toml(find_study_file("imdb")), "imdb")

@@ -23,13 +23,13 @@ from verdict import Figure, conclude, spread
 
 import trainables.networks.encoders
 from trainables.attempts.probe import choose_precision
-from trainables.core.batching import TextReader
 from trainables.core.device import prepare_device
-from trainables.core.hyperparameters import Hyperparameters
 from trainables.core.task import TaskContext
 from trainables.core.trainer import Trainer, TrainerSettings
 from trainables.data.corpus import Corpus, Part, default_cache, prepare
 from trainables.data.spec import DataSpec
+from trainables.data.text.reader import TextReader
+from trainables.networks.hyperparameters import RecurrentClassifierHyperparameters
 from trainables.tasks import find_task
 
 BATCH = 128
@@ -57,7 +57,7 @@ def reviews(count: int) -> tuple[Corpus, Part]:
 
 
 def our_trainer(case: Case, corpus: Corpus, part: Part, device: torch.device) -> Trainer:
-    h = Hyperparameters(
+    h = RecurrentClassifierHyperparameters(
         embedding_dim=case.size,
         hidden_size=case.size,
         batch_size=BATCH,
@@ -140,12 +140,12 @@ def differences(case: Case) -> tuple[float, float]:
     for own in (True, False):
         model.zero_grad()
         if own:
-            logits_BC = model(batch.ids_BT, batch.lengths_B)
+            logits_BC = model(batch.inputs[0], batch.inputs[1])
         else:
-            ids_BT = nn.functional.pad(batch.ids_BT, (0, TOKENS - batch.ids_BT.shape[1]))
+            ids_BT = nn.functional.pad(batch.inputs[0], (0, TOKENS - batch.inputs[0].shape[1]))
             y_BTH = model.encoder.layers[0].forwards(model.embedding(ids_BT))[0]
             last_B = torch.arange(32, device=ids_BT.device)
-            logits_BC = model.head(y_BTH[last_B, batch.lengths_B - 1])
+            logits_BC = model.head(y_BTH[last_B, batch.inputs[1] - 1])
         trainer.task.losses(logits_BC, batch.targets_B).mean().backward()
         found.append((logits_BC.detach(), [p.grad.clone() for p in model.parameters()]))
     (ours, our_gradients), (theirs, their_gradients) = found

@@ -8,6 +8,7 @@ import pytest
 from tests.cli_sandbox import TRIAL, Sandbox, family
 from trainables.data.corpus import prepare
 from trainables.data.spec import DataSpec
+from trainables.storage import Cache
 
 pytestmark = pytest.mark.slow
 
@@ -73,7 +74,7 @@ def test_second_signal_is_immediate(place):
 def test_trials_that_all_fail_alike_end_the_study(tmp_path, tables):
     tables["search"]["trials"] = 50
     place = Sandbox(tmp_path, tables)
-    corpus = prepare(DataSpec(**tables["data"]), tmp_path / "cache")
+    corpus = prepare(DataSpec(**tables["data"]), Cache(tmp_path / "cache"))
     (corpus.path / "train" / "ids.npy").write_bytes(b"junk")
     _, err = place.run("run", "small.toml", code=3)
     assert "first trials have all failed" in err and "damaged" in err

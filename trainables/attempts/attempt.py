@@ -8,20 +8,17 @@ from pathlib import Path
 
 import torch
 
-from trainables.attempts.messages import Assignment, Checkpoint, Report, Restored
+from trainables.attempts.messages import Assignment, Checkpoint, Numerics, Report, Restored
+from trainables.attempts.numerics import describe_numerics
 from trainables.attempts.probe import choose_precision
-from trainables.core.batching import TextReader
-from trainables.core.device import Numerics, describe_numerics, limit_gpu_memory, prepare_device
+from trainables.core.batching import Reader
+from trainables.core.device import limit_gpu_memory, prepare_device
 from trainables.core.precision import precisions
-from trainables.core.task import TaskContext
 from trainables.core.trainer import Trainer, TrainerSettings
-from trainables.data.corpus import Corpus, open_corpus
-from trainables.embeddings.bert import FEATURES, positions
-from trainables.embeddings.vectors import load_vectors
 from trainables.errors import CheckpointError
 from trainables.tasks import find_task
 
-#: So many epochs are reported together at most: each has its checkpoint on the disk until then.
+#: Each waiting epoch has its checkpoint on the disk until it is reported.
 MAX_EPOCHS_PER_REPORT = 10
 
 
@@ -31,37 +28,33 @@ class Attempt:
 
     assignment: Assignment
     trainer: Trainer
-    validation: TextReader
+    validation: Reader
     numerics: Numerics
     restored: Restored | None
 
 
-def begin(assignment: Assignment, corpus_path: Path) -> Attempt:
-    """Builds the trainer and restores the newest checkpoint that is whole."""
+def begin(assignment: Assignment, folder: Path) -> Attempt:
+    """Build the trainer over the prepared data in ``folder``, and restore the newest checkpoint
+    that is whole."""
+    entry = find_task(assignment.task)
+    hyperparameters = entry.declaration.hyperparameters.model_validate(assignment.hyperparameters)
+    native = hyperparameters.has_native_recurrence
     device = prepare_device(assignment.device, assignment.threads, assignment.keep_freed_memory)
     if assignment.gpus > 0:
         limit_gpu_memory(assignment.gpus)
-    # What the trial or the study began with, unless this machine lacks it.
-    kept = assignment.precision_required or assignment.precision in precisions(device)
-    precision = choose_precision(assignment.precision if kept else "auto", assignment.device)
-    corpus = open_corpus(corpus_path)
-    train, validation = (
-        _reader(assignment, corpus, name, device) for name in ("train", "validation")
-    )
-    vectors_VE = load_vectors(corpus, assignment.vectors) if assignment.vectors else None
-    ends = TaskContext(corpus.vocabulary, corpus.classes, train.part.labels, vectors_VE)
-    make_task = find_task(assignment.task).load()
+    precision = _precision(assignment, device, native)
+    opened = entry.declaration.inputs.open(folder, assignment.inputs, hyperparameters, device)
+    make_task = entry.load()
 
     def new_trainer() -> Trainer:
         return Trainer(
-            make_task(assignment.hyperparameters, ends),
-            assignment.hyperparameters,
-            train,
+            make_task(hyperparameters, opened.context),
+            hyperparameters,
+            opened.train,
             TrainerSettings(assignment.seed, assignment.max_epochs, device, precision),
         )
 
-    trainer = new_trainer()
-    damage: list[str] = []
+    trainer, damage = new_trainer(), list[str]()
     for checkpoint in assignment.restore:
         try:
             trainer.load(Path(assignment.folder) / checkpoint.path, checkpoint.digest)
@@ -72,26 +65,27 @@ def begin(assignment: Assignment, corpus_path: Path) -> Attempt:
     if trainer.epoch < assignment.last_journaled_epoch and not damage:
         damage.append("its newest checkpoint is gone")
     restored = Restored(epoch=trainer.epoch, reason="; ".join(damage)) if damage else None
-    numerics = describe_numerics(device, precision)
-    return Attempt(assignment, trainer, validation, numerics, restored)
+    numerics = describe_numerics(device, precision, native)
+    return Attempt(assignment, trainer, opened.validation, numerics, restored)
 
 
-def _reader(assignment: Assignment, corpus: Corpus, name: str, device: torch.device) -> TextReader:
-    """What is read of the corpus: tokens, or the places of their features in a file."""
-    features = assignment.hyperparameters.embedding == FEATURES
-    part = positions(corpus, name, assignment.max_tokens) if features else corpus.part(name)
-    return TextReader(part, assignment.max_tokens, assignment.keep).placed(device)
+def _precision(assignment: Assignment, device: torch.device, native: bool) -> str:
+    """What the trial or the study began with, unless this machine lacks it."""
+    wanted = assignment.precision
+    if not assignment.precision_required and wanted not in precisions(device, native):
+        wanted = "auto"
+    return choose_precision(wanted, assignment.device, native)
 
 
 def next_epochs(attempt: Attempt, seconds: float) -> tuple[Report, ...]:
-    """Trains one reported epoch, and more while the study has nothing to decide between them and
-    the first would not wait for the last longer than ``seconds``; ``MAX_EPOCHS_PER_REPORT`` at most."""
+    """Train one reported epoch, and more while the study has nothing to decide between them.
+
+    The first of them waits for the last no longer than ``seconds``.
+    """
     reports = [next_epoch(attempt)]
-    waits_until = time.monotonic() + seconds
-    while len(reports) < MAX_EPOCHS_PER_REPORT and not _needs_decision(
-        attempt.assignment, reports[-1]
-    ):
-        if time.monotonic() + reports[-1].seconds > waits_until:
+    deadline = time.monotonic() + seconds
+    while len(reports) < MAX_EPOCHS_PER_REPORT and not _needs_decision(attempt, reports[-1]):
+        if time.monotonic() + reports[-1].seconds > deadline:
             break
         _keep_unreported(attempt.assignment, reports)
         reports.append(next_epoch(attempt))
@@ -99,22 +93,23 @@ def next_epochs(attempt: Attempt, seconds: float) -> tuple[Report, ...]:
 
 
 def _keep_unreported(assignment: Assignment, reports: list[Report]) -> None:
-    """Puts the last of these where the driver finds it if this process is killed, or itself; the
+    """Put the last of these where the driver finds it if this process is killed, or itself; the
     first takes the place of those of the message before, which has been answered."""
     path = Path(assignment.folder) / assignment.unreported
     with path.open("w" if len(reports) == 1 else "a") as file:
         file.write(reports[-1].model_dump_json() + "\n")
 
 
-def _needs_decision(assignment: Assignment, report: Report) -> bool:
+def _needs_decision(attempt: Attempt, report: Report) -> bool:
     """Whether the study may end the trial at this epoch."""
+    assignment = attempt.assignment
     compared = report.epoch in (*assignment.rungs, assignment.max_epochs)
     finite = None not in report.metrics.values()
-    return compared or not finite or assignment.hyperparameters.patience > 0
+    return compared or not finite or attempt.trainer.hyperparameters.patience > 0
 
 
 def next_epoch(attempt: Attempt) -> Report:
-    """Trains one reported epoch, after any unreported ones, and stores it."""
+    """Train one reported epoch, after any unreported ones, and store it."""
     assignment, trainer = attempt.assignment, attempt.trainer
     while trainer.epoch < assignment.last_journaled_epoch:
         trainer.train_epoch()
@@ -132,10 +127,6 @@ def next_epoch(attempt: Attempt) -> Report:
         seconds=time.monotonic() - started,
         checkpoint=Checkpoint(epoch=trainer.epoch, path=path, digest=digest),
         host=socket.gethostname(),
-        device=attempt.numerics.device,
-        threads=attempt.numerics.threads,
-        precision=attempt.numerics.precision,
-        processor=attempt.numerics.processor,
-        recurrence=attempt.numerics.recurrence,
+        numerics=attempt.numerics,
         restored=restored,
     )

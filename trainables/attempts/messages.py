@@ -1,8 +1,10 @@
 """What passes between the study and a process that trains: plain JSON, no torch, no pickle."""
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from trainables.core.hyperparameters import Hyperparameters
+from trainables.tasks.declaration import TrialInputs
 
 
 class _Message(BaseModel):
@@ -17,18 +19,40 @@ class Checkpoint(_Message):
     digest: str
 
 
+class Numerics(_Message):
+    """All that a repetition must share to be bit for bit the same.
+
+    Attributes:
+        device: ``cpu``, or the GPU's name.
+        precision: what the model multiplies in: ``float32``, ``bfloat16`` or ``float16``.
+        recurrence: ``native`` where ``trainables.kernels`` computes it, else ``torch``.
+    """
+
+    device: str
+    precision: str
+    threads: int
+    processor: str
+    recurrence: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.device}, {self.threads} threads, {self.precision}, {self.processor}, "
+            f"{self.recurrence} recurrence"
+        )
+
+
 class Assignment(_Message):
     """One attempt at one trial.
 
     Attributes:
-        vectors: the file of word vectors its embedding starts from, by its name in the corpus.
+        data: the folder of the prepared data, where the driver has it.
+        inputs: what the trial reads of it.
         folder: the study's folder, absolute; checkpoints are written under it.
         checkpoint_prefix: relative to ``folder``; ``epoch-NNN.safetensors`` is appended.
-        unreported: where, relative to ``folder``, epochs stand that wait to be reported with others.
+        unreported: the file, relative to ``folder``, of epochs that wait to be reported together.
         restore: acknowledged checkpoints, newest first; an older one serves when a newer is bad.
-        last_journaled_epoch: last epoch the journal holds; epochs up to it are retrained unreported.
-        precision_required: a machine that lacks ``precision`` is an error, and does not choose
-            another.
+        last_journaled_epoch: epochs up to it are in the journal, and retrained without a report.
+        precision_required: refuse a machine that lacks ``precision``, instead of choosing another.
         gpus: the share of one GPU whose memory it may take, at most 1; 0 to compute on the CPU.
         rungs: epochs at which trials are compared: each is reported at once, and answered before
             the next is trained.
@@ -37,13 +61,11 @@ class Assignment(_Message):
     number: int
     attempt: int
     task: str
-    hyperparameters: Hyperparameters
+    hyperparameters: dict[str, Any]
     seed: int
     max_epochs: int
-    corpus: str
-    vectors: str | None = None
-    max_tokens: int
-    keep: str
+    data: str
+    inputs: TrialInputs
     folder: str
     checkpoint_prefix: str
     unreported: str
@@ -58,7 +80,7 @@ class Assignment(_Message):
 
     @property
     def device(self) -> str:
-        """Where it computes: ``cuda`` on its share of a GPU, else ``cpu``."""
+        """``cuda`` on its share of a GPU, else ``cpu``."""
         return "cuda" if self.gpus > 0 else "cpu"
 
 
@@ -79,11 +101,7 @@ class Report(_Message):
     seconds: float
     checkpoint: Checkpoint
     host: str
-    device: str
-    threads: int
-    precision: str
-    processor: str
-    recurrence: str
+    numerics: Numerics
     restored: Restored | None = None
 
 

@@ -7,17 +7,20 @@ import numpy as np
 import torch
 
 from trainables.core.allocator import give_back_freed_memory
-from trainables.core.batching import TextReader
-from trainables.core.hyperparameters import Hyperparameters
 from trainables.core.precision import precisions
 from trainables.core.task import TaskContext
 from trainables.core.trainer import Trainer, TrainerSettings
 from trainables.data.corpus import Part
+from trainables.data.text.reader import TextReader
 from trainables.errors import DeviceError
+from trainables.networks.hyperparameters import RecurrentClassifierHyperparameters
 from trainables.tasks import TASKS
 
 #: Of made-up texts; one step keeps a CPU busy, a GPU takes no notice of it.
 _TEXTS, _TOKENS, _WORDS = {"cpu": 64, "cuda": 2048}, 128, 2000
+
+#: What ``seconds_per_token`` trains unless told otherwise.
+SMALL = RecurrentClassifierHyperparameters()
 
 #: How much faster half the bits must be to be worth the three digits they have.
 _MARGIN = 1.25
@@ -26,7 +29,7 @@ _MARGIN = 1.25
 def seconds_per_token(
     device: torch.device,
     precision: str = "float32",
-    hyperparameters: Hyperparameters = Hyperparameters(),  # noqa: B008 - frozen
+    hyperparameters: RecurrentClassifierHyperparameters = SMALL,
 ) -> float:
     """Seconds a device takes to train on one token of made-up texts: the fastest of three passes
     behind one that warms up.
@@ -51,7 +54,7 @@ def seconds_per_token(
     return min(seconds[1:]) / (texts * _TOKENS)
 
 
-def choose_precision(wanted: str, device_name: str) -> str:
+def choose_precision(wanted: str, device_name: str, native: bool = True) -> str:
     """What is wanted, or for ``auto`` what the ``cpu`` or ``cuda`` of this machine trains faster
     with, measured once by each worker.
 
@@ -59,23 +62,22 @@ def choose_precision(wanted: str, device_name: str) -> str:
         DeviceError: the device does not compute in what is wanted.
     """
     device = torch.device(device_name)
-    if wanted == "auto":
+    if wanted == "auto" and len(precisions(device, native)) > 1:
         return _fastest(device)
-    if wanted not in precisions(device):
+    if wanted == "auto":
+        return "float32"
+    if wanted not in precisions(device, native):
         raise DeviceError(
             f"resources.precision = {wanted}: this machine's {device_name} does not compute in it; "
-            f"ask for auto or {' or '.join(precisions(device))}"
+            f"ask for auto or {' or '.join(precisions(device, native))}"
         )
     return wanted
 
 
 @cache
 def _fastest(device: torch.device) -> str:
-    single, *halves = precisions(device)
-    if not halves:
-        return single
-    middling = Hyperparameters(embedding_dim=128, hidden_size=128)
-    (half,) = halves
+    single, half = precisions(device)
+    middling = RecurrentClassifierHyperparameters(embedding_dim=128, hidden_size=128)
     seconds = seconds_per_token(device, single, middling)
     faster = seconds > _MARGIN * seconds_per_token(device, half, middling)
     give_back_freed_memory()  # the trial behind this may be a small one

@@ -1,15 +1,10 @@
-"""Where and with how many threads a trial computes."""
-
-import os
-import platform
-from dataclasses import dataclass
+"""The device a trial computes on, its threads and its memory."""
 
 import torch
 
 from trainables.core.allocator import keep_freed_memory
 from trainables.core.memory import ACTIVATION_BYTES
 from trainables.errors import DeviceError
-from trainables.kernels.recurrence import has_native_kernel
 
 #: Of what a process may take of a GPU's memory, the share that activations may, as they are
 #: counted; gradients and workspaces come on top.
@@ -17,18 +12,6 @@ _SHARE_OF_ACTIVATIONS = 1 / 8
 
 #: What all trials only read moves to a GPU when it takes at most this share of what is free there.
 _SHARE_OF_FREE_MEMORY = 1 / 16
-
-
-@dataclass(frozen=True)
-class Numerics:
-    """All that a repetition must share to be bit for bit the same; ``recurrence`` is ``own`` or
-    ``torch``."""
-
-    device: str
-    precision: str
-    threads: int
-    processor: str
-    recurrence: str
 
 
 def prepare_device(name: str, threads: int, keep_memory: bool = True) -> torch.device:
@@ -80,23 +63,3 @@ def fits_on_gpu(size: int, device: torch.device) -> bool:
         return False
     free, _ = torch.cuda.mem_get_info(device)
     return size <= free * _SHARE_OF_FREE_MEMORY
-
-
-def describe_numerics(device: torch.device, precision: str) -> Numerics:
-    """What a result computed here depends on."""
-    return Numerics(
-        device=str(device) if device.type == "cpu" else torch.cuda.get_device_name(device),
-        precision=precision,
-        threads=torch.get_num_threads(),
-        processor=_processor(),
-        recurrence="native" if has_native_kernel(device, getattr(torch, precision)) else "torch",
-    )
-
-
-def _processor() -> str:
-    if os.path.exists("/proc/cpuinfo"):
-        with open("/proc/cpuinfo") as file:
-            for line in file:
-                if line.startswith("model name"):
-                    return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()

@@ -1,211 +1,52 @@
-"""Every hyperparameter of the recurrent models: kind, range, default, meaning and source.
+"""What every task trains by, and how a hyperparameter is declared; imports no torch.
 
-This file imports no torch: the command line validates a search space against it instantly. A
-study's ``[fixed]`` and ``[space]`` tables may name exactly these fields.
+A task's hyperparameters are one class: a subclass of ``Hyperparameters``, put together from the
+classes that stand beside the code which heeds them. Each field is a hyperparameter that a study
+may fix or search. A field has a default, and its kind is its type: ``int``, ``float``, ``bool``, or
+one of a closed set of strings.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+from trainables.core.memory import DataShape
+from trainables.errors import TaskError
 
 
-def _from(source: str) -> dict[str, Any]:
-    """Where a hyperparameter comes from, kept beside its description."""
+def from_source(source: str) -> dict[str, Any]:
+    """Where a hyperparameter comes from, for its field's ``json_schema_extra``."""
     return {"source": source}
 
 
+class OneOf:
+    """Annotates a string field whose values are the names of a registry."""
+
+    def __init__(self, *names: str) -> None:
+        self._names = names
+
+    def __get_pydantic_core_schema__(self, _: Any, __: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.literal_schema([*self._names])
+
+
 class Hyperparameters(BaseModel):
-    """One configuration; frozen, unknown names refused, values never coerced."""
+    """One configuration; frozen, unknown names refused, values never coerced.
+
+    A subclass says what its model takes of memory, by ``parameter_count`` and
+    ``activation_bytes_per_step``: a search asks before it trains.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
-    cell: Annotated[
-        Literal["rnn", "gru", "lstm"],
-        Field(
-            description="recurrent cell: Elman's tanh network, gated unit, long short-term memory",
-            json_schema_extra=_from("Elman 1990; Cho 2014; Hochreiter & Schmidhuber 1997"),
-        ),
-    ] = "lstm"
-    embedding: Annotated[
-        Literal["scratch", "glove", "word2vec", "bert", "bert-features"],
-        Field(
-            description="where the embedding starts: at random, or at vectors learnt elsewhere "
-            "(see the study's [embeddings])",
-            json_schema_extra=_from(
-                "glove: Pennington 2014; word2vec: Mikolov 2013; bert: Devlin 2019, its table of "
-                "word pieces; bert-features: its outputs, frozen (both with data.tokens = bert)"
-            ),
-        ),
-    ] = "scratch"
-    embedding_dim: Annotated[
-        int,
-        Field(
-            ge=1,
-            le=4096,
-            description="length of a token's embedding vector; vectors learnt elsewhere bring it",
-            json_schema_extra=_from("Bengio 2003"),
-        ),
-    ] = 64
-    freeze_embedding: Annotated[
-        bool,
-        Field(
-            description="never train the embedding; it stays where it starts",
-            json_schema_extra=_from("Kim 2014"),
-        ),
-    ] = False
-    freeze_epochs: Annotated[
-        int,
-        Field(
-            ge=0,
-            description="train the embedding only after this many epochs",
-            json_schema_extra=_from("Howard & Ruder 2018"),
-        ),
-    ] = 0
-    embedding_lr_factor: Annotated[
-        float,
-        Field(
-            gt=0.0,
-            le=10.0,
-            description="the embedding's learning rate as a share of the others'",
-            json_schema_extra=_from("Howard & Ruder 2018"),
-        ),
-    ] = 1.0
-    hidden_size: Annotated[
-        int,
-        Field(
-            ge=1,
-            le=4096,
-            description="units of a recurrent layer, per direction",
-            json_schema_extra=_from("Elman 1990"),
-        ),
-    ] = 64
-    num_layers: Annotated[
-        int,
-        Field(
-            ge=1,
-            le=8,
-            description="stacked recurrent layers",
-            json_schema_extra=_from("Graves 2013"),
-        ),
-    ] = 1
-    bidirectional: Annotated[
-        bool,
-        Field(
-            description="also read each text backwards, within its own length",
-            json_schema_extra=_from("Schuster & Paliwal 1997"),
-        ),
-    ] = False
-    pooling: Annotated[
-        Literal["last", "mean", "max", "attention", "concat"],
-        Field(
-            description="how the outputs of all steps become one vector; "
-            "concat is last, mean and max side by side",
-            json_schema_extra=_from("concat: Howard & Ruder 2018"),
-        ),
-    ] = "last"
-    dropout: Annotated[
-        float,
-        Field(
-            ge=0.0,
-            lt=1.0,
-            description="share of activations dropped between layers, before the head and in it",
-            json_schema_extra=_from("Zaremba 2014"),
-        ),
-    ] = 0.0
-    word_dropout: Annotated[
-        float,
-        Field(
-            ge=0.0,
-            lt=1.0,
-            description="share of a training text's tokens replaced by the unknown token",
-            json_schema_extra=_from("Iyyer 2015"),
-        ),
-    ] = 0.0
-    embedding_dropout: Annotated[
-        float,
-        Field(
-            ge=0.0,
-            lt=1.0,
-            description="share of the vocabulary's words whose vectors are zero for a forward pass",
-            json_schema_extra=_from("Gal & Ghahramani 2016; Merity 2018"),
-        ),
-    ] = 0.0
-    locked_dropout: Annotated[
-        bool,
-        Field(
-            description="dropout before and between the layers drops the same features at every "
-            "step of a text",
-            json_schema_extra=_from("Gal & Ghahramani 2016; Merity 2018"),
-        ),
-    ] = False
-    input_dropout: Annotated[
-        float,
-        Field(
-            ge=0.0,
-            lt=1.0,
-            description="share of the embedded tokens' features dropped",
-            json_schema_extra=_from("Zaremba 2014"),
-        ),
-    ] = 0.0
-    weight_drop: Annotated[
-        float,
-        Field(
-            ge=0.0,
-            lt=1.0,
-            description="share of the recurrent weights dropped for a forward pass",
-            json_schema_extra=_from("Merity 2018"),
-        ),
-    ] = 0.0
-    layer_norm: Annotated[
-        bool,
-        Field(
-            description="normalise the outputs of each recurrent layer",
-            json_schema_extra=_from("Ba 2016"),
-        ),
-    ] = False
-    head_hidden: Annotated[
-        int,
-        Field(
-            ge=0,
-            le=4096,
-            description="units of a hidden layer (ReLU) in the head; 0 for none",
-            json_schema_extra=_from("Howard & Ruder 2018"),
-        ),
-    ] = 0
-    token_drop: Annotated[
-        float,
-        Field(
-            ge=0.0,
-            lt=1.0,
-            description="share of a training text's tokens removed",
-            json_schema_extra=_from("Wei & Zou 2019"),
-        ),
-    ] = 0.0
-    token_swap: Annotated[
-        float,
-        Field(
-            ge=0.0,
-            le=1.0,
-            description="share of a training text's tokens that change places in pairs",
-            json_schema_extra=_from("Wei & Zou 2019"),
-        ),
-    ] = 0.0
-    token_crop: Annotated[
-        float,
-        Field(
-            ge=0.0,
-            lt=1.0,
-            description="largest share of a training text cut away at its ends, anew each epoch",
-            json_schema_extra=_from("as images are cropped: Krizhevsky 2012"),
-        ),
-    ] = 0.0
     learning_rate: Annotated[
         float,
         Field(
             gt=0.0,
             le=10.0,
             description="peak step size",
-            json_schema_extra=_from("Robbins & Monro 1951"),
+            json_schema_extra=from_source("Robbins & Monro 1951"),
         ),
     ] = 1e-3
     weight_decay: Annotated[
@@ -214,7 +55,7 @@ class Hyperparameters(BaseModel):
             ge=0.0,
             le=1.0,
             description="decoupled decay in adamw, L2 penalty in adam and sgd",
-            json_schema_extra=_from("Loshchilov & Hutter 2019"),
+            json_schema_extra=from_source("Loshchilov & Hutter 2019"),
         ),
     ] = 0.0
     batch_size: Annotated[
@@ -223,14 +64,14 @@ class Hyperparameters(BaseModel):
             ge=1,
             le=65536,
             description="texts per optimiser step, whatever memory allows",
-            json_schema_extra=_from("Masters & Luschi 2018"),
+            json_schema_extra=from_source("Masters & Luschi 2018"),
         ),
     ] = 128
     optimizer: Annotated[
         Literal["adam", "adamw", "sgd"],
         Field(
             description="update rule; sgd has Nesterov momentum 0.9",
-            json_schema_extra=_from(
+            json_schema_extra=from_source(
                 "adam: Kingma & Ba 2015; adamw: Loshchilov & Hutter 2019; sgd: Sutskever 2013"
             ),
         ),
@@ -239,7 +80,9 @@ class Hyperparameters(BaseModel):
         Literal["constant", "cosine", "one_cycle"],
         Field(
             description="learning rate over the whole of max_epochs",
-            json_schema_extra=_from("cosine: Loshchilov & Hutter 2017; one_cycle: Smith 2018"),
+            json_schema_extra=from_source(
+                "cosine: Loshchilov & Hutter 2017; one_cycle: Smith 2018"
+            ),
         ),
     ] = "constant"
     clip_norm: Annotated[
@@ -247,32 +90,16 @@ class Hyperparameters(BaseModel):
         Field(
             ge=0.0,
             description="largest norm of the whole gradient; 0 turns clipping off",
-            json_schema_extra=_from("Pascanu 2013"),
+            json_schema_extra=from_source("Pascanu 2013"),
         ),
     ] = 1.0
-    label_smoothing: Annotated[
-        float,
-        Field(
-            ge=0.0,
-            lt=1.0,
-            description="share of the target spread over all classes, in training only",
-            json_schema_extra=_from("Szegedy 2016"),
-        ),
-    ] = 0.0
-    class_weights: Annotated[
-        Literal["none", "balanced"],
-        Field(
-            description="balanced: each class counts alike in the loss, however many texts it has",
-            json_schema_extra=_from("King & Zeng 2001"),
-        ),
-    ] = "none"
     ema_decay: Annotated[
         float,
         Field(
             ge=0.0,
             lt=1.0,
             description="evaluate a running average of the weights with this decay a step; 0: not",
-            json_schema_extra=_from("Polyak & Juditsky 1992"),
+            json_schema_extra=from_source("Polyak & Juditsky 1992"),
         ),
     ] = 0.0
     patience: Annotated[
@@ -280,6 +107,112 @@ class Hyperparameters(BaseModel):
         Field(
             ge=0,
             description="a search ends a trial after so many epochs with no better value; 0: never",
-            json_schema_extra=_from("Prechelt 1998"),
+            json_schema_extra=from_source("Prechelt 1998"),
         ),
     ] = 0
+
+    def parameter_count(self, shape: DataShape) -> int:
+        """Trainable numbers of the whole model."""
+        raise NotImplementedError(f"{type(self).__name__}.parameter_count")
+
+    def activation_bytes_per_step(self) -> int:
+        """What one step of one example leaves behind for the backward pass."""
+        raise NotImplementedError(f"{type(self).__name__}.activation_bytes_per_step")
+
+    @property
+    def has_native_recurrence(self) -> bool:
+        """Whether its recurrence is one that ``trainables.kernels`` computes."""
+        return False
+
+    @classmethod
+    def without_effect(cls, options: Mapping[str, tuple[Any, ...]]) -> dict[str, str]:
+        """Hyperparameters that no trial would heed, each with the reason.
+
+        ``options`` holds the values that some trial may take, by hyperparameter; where it holds
+        none, all trials take the default.
+        """
+        return {}
+
+
+class EmbeddingHyperparameters(Hyperparameters):
+    """How a model's ``embedding`` trains; the trainer heeds them."""
+
+    freeze_embedding: Annotated[
+        bool,
+        Field(
+            description="never train the embedding; it stays where it starts",
+            json_schema_extra=from_source("Kim 2014"),
+        ),
+    ] = False
+    freeze_epochs: Annotated[
+        int,
+        Field(
+            ge=0,
+            description="train the embedding only after this many epochs",
+            json_schema_extra=from_source("Howard & Ruder 2018"),
+        ),
+    ] = 0
+    embedding_lr_factor: Annotated[
+        float,
+        Field(
+            gt=0.0,
+            le=10.0,
+            description="the embedding's learning rate as a share of the others'",
+            json_schema_extra=from_source("Howard & Ruder 2018"),
+        ),
+    ] = 1.0
+
+
+class Declaration(BaseModel):
+    """A hyperparameter as plain data: what the journal keeps, so that readers need no task."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["int", "float", "bool", "choice"]
+    default: Any
+    choices: tuple[Any, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    above: float | None = None
+    below: float | None = None
+    description: str = ""
+    source: str = ""
+
+
+_KINDS: dict[str, Literal["int", "float", "bool"]] = {
+    "integer": "int",
+    "number": "float",
+    "boolean": "bool",
+}
+
+
+def declare(hyperparameters: type[Hyperparameters]) -> dict[str, Declaration]:
+    """Every hyperparameter of a class, by name.
+
+    Raises:
+        TaskError: a field has no default, or is of no kind that can be searched.
+    """
+    schemas = hyperparameters.model_json_schema()["properties"]
+    return {name: _declaration(name, schema) for name, schema in schemas.items()}
+
+
+def _declaration(name: str, schema: dict[str, Any]) -> Declaration:
+    choices = schema.get("enum", [schema["const"]] if "const" in schema else [])
+    if "default" not in schema:
+        raise TaskError(f"hyperparameter {name!r} has no default: give it one")
+    if not choices and schema.get("type") not in _KINDS:
+        raise TaskError(
+            f"hyperparameter {name!r} is neither an int, a float, a bool nor one of a closed set: "
+            "write its type so, as in Literal['relu', 'gelu']"
+        )
+    return Declaration(
+        kind="choice" if choices else _KINDS[schema["type"]],
+        default=schema["default"],
+        choices=tuple(choices),
+        minimum=schema.get("minimum"),
+        maximum=schema.get("maximum"),
+        above=schema.get("exclusiveMinimum"),
+        below=schema.get("exclusiveMaximum"),
+        description=schema.get("description", ""),
+        source=schema.get("source", ""),
+    )

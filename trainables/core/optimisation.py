@@ -10,7 +10,7 @@ import torch
 from torch import nn, optim
 from torch.optim.lr_scheduler import LambdaLR
 
-from trainables.core.hyperparameters import Hyperparameters
+from trainables.core.hyperparameters import EmbeddingHyperparameters, Hyperparameters
 
 #: Share of a one-cycle schedule spent rising, and where it starts, as in Smith (2018).
 _RISE, _START = 0.3, 0.04
@@ -38,14 +38,24 @@ _RULES = {
 }
 
 
+def freeze_or_release(model: nn.Module, hyperparameters: Hyperparameters, epoch: int) -> None:
+    """Hold the embedding still for as long as the hyperparameters ask; ``epoch`` counts from 0."""
+    h = hyperparameters
+    if not isinstance(h, EmbeddingHyperparameters):
+        return
+    for parameter in embedding_parameters(model):
+        parameter.requires_grad_(not h.freeze_embedding and epoch >= h.freeze_epochs)
+
+
 def build_optimizer(model: nn.Module, hyperparameters: Hyperparameters) -> optim.Optimizer:
     """The update rule, fused; the embedding is a group of its own with its own rate."""
     h = hyperparameters
     embedding = embedding_parameters(model)
+    factor = h.embedding_lr_factor if isinstance(h, EmbeddingHyperparameters) else 1.0
     others = [p for p in model.parameters() if all(p is not e for e in embedding)]
     parameters: list[dict[str, Any]] = [
         {"params": others},
-        {"params": embedding, "lr": h.learning_rate * h.embedding_lr_factor},
+        {"params": embedding, "lr": h.learning_rate * factor},
     ]
     rule: optim.Optimizer = _RULES[h.optimizer](
         parameters, lr=h.learning_rate, weight_decay=h.weight_decay, fused=True

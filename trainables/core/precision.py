@@ -33,8 +33,13 @@ def loss_scaler(precision: str, device: torch.device) -> torch.amp.GradScaler:
     return torch.amp.GradScaler(device.type, enabled=precision == "float16")
 
 
-def precisions(device: torch.device) -> tuple[str, ...]:
-    """What a model may compute in there: on a CPU, what our own recurrence can."""
+def precisions(device: torch.device, native: bool = True) -> tuple[str, ...]:
+    """What a model may compute in there.
+
+    ``native`` says whether its recurrence has a kernel of ours: on a CPU nothing else computes in
+    bfloat16.
+    """
     if device.type == "cuda":
         return ("float32", "float16")
-    return ("float32", "bfloat16") if has_native_kernel(device, torch.bfloat16) else ("float32",)
+    half = native and has_native_kernel(device, torch.bfloat16)
+    return ("float32", "bfloat16") if half else ("float32",)

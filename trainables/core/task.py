@@ -1,17 +1,10 @@
-"""What a task is to the trainer: three methods. Shapes: B texts of a batch, N of a part, C outputs.
+"""What a task is to the trainer: three methods; and what a model reads: a part of the data.
 
-A task of one's own is one class in one file, anywhere Python finds it, named in the study file as
-``task = "module:Class"``. Beside the three methods it says two things of itself:
-
-* ``directions``: its metrics as the study names them and whether each is better at its ``min`` or
-  its ``max``, for instance ``{"val/accuracy": "max", "val/loss": "min"}``;
-* ``labels``: ``"class"`` for one of a closed set, ``"number"`` for a number to be predicted.
-
-``trainables/tasks/text_classification.py`` is an example of the three methods.
+Shapes: B examples of a batch, N of a part, C outputs, V words of the vocabulary, E numbers a word.
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,26 +13,36 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class TaskContext:
-    """What a model's ends and its loss depend on: distinct token ids, the names of the classes
-    (none for numbers), the training targets (class numbers, or numbers), and word vectors to
-    start from (NaN rows where a word has none)."""
+    """What a model and its loss depend on beside the hyperparameters.
+
+    Attributes:
+        vocabulary: distinct token ids; 0 where the data has no tokens.
+        classes: the classes' names by number; none where targets are numbers.
+        targets_N: the training targets: class numbers, or numbers.
+        vectors_VE: word vectors to start from, NaN rows where a word has none.
+    """
 
     vocabulary: int
     classes: tuple[str, ...]
-    targets_N: NDArray[np.int64] | NDArray[np.float32]
+    targets_N: NDArray[Any]
     vectors_VE: NDArray[np.float32] | NDArray[np.float16] | None = None
 
 
 class Task(Protocol):
-    """One trial's task, made as ``Class(hyperparameters, ends)``; it draws no random number before
-    ``build``, and never writes a loop."""
+    """One trial's task, made as ``Class(hyperparameters, context)``.
+
+    It draws no random number before ``build``, and never writes a loop.
+    """
 
     def build(self) -> nn.Module:
-        """A new model that maps (ids_BT, lengths_B) to outputs_BC; its token embedding, if it has
-        one, is the attribute ``embedding``."""
+        """Make a new model that maps a batch's inputs to outputs_BC.
+
+        The inputs of texts are ids_BT and lengths_B. If the model has a token embedding, that is
+        its attribute ``embedding``: the trainer freezes and releases it as asked.
+        """
 
     def losses(self, outputs_BC: Tensor, targets_B: Tensor) -> Tensor:
-        """The loss of each example, losses_B."""
+        """Return the loss of each example: losses_B."""
 
     def metrics(self, outputs_NC: Tensor, targets_N: Tensor) -> dict[str, float]:
-        """Figures of a whole part, by plain name; ``val/`` is put before them."""
+        """Return figures of a whole part by plain name; ``val/`` is put before each."""

@@ -6,7 +6,6 @@ Shapes: B texts in a micro-batch, N texts of a part, C outputs.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +15,12 @@ from torch import Tensor, nn
 
 from trainables.core.allocator import trim_above_limit
 from trainables.core.averaging import average_of
-from trainables.core.batching import (
-    Change,
-    Rows,
-    TextReader,
-    micro_batches,
-    shuffled_batches,
-)
+from trainables.core.batching import Reader, Rows, micro_batches, shuffled_batches
 from trainables.core.checkpoint import read_checkpoint, write_checkpoint
 from trainables.core.device import activation_bytes
 from trainables.core.hyperparameters import Hyperparameters
-from trainables.core.memory import micro_batch_tokens
-from trainables.core.optimisation import build_optimizer, build_schedule, embedding_parameters
+from trainables.core.memory import micro_batch_steps
+from trainables.core.optimisation import build_optimizer, build_schedule, freeze_or_release
 from trainables.core.precision import computing_in, loss_scaler
 from trainables.core.randomness import (
     epoch_generator,
@@ -36,7 +29,6 @@ from trainables.core.randomness import (
     seed_everything,
 )
 from trainables.core.task import Task
-from trainables.data.text.augmentation import augmentation_of
 from trainables.errors import CheckpointError
 
 CPU = torch.device("cpu")
@@ -63,7 +55,7 @@ class Trainer:
         self,
         task: Task,
         hyperparameters: Hyperparameters,
-        train: TextReader,
+        train: Reader,
         settings: TrainerSettings,
     ) -> None:
         seed_everything(settings.seed)
@@ -72,42 +64,30 @@ class Trainer:
         self.model = task.build().to(settings.device)
         self.average = average_of(self.model, hyperparameters.ema_decay)
         self.optimizer = build_optimizer(self.model, hyperparameters)
-        steps = -(-len(train.part) // hyperparameters.batch_size) * settings.max_epochs
+        steps = -(-len(train) // hyperparameters.batch_size) * settings.max_epochs
         self.schedule = build_schedule(self.optimizer, hyperparameters.schedule, steps)
         self.scaler = loss_scaler(settings.precision, settings.device)
-        self.micro_batch_tokens = micro_batch_tokens(
-            hyperparameters, activation_bytes(settings.device)
+        self.micro_batch_steps = micro_batch_steps(
+            hyperparameters.activation_bytes_per_step(), activation_bytes(settings.device)
         )
         self.epoch = 0
 
     def train_epoch(self) -> float:
         """One pass over the training part; returns the mean training loss."""
         self.model.train()
-        self._freeze_or_release()
-        lengths_N = self.train.lengths_N
+        freeze_or_release(self.model, self.hyperparameters, self.epoch)
         rng = epoch_generator(self.settings.seed, self.epoch)
-        change = self._change(rng)
+        reader = self.train.for_training(self.hyperparameters, rng)
         total = torch.zeros((), dtype=torch.float64, device=self.settings.device)
-        for rows in shuffled_batches(lengths_N, self.hyperparameters.batch_size, rng):
-            total += self._train_step(rows, change)
+        for rows in shuffled_batches(reader.lengths_N, self.hyperparameters.batch_size, rng):
+            total += self._train_step(reader, rows)
         self.epoch += 1
-        return total.item() / len(lengths_N)
+        return total.item() / len(reader)
 
-    def _change(self, rng: np.random.Generator) -> Change | None:
-        """What is done to each training text, anew each epoch."""
-        augmentation = augmentation_of(self.hyperparameters)
-        return partial(augmentation.apply, rng=rng) if augmentation else None
-
-    def _freeze_or_release(self) -> None:
-        """Holds the embedding still for as long as the hyperparameters ask."""
-        h = self.hyperparameters
-        for parameter in embedding_parameters(self.model):
-            parameter.requires_grad_(not h.freeze_embedding and self.epoch >= h.freeze_epochs)
-
-    def _train_step(self, rows: Rows, change: Change | None) -> Tensor:
+    def _train_step(self, reader: Reader, rows: Rows) -> Tensor:
         """One optimiser step; the gradient is the whole batch's, however it is cut."""
         total = torch.zeros((), dtype=torch.float64, device=self.settings.device)
-        for outputs_BC, targets_B in self._outputs(self.model, self.train, rows, change):
+        for outputs_BC, targets_B in self._outputs(self.model, reader, rows):
             losses_B = self.task.losses(outputs_BC, targets_B)
             loss = losses_B.sum() / len(rows)
             self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
@@ -124,26 +104,26 @@ class Trainer:
         return total
 
     def _outputs(
-        self, model: nn.Module, reader: TextReader, rows: Rows, change: Change | None = None
+        self, model: nn.Module, reader: Reader, rows: Rows
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        for some in micro_batches(rows, reader.lengths_N, self.micro_batch_tokens):
-            batch = reader.read(some, change).to(self.settings.device)
+        for some in micro_batches(rows, reader.lengths_N, self.micro_batch_steps):
+            batch = reader.read(some).to(self.settings.device)
             with computing_in(self.settings.precision, self.settings.device):
-                outputs_BC = model(batch.ids_BT, batch.lengths_B)
+                outputs_BC = model(*batch.inputs)
             yield outputs_BC.float(), batch.targets_B
             trim_above_limit()
 
-    def evaluate(self, reader: TextReader) -> dict[str, float]:
+    def evaluate(self, reader: Reader) -> dict[str, float]:
         """The task's metrics over a whole part, with dropout off."""
         outputs_NC, targets_N = self.predict(reader)
         return self.task.metrics(outputs_NC, targets_N)
 
-    def predict(self, reader: TextReader) -> tuple[Tensor, Tensor]:
+    def predict(self, reader: Reader) -> tuple[Tensor, Tensor]:
         """Outputs and targets of a whole part, texts by ascending length; by the averaged weights
         where there are such."""
         model = self.model if self.average is None else self.average
         with _evaluating(model):
-            pairs = list(self._outputs(model, reader, np.arange(len(reader.part))))
+            pairs = list(self._outputs(model, reader, np.arange(len(reader))))
         return torch.cat([o for o, _ in pairs]).cpu(), torch.cat([t for _, t in pairs]).cpu()
 
     def save(self, path: Path) -> str:

@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from platformdirs import user_cache_path
 
 from trainables.data.parts import Labels, Parts, cut_parts
 from trainables.data.sources import find_source, read_tables
 from trainables.data.spec import DataSpec
 from trainables.errors import DataError
+from trainables.storage import Cache
 
 FORMAT = 5
 ARRAYS = ("ids", "offsets", "labels")
@@ -96,16 +96,6 @@ class Corpus:
         return Part(ids, offsets, labels)
 
 
-def default_cache() -> Path:
-    """Where prepared corpora are kept, for all studies of this user (``SEQTUNE_CACHE``)."""
-    return Path(os.environ.get("SEQTUNE_CACHE") or user_cache_path("seqtune"))
-
-
-def corpus_folder(cache_dir: Path, key: str) -> Path:
-    """Where a corpus lies in a cache."""
-    return cache_dir / "corpora" / key
-
-
 def open_corpus(path: Path) -> Corpus:
     """Opens a prepared corpus by its folder.
 
@@ -137,7 +127,7 @@ def corpus_key(spec: DataSpec, labels: str = "class") -> str:
     return hashlib.sha256(recipe.encode()).hexdigest()[:32]
 
 
-def prepare(spec: DataSpec, cache_dir: Path, labels: Labels = "class") -> Corpus:
+def prepare(spec: DataSpec, cache: Cache, labels: Labels = "class") -> Corpus:
     """Reads, splits and tokenises a data set once; later calls open what is there.
 
     ``labels`` are one of a closed set (``class``) or numbers to be predicted (``number``).
@@ -145,10 +135,10 @@ def prepare(spec: DataSpec, cache_dir: Path, labels: Labels = "class") -> Corpus
     Raises:
         DataError: the source is unreadable or cannot be learnt from (one class, too few rows).
     """
-    path = corpus_folder(cache_dir, corpus_key(spec, labels))
+    path = cache.corpus(corpus_key(spec, labels))
     if (path / "corpus.json").exists():
         return open_corpus(path)
-    parts = cut_parts(read_tables(spec, cache_dir / "datasets"), spec, labels)
+    parts = cut_parts(read_tables(spec, cache.datasets), spec, labels)
     path.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix="building-", dir=path.parent))
     try:

@@ -1,4 +1,4 @@
-"""Brings a prepared corpus to machines that do not share its folder; the test part stays home."""
+"""Brings a prepared folder to machines that do not share it."""
 
 import os
 import shutil
@@ -9,40 +9,24 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.data.corpus import ARRAYS, Corpus, corpus_folder
+from trainables.storage import Cache
 
-#: Files of a corpus by their path in it, as bytes.
+#: Files by their path in the folder, as bytes.
 Parcel = dict[str, NDArray[np.uint8]]
 
-_SENT = [
-    "corpus.json",
-    "tokenizer.json",
-    *(f"{part}/{array}.npy" for part in ("train", "validation") for array in ARRAYS),
-]
+
+def pack(folder: Path, files: Iterable[str]) -> Parcel:
+    """Read these files of a folder."""
+    return {name: np.fromfile(folder / name, dtype=np.uint8) for name in files}
 
 
-def pack(corpus: Corpus, vectors: Iterable[str]) -> Parcel:
-    """What a trial needs of a corpus, and the word vectors of these names."""
-    names = _SENT + [str(corpus.vectors_file(v).relative_to(corpus.path)) for v in vectors]
-    return {name: np.fromfile(corpus.path / name, dtype=np.uint8) for name in names}
-
-
-def _move(building: Path, path: Path) -> None:
-    """Puts a folder in its place, unless another trial was first with the same one."""
-    try:
-        os.replace(building, path)
-    except OSError:
-        if not (path / "corpus.json").exists():
-            raise
-
-
-def unpack(parcel: Parcel, key: str, cache_dir: Path) -> Path:
-    """Puts a corpus into this machine's cache, whole or not at all; returns its folder.
+def unpack(parcel: Parcel, key: str, cache: Cache) -> Path:
+    """Put a corpus into this machine's cache, whole or not at all; return its folder.
 
     Raises:
         OSError: the cache cannot be written.
     """
-    path = corpus_folder(cache_dir, key)
+    path = cache.corpus(key)
     path.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix="arriving-", dir=path.parent))
     try:
@@ -50,11 +34,20 @@ def unpack(parcel: Parcel, key: str, cache_dir: Path) -> Path:
             (building / name).parent.mkdir(exist_ok=True)
             content.tofile(building / name)
         if not path.exists():
-            _move(building, path)
-        for name in parcel:  # where the corpus was there already, without some vectors
+            _move(building, path, set(parcel))
+        for name in parcel:  # the corpus was there already, and some vectors were not
             (path / name).parent.mkdir(exist_ok=True)
             if not (path / name).exists():
                 os.replace(building / name, path / name)
     finally:
         shutil.rmtree(building, ignore_errors=True)
     return path
+
+
+def _move(building: Path, path: Path, files: set[str]) -> None:
+    """Put a folder in its place, unless another trial was first with the same one."""
+    try:
+        os.replace(building, path)
+    except OSError:
+        if not all((path / name).exists() for name in files if "/" not in name):
+            raise

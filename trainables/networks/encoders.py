@@ -7,18 +7,15 @@ Texts are padded behind and never packed: a causal network's state at the last r
 no padding, and the backward direction reads each text reversed within its own length.
 """
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 
-from trainables.core.hyperparameters import Hyperparameters
 from trainables.core.precision import in_float32
-from trainables.kernels.recurrence import recur
 from trainables.kernels.steps import Steps
-from trainables.networks.regularisation import dropped_weights, make_dropout
+from trainables.networks.cells import CELLS
+from trainables.networks.hyperparameters import RecurrentHyperparameters
+from trainables.networks.regularisation import make_dropout
 
-CELLS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 POOLED_STATES = {"last": 1, "mean": 1, "max": 1, "attention": 1, "concat": 3}
 
 
@@ -27,16 +24,16 @@ def padding_mask(lengths_B: Tensor, width: int) -> Tensor:
     return torch.arange(width, device=lengths_B.device) < lengths_B[:, None]
 
 
-class RecurrentLayer(nn.Module):
-    """One recurrent layer, in one direction or both, with its outputs normalised if asked for."""
+class EncoderLayer(nn.Module):
+    """One recurrent layer, in one direction or both, its outputs normalised if asked for."""
 
-    def __init__(self, hyperparameters: Hyperparameters, input_size: int) -> None:
+    def __init__(self, hyperparameters: RecurrentHyperparameters, input_size: int) -> None:
         super().__init__()
         h = hyperparameters
-        make, size = CELLS[h.cell], h.hidden_size
+        make, size = CELLS[h.cell].load(), h.hidden_size
         self.weight_drop = h.weight_drop
-        self.forwards = make(input_size, size, batch_first=True)
-        self.backwards = make(input_size, size, batch_first=True) if h.bidirectional else None
+        self.forwards = make(input_size, size)
+        self.backwards = make(input_size, size) if h.bidirectional else None
         width = size * (2 if h.bidirectional else 1)
         self.norm = nn.LayerNorm(width) if h.layer_norm else nn.Identity()
 
@@ -46,17 +43,13 @@ class RecurrentLayer(nn.Module):
         return y_BTD
 
     def _both(self, x: Steps, lengths_B: Tensor) -> Tensor:
-        forwards_BTH = self._read(self.forwards, x)
+        forwards_BTH = self.forwards.read(x, self.weight_drop)
         if self.backwards is None:
             return forwards_BTH
         turned_BT = _reversal(lengths_B, x.index_BT.shape[1])
-        backwards_BTH = self._read(self.backwards, x.turned(turned_BT))
+        backwards_BTH = self.backwards.read(x.turned(turned_BT), self.weight_drop)
         rows_B1 = torch.arange(len(lengths_B), device=lengths_B.device)[:, None]
         return torch.cat([forwards_BTH, backwards_BTH[rows_B1, turned_BT]], dim=2)
-
-    def _read(self, cell: nn.RNNBase, x: Steps) -> Tensor:
-        with dropped_weights(cell, self.weight_drop):
-            return recur(cell, x)
 
 
 def _reversal(lengths_B: Tensor, width: int) -> Tensor:
@@ -105,12 +98,12 @@ class Pooling(nn.Module):
 class RecurrentEncoder(nn.Module):
     """Stacked recurrent layers with dropout between them, then pooling."""
 
-    def __init__(self, hyperparameters: Hyperparameters, input_size: int) -> None:
+    def __init__(self, hyperparameters: RecurrentHyperparameters, input_size: int) -> None:
         super().__init__()
         h = hyperparameters
         width = h.hidden_size * (2 if h.bidirectional else 1)
         self.layers = nn.ModuleList(
-            RecurrentLayer(h, width if depth else input_size) for depth in range(h.num_layers)
+            EncoderLayer(h, width if depth else input_size) for depth in range(h.num_layers)
         )
         self.drops_input = h.input_dropout > 0
         self.input_dropout = make_dropout(h.input_dropout, h.locked_dropout)

@@ -6,25 +6,28 @@ Shapes: B texts, T tokens, E embedding, P features after pooling, C outputs.
 import torch
 from torch import Tensor, nn
 
-from trainables.core.hyperparameters import Hyperparameters
 from trainables.core.precision import in_float32
 from trainables.core.task import TaskContext
 from trainables.data.text.tokens import PAD, UNKNOWN
+from trainables.embeddings.sources import SCRATCH
 from trainables.networks.embedding import build_embedding
 from trainables.networks.encoders import RecurrentEncoder
+from trainables.networks.hyperparameters import RecurrentHyperparameters
 from trainables.networks.regularisation import embed
 
 
 class TextNetwork(nn.Module):
     """Token ids and lengths in, ``outputs`` numbers a text out."""
 
-    def __init__(self, hyperparameters: Hyperparameters, ends: TaskContext, outputs: int) -> None:
+    def __init__(
+        self, hyperparameters: RecurrentHyperparameters, context: TaskContext, outputs: int
+    ) -> None:
         super().__init__()
         h = hyperparameters
-        if h.embedding != "scratch" and ends.vectors_VE is None:
-            raise ValueError(f"embedding = {h.embedding!r} needs vectors_VE in the model's ends")
+        if h.embedding != SCRATCH and context.vectors_VE is None:
+            raise ValueError(f"embedding = {h.embedding!r} needs vectors_VE in the task's context")
         self.word_dropout, self.embedding_dropout = h.word_dropout, h.embedding_dropout
-        self.embedding = build_embedding(ends.vocabulary, h.embedding_dim, ends.vectors_VE)
+        self.embedding = build_embedding(context.vocabulary, h.embedding_dim, context.vectors_VE)
         self.encoder = RecurrentEncoder(h, h.embedding_dim)
         self.dropout = nn.Dropout(h.dropout)
         self.head = _head(self.encoder.output_size, h, outputs)
@@ -41,7 +44,7 @@ class TextNetwork(nn.Module):
         return outputs_BC
 
 
-def _head(width: int, h: Hyperparameters, outputs: int) -> nn.Module:
+def _head(width: int, h: RecurrentHyperparameters, outputs: int) -> nn.Module:
     """Linear, or with one hidden layer."""
     if h.head_hidden == 0:
         return nn.Linear(width, outputs)

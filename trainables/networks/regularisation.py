@@ -1,11 +1,7 @@
-"""Dropout as recurrent networks need it: locked over time, of whole words, of recurrent weights.
+"""Dropout as recurrent networks need it: locked over time, and of whole words.
 
 Shapes: B texts, T tokens, N different words, E features.
 """
-
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -55,17 +51,3 @@ def _ids_and_places(layer: nn.Embedding | FrozenRows, ids_BT: Tensor) -> tuple[T
     if isinstance(layer, nn.Embedding):
         return torch.arange(layer.num_embeddings, device=device), ids_BT
     return ids_BT.flatten(), torch.arange(ids_BT.numel(), device=device).view_as(ids_BT)
-
-
-@contextmanager
-def dropped_weights(cell: nn.RNNBase, share: float) -> Iterator[None]:
-    """Within it a share of the cell's recurrent weights is zero, in training only (DropConnect on
-    the hidden-to-hidden matrices, Merity 2018)."""
-    whole = cell._flat_weights
-    if cell.training and share > 0:
-        to_gates, recurrent, *biases = cast(list[Tensor], whole)
-        cell._flat_weights = [to_gates, functional.dropout(recurrent, share), *biases]
-    try:
-        yield
-    finally:
-        cell._flat_weights = whole

@@ -1,7 +1,7 @@
-"""The tasks: what is predicted, how wrong a prediction is, which figures describe it.
+"""The tasks by name: what is predicted, how wrong a prediction is, which figures describe it.
 
 A task is one file with one class (``Task`` in ``trainables.core.task``); it never writes a loop.
-This file imports no torch: the command line checks names against it.
+This file imports no torch: the command line checks study files against it.
 """
 
 import sys
@@ -9,9 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from trainables.errors import TaskError, did_you_mean
+from trainables.networks.hyperparameters import (
+    RecurrentClassifierHyperparameters,
+    RecurrentHyperparameters,
+)
+from trainables.tasks.declaration import TaskDeclaration
+from trainables.tasks.text_inputs import TextInputs
 
 if TYPE_CHECKING:
     from trainables.core.task import Task
@@ -19,21 +25,22 @@ if TYPE_CHECKING:
 #: What a name that leads nowhere, or a user's own file, raises when it is imported.
 _WRONG = (ImportError, AttributeError, SyntaxError, NameError, TypeError, ValueError, OSError)
 
-Labels = Literal["class", "number"]
+#: What a task's class must have, beside its declaration.
+_METHODS = ("build", "losses", "metrics")
+
+#: The task of a study file that names none.
+DEFAULT_TASK = "text-classification"
 
 
 @dataclass(frozen=True)
 class TaskEntry:
-    """A task by name: where its class is, its metrics with the better direction of each, what its
-    labels are, and hyperparameters that mean nothing to it."""
+    """A task by name: where its class is, as ``module:Class``, and what it says of itself."""
 
     location: str
-    directions: dict[str, str]
-    labels: Labels = "class"
-    unused: tuple[str, ...] = ()
+    declaration: TaskDeclaration
 
     def load(self) -> "Callable[..., Task]":
-        """Imports the task's class (and torch)."""
+        """Import the task's class (and torch)."""
         found: Callable[..., Task] = _import(self.location)
         return found
 
@@ -41,13 +48,24 @@ class TaskEntry:
 TASKS = {
     "text-classification": TaskEntry(
         "trainables.tasks.text_classification:TextClassification",
-        {"val/accuracy": "max", "val/macro_f1": "max", "val/auc": "max", "val/loss": "min"},
+        TaskDeclaration(
+            metrics={
+                "val/accuracy": "max",
+                "val/macro_f1": "max",
+                "val/auc": "max",
+                "val/loss": "min",
+            },
+            hyperparameters=RecurrentClassifierHyperparameters,
+            inputs=TextInputs("class"),
+        ),
     ),
     "text-regression": TaskEntry(
         "trainables.tasks.text_regression:TextRegression",
-        {"val/mae": "min", "val/rmse": "min", "val/r2": "max", "val/loss": "min"},
-        "number",
-        ("label_smoothing", "class_weights"),
+        TaskDeclaration(
+            metrics={"val/mae": "min", "val/rmse": "min", "val/r2": "max", "val/loss": "min"},
+            hyperparameters=RecurrentHyperparameters,
+            inputs=TextInputs("number"),
+        ),
     ),
 }
 
@@ -64,17 +82,21 @@ def find_task(name: str) -> TaskEntry:
         hint = did_you_mean(name, list(TASKS))
         raise TaskError(f"no task {name!r}: {hint}; one of your own is named 'module:Class'")
     task = _import(name)
-    needed = ("directions", "labels", "build", "losses", "metrics")
-    missing = [what for what in needed if not hasattr(task, what)]
-    if missing:
-        raise TaskError(f"task {name!r} has no {missing[0]!r}: see trainables/core/task.py")
-    directions = dict(task.directions)
-    if not set(directions.values()) <= {"min", "max"} or task.labels not in ("class", "number"):
+    declaration = getattr(task, "declaration", None)
+    if not isinstance(declaration, TaskDeclaration):
         raise TaskError(
-            f"task {name!r}: labels must be 'class' or 'number', and each of directions 'min' or "
-            "'max'"
+            f"task {name!r} has no declaration: give its class the attribute "
+            "'declaration = TaskDeclaration(metrics=…, hyperparameters=…, inputs=…)' "
+            "(see trainables/tasks/declaration.py)"
         )
-    return TaskEntry(name, directions, task.labels, tuple(getattr(task, "unused", ())))
+    missing = [method for method in _METHODS if not callable(getattr(task, method, None))]
+    if missing:
+        raise TaskError(f"task {name!r} has no method {missing[0]!r}: see trainables/core/task.py")
+    if not declaration.metrics or not set(declaration.metrics.values()) <= {"min", "max"}:
+        raise TaskError(
+            f"task {name!r}: declaration.metrics must name each metric with 'min' or 'max'"
+        )
+    return TaskEntry(name, declaration)
 
 
 def code_of(name: str) -> Path | None:

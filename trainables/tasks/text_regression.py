@@ -6,23 +6,26 @@ Shapes: B texts, N texts of a whole part, 1 output.
 import torch
 from torch import Tensor, nn
 
-from trainables.core.hyperparameters import Hyperparameters
 from trainables.core.task import TaskContext
+from trainables.networks.hyperparameters import RecurrentHyperparameters
 from trainables.networks.network import TextNetwork
+from trainables.tasks import TASKS
 
 
 class TextRegression:
     """Squared error; the network's output is in standard deviations from the training mean, every
     figure but the loss in the labels' own unit."""
 
-    def __init__(self, hyperparameters: Hyperparameters, ends: TaskContext) -> None:
-        self._hyperparameters, self._ends = hyperparameters, ends
-        self._mean = float(ends.targets_N.mean())
-        self._deviation = float(ends.targets_N.std()) or 1.0
+    declaration = TASKS["text-regression"].declaration
+
+    def __init__(self, hyperparameters: RecurrentHyperparameters, context: TaskContext) -> None:
+        self.hyperparameters, self.context = hyperparameters, context
+        self._mean = float(context.targets_N.mean())
+        self._deviation = float(context.targets_N.std()) or 1.0
 
     def build(self) -> nn.Module:
         """A new model with random weights, but for what its embedding starts from."""
-        return TextNetwork(self._hyperparameters, self._ends, outputs=1)
+        return TextNetwork(self.hyperparameters, self.context, outputs=1)
 
     def losses(self, outputs_B1: Tensor, targets_B: Tensor) -> Tensor:
         """Squared error of each text in squared standard deviations, losses_B."""

@@ -1,164 +1,130 @@
-"""Who chooses the next configuration: Optuna, asked afresh each time over the study's history.
+"""Optuna's samplers over a study's state.
 
 A new sampler is made for every question, seeded by the study's seed and the trial's number, so the
-same journal gives the same answer and no generator's state need be stored. Optuna's own storage
-stays in memory; the journal is the truth and this is a view of it.
+same state gives the same answer and no generator's state need be stored. Optuna's storage stays in
+memory, follows the state from question to question, and is derived from it alone.
 """
 
-import hashlib
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 import optuna
-from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.samplers import BaseSampler
 from optuna.storages import InMemoryStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from search.journal.events import (
-    EpochDone,
-    Event,
-    SpecChanged,
-    StudyCreated,
-    TrialCreated,
-    TrialEnded,
-)
-from search.journal.state import revalued
-from search.policy.samplers.window import RecentTrialsStorage
-from search.spec.space import contains, to_distributions
-from search.spec.study import StudySpec
+from search.journal.state import StudyState, Trial
+from search.policy.samplers.base import Sampler, Suggestion
+from search.policy.seeds import derive_seed
+from search.spec.space import Choice, Dimension, contains
 
+_NAME = "seqtune"
 _ENDS = {
     "completed": TrialState.COMPLETE,
     "pruned": TrialState.PRUNED,
     "failed": TrialState.FAIL,
 }
 
-
-def derive_seed(seed: int, *keys: int | str) -> int:
-    """A 32-bit seed that depends on all of its arguments."""
-    text = "/".join(map(str, (seed, *keys)))
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
+#: A sampler of Optuna's for one question, from its seed.
+MakeSampler = Callable[[int], BaseSampler]
 
 
-def make_sampler(kind: str, seed: int) -> BaseSampler:
-    """Optuna's sampler by name.
+class OptunaSampler(Sampler):
+    """Asks an Optuna study that is kept in step with the state, trial for trial."""
 
-    TPE's ``multivariate`` and ``constant_liar``, on by default since Optuna 5, are off: in searches
-    simulated on recorded learning curves they made no difference beyond chance
-    (``tests/benchmarks/samplers.py``), and the plain one is the simplest.
-    """
-    if kind == "random":
-        return RandomSampler(seed=seed)
-    if kind == "gp":
-        return GPSampler(seed=seed)
-    return TPESampler(seed=seed, multivariate=False, constant_liar=False)
-
-
-class Sampler:
-    """An Optuna study kept in step with the journal, trial for trial."""
-
-    def __init__(self, spec: StudySpec) -> None:
-        self._past: list[Event] = []
-        self._corpus = ""
-        self._corpora: dict[int, str] = {}
-        self._begin(spec)
-
-    def _begin(self, spec: StudySpec) -> None:
+    def __init__(
+        self, make: MakeSampler, new_storage: Callable[[], InMemoryStorage] = InMemoryStorage
+    ) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        direction = StudyDirection.MAXIMIZE if spec.mode == "max" else StudyDirection.MINIMIZE
-        self._spec = spec
-        self._space = spec.dimensions()
-        self._distributions = to_distributions(self._space)
-        windowed = spec.search.sampler == "tpe"  # only its cost grows with what was stopped
-        self._storage = RecentTrialsStorage(spec.mode) if windowed else InMemoryStorage()
-        self.study = optuna.create_study(storage=self._storage, direction=direction)
-        self._suggested: int | None = None
-        self._best: dict[int, float] = {}
+        self._make, self._new_storage = make, new_storage
+        self._history: _History | None = None
 
-    def suggest(self, number: int) -> TrialCreated:
-        """The next configuration, as the event that makes it true.
+    def suggest(self, state: StudyState, number: int) -> Suggestion:
+        """What Optuna's sampler says behind the state's trials."""
+        seed = derive_seed(state.spec.search.seed, "sampler", number)
+        return self.history(state).ask(self._make(seed))
 
-        The first trials take ``[[first]]`` in order; what one leaves open is drawn.
+    def history(self, state: StudyState) -> "_History":
+        """The Optuna study of a state: brought up to date, or made anew if it has gone astray."""
+        if self._history is None or not self._history.precedes(state):
+            self._history = _History(state, self._new_storage())
+        self._history.follow(state)
+        return self._history
+
+
+class _History:
+    """An Optuna study of a state's trials.
+
+    Optuna is told costs, of which less is better, whatever the study looks for. It is told that
+    trials over other data have failed, for its samplers pass over those.
+    """
+
+    def __init__(self, state: StudyState, storage: InMemoryStorage) -> None:
+        self._revision, self._space = state.revision, state.space
+        self._distributions = to_distributions(state.space)
+        self.storage = storage
+        self._study = storage.create_new_study([StudyDirection.MINIMIZE], _NAME)
+        self._told: list[int] = []  # epochs told, by trial
+        self._open: set[int] = set()
+        self._ended = 0
+        self._asked: dict[str, Any] | None = None
+
+    def precedes(self, state: StudyState) -> bool:
+        """Whether this is the history of an earlier moment of the state.
+
+        It is not where Optuna has a suggestion that did not become the next trial: Optuna cannot
+        forget a trial.
         """
-        kind, first = self._spec.search.sampler, self._spec.first
-        seed = derive_seed(self._spec.search.seed, "sampler", number)
-        preset = dict(first[number]) if number < len(first) else {}
-        self.study.sampler = make_sampler("random" if preset else kind, seed)
-        drawn = {name: d for name, d in self._distributions.items() if name not in preset}
-        trial = self.study.ask(fixed_distributions=drawn)
-        for name, value in preset.items():
-            self._set_param(trial._trial_id, name, value)
-        self._suggested = trial.number
-        frozen = self._storage.get_trial(trial._trial_id)
-        return TrialCreated(
-            trial=number,
-            params={name: frozen.params[name] for name in self._distributions},
-            origin="first" if preset else kind,
-            attributes=dict(frozen.system_attrs),
-        )
+        made = len(self._told)
+        if self._revision != state.revision or len(state.trials) < made:
+            return False
+        if self._asked is None:
+            return True
+        return len(state.trials) > made and state.trials[made].params == self._asked
 
-    def _set_param(self, trial_id: int, name: str, value: Any) -> None:
-        distribution = self._distributions[name]
-        internal = distribution.to_internal_repr(value)
-        self._storage.set_trial_param(trial_id, name, internal, distribution)
+    def follow(self, state: StudyState) -> None:
+        """Tell Optuna what has happened since."""
+        for trial in state.trials[len(self._told) :]:
+            if self._asked is None:
+                self._add(trial)
+            self._asked = None
+            self._told.append(0)
+            self._open.add(trial.number)
+        ended = state.ended_order[self._ended :]
+        for number in sorted(self._open):
+            self._tell_epochs(state, state.trials[number])
+        for number in ended:
+            self._tell_end(state, state.trials[number])
+        self._open.difference_update(ended)
+        self._ended += len(ended)
 
-    def apply(self, event: Event) -> None:
-        """Follows the journal: a new trial, an epoch's value, an end, another search.
+    def ask(self, sampler: BaseSampler) -> Suggestion:
+        """The next trial's configuration."""
+        study = optuna.load_study(study_name=_NAME, storage=self.storage, sampler=sampler)
+        trial = study.ask(fixed_distributions=self._distributions)
+        self._asked = {name: trial.params[name] for name in self._distributions}
+        frozen = self.storage.get_trial(self._id(trial.number))
+        return Suggestion(dict(self._asked), dict(frozen.system_attrs))
 
-        Trials over data that is no longer the study's count as failed: Optuna passes them over.
-        """
-        if isinstance(event, (TrialCreated, EpochDone, TrialEnded)):
-            if isinstance(event, TrialCreated):
-                self._corpora[event.trial] = self._corpus
-            self._past.append(event)
-            self._follow(event)
-        elif isinstance(event, StudyCreated):
-            self._corpus = event.corpus
-        elif isinstance(event, SpecChanged):
-            self._corpus = event.corpus
-            self._begin(StudySpec.model_validate(event.spec))
-            for past in self._past:
-                self._follow(past)
-
-    def _follow(self, event: Event) -> None:
-        match event:
-            case TrialCreated():
-                if self._suggested != event.trial:
-                    self._add(event)
-                self._suggested = None
-            case EpochDone() if self._compared(event.trial):
-                self._value(event.trial, event.epoch, revalued(event, self._spec.metric).value)
-            case TrialEnded():
-                state = event.state if self._compared(event.trial) else "failed"
-                value = self._best.pop(event.trial, None)
-                state = "failed" if value is None and state == "completed" else state
-                values = None if value is None or state == "failed" else [value]
-                self._storage.set_trial_state_values(self._id(event.trial), _ENDS[state], values)
-            case _:
-                pass
-
-    def _compared(self, number: int) -> bool:
-        """Whether a trial is over the study's present data."""
-        return self._corpora[number] == self._corpus
-
-    def _value(self, number: int, epoch: int, value: float | None) -> None:
-        if value is None:
-            return
-        self._storage.set_trial_intermediate_value(self._id(number), epoch, value)
-        pick = max if self._spec.mode == "max" else min
-        self._best[number] = pick(self._best.get(number, value), value)
-
-    def _add(self, event: TrialCreated) -> None:
-        """A trial of the journal's; of its values those that lie in the space as it is now."""
+    def _add(self, trial: Trial) -> None:
+        """A trial of the state's; of its values those that lie in the space as it is now."""
         params = {
-            name: event.params[name]
+            name: trial.params[name]
             for name, dimension in self._space.items()
-            if name in event.params and contains(dimension, event.params[name])
+            if name in trial.params and contains(dimension, trial.params[name])
         }
-        self.study.add_trial(
+        self.storage.create_new_trial(
+            self._study,
             FrozenTrial(
-                number=event.trial,
+                number=trial.number,
                 trial_id=-1,
                 state=TrialState.RUNNING,
                 value=None,
@@ -167,12 +133,48 @@ class Sampler:
                 params=params,
                 distributions={name: self._distributions[name] for name in params},
                 user_attrs={},
-                system_attrs=event.attributes,
+                system_attrs=trial.attributes,
                 intermediate_values={},
-            )
+            ),
         )
 
+    def _tell_epochs(self, state: StudyState, trial: Trial) -> None:
+        if not state.is_comparable(trial):
+            return
+        for epoch in trial.epochs[self._told[trial.number] :]:
+            if epoch.value is not None:
+                self.storage.set_trial_intermediate_value(
+                    self._id(trial.number), epoch.epoch, state.objective.cost(epoch.value)
+                )
+        self._told[trial.number] = len(trial.epochs)
+
+    def _tell_end(self, state: StudyState, trial: Trial) -> None:
+        value = trial.best_value if state.is_comparable(trial) else None
+        end = _ENDS.get(trial.state, TrialState.FAIL)
+        if not state.is_comparable(trial) or (value is None and end == TrialState.COMPLETE):
+            end = TrialState.FAIL
+        told = None if value is None or end == TrialState.FAIL else [state.objective.cost(value)]
+        self.storage.set_trial_state_values(self._id(trial.number), end, told)
+
     def _id(self, number: int) -> int:
-        study_id: int = self.study._study_id
-        found: int = self._storage.get_trial_id_from_study_id_trial_number(study_id, number)
+        found: int = self.storage.get_trial_id_from_study_id_trial_number(self._study, number)
         return found
+
+    def trials(self) -> list[FrozenTrial]:
+        """Every trial that Optuna's sampler sees."""
+        found: list[FrozenTrial] = self.storage.get_all_trials(self._study)
+        return found
+
+
+def to_distributions(space: Mapping[str, Dimension]) -> dict[str, BaseDistribution]:
+    """Optuna's distributions, by name."""
+    return {name: _distribution(dimension) for name, dimension in space.items()}
+
+
+def _distribution(dimension: Dimension) -> BaseDistribution:
+    if isinstance(dimension, Choice):
+        return CategoricalDistribution(dimension.options)
+    if dimension.kind == "int":
+        low, high = int(dimension.low), int(dimension.high)
+        return IntDistribution(low, high, dimension.log, int(dimension.step or 1))
+    return FloatDistribution(dimension.low, dimension.high, dimension.log, dimension.step)

@@ -1,4 +1,4 @@
-"""What of a study's past a sampler sees, so that its thousandth question costs as its hundredth."""
+"""A window on a study's past, so that a sampler's thousandth question costs as its hundredth."""
 
 import bisect
 from collections import deque
@@ -7,25 +7,23 @@ from collections.abc import Container, Sequence
 from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState
 
-#: Of the completed and pruned trials so many of the latest are seen. TPE's suggestion then takes 17
-#: ms behind 2,000 trials, and 69 if it sees them all (``tests/benchmarks/overhead.py``).
+#: Completed and pruned trials seen of the latest. TPE's suggestion takes 17 ms behind 2,000 trials
+#: with 200, and 69 ms with all of them (``tests/benchmarks/overhead.py``).
 LATEST = 200
 
-#: And so many of the best: TPE calls a tenth good, and 25 at most.
+#: Completed and pruned trials seen of the best. TPE calls a tenth of the trials good, 25 at most.
 BEST = 25
 
 
 class RecentTrialsStorage(InMemoryStorage):
-    """Optuna's storage in memory; of completed and pruned trials the latest and the best are seen.
+    """Optuna's storage in memory, which shows the latest and the best trials that have ended.
 
-    TPE so knows what is good, and of what is bad the latest: enough for where not to look. Failed
-    and running trials are always seen. Trials enter it running.
+    TPE needs the best trials and a recent sample of the rest. Failed and running trials are always
+    shown. Trials enter running, and less is better.
     """
 
-    def __init__(self, mode: str) -> None:
-        """For a study that looks for the ``max`` or the ``min``."""
+    def __init__(self) -> None:
         super().__init__()
-        self._sign = -1.0 if mode == "max" else 1.0
         self._latest: deque[int] = deque()
         self._best: list[tuple[tuple[int, int, float], int]] = []
         self._unseen: set[int] = set()
@@ -36,14 +34,14 @@ class RecentTrialsStorage(InMemoryStorage):
         deepcopy: bool = True,
         states: Container[TrialState] | None = None,
     ) -> list[FrozenTrial]:
-        """Those that are seen, in number order."""
+        """The shown trials, in number order."""
         trials: list[FrozenTrial] = super().get_all_trials(study_id, deepcopy, states)
         return [trial for trial in trials if trial.number not in self._unseen]
 
     def set_trial_state_values(
         self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
     ) -> bool:
-        """As Optuna's; an ended trial takes its place among the latest and the best."""
+        """End a trial, as Optuna does, and rank it among the latest and the best."""
         changed: bool = super().set_trial_state_values(trial_id, state, values)
         if state in (TrialState.COMPLETE, TrialState.PRUNED):
             self._place(self.get_trial(trial_id))
@@ -63,6 +61,6 @@ class RecentTrialsStorage(InMemoryStorage):
         """TPE's order: completed trials by value, then stopped ones by last epoch and value."""
         if trial.state == TrialState.COMPLETE:
             assert trial.value is not None
-            return 0, 0, self._sign * trial.value
+            return 0, 0, trial.value
         epoch, value = max(trial.intermediate_values.items(), default=(0, 0.0))
-        return 1, -epoch, self._sign * value
+        return 1, -epoch, value

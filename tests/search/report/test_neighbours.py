@@ -13,13 +13,14 @@ from tests.study_harness import StudyHarness
 from trainables.core.checkpoint import write_checkpoint
 from trainables.data.corpus import prepare
 from trainables.data.spec import DataSpec
+from trainables.storage import Cache
 
 
 @pytest.fixture
 def study(tmp_path, tables, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SEQTUNE_CACHE", str(tmp_path / "cache"))
-    corpus = prepare(DataSpec(**tables["data"]), tmp_path / "cache")
+    corpus = prepare(DataSpec(**tables["data"]), Cache(tmp_path / "cache"))
     index_of = Tokenizer.from_file(str(corpus.tokenizer_file)).get_vocab()
     weights_VE = np.random.default_rng(0).normal(size=(len(index_of), 8)).astype(np.float32)
     weights_VE[index_of["funny"]] = 3 * weights_VE[index_of["warm"]]

@@ -8,10 +8,11 @@ import torch
 from search.errors import SeqtuneError
 from tests.builders import make_assignment, make_part, make_trainer, write_reviews
 from trainables.attempts import attempt, probe
-from trainables.core.batching import TextReader
 from trainables.core.precision import loss_scaler, precisions
 from trainables.data.corpus import prepare
 from trainables.data.spec import DataSpec
+from trainables.data.text.reader import TextReader
+from trainables.storage import Cache
 
 CPU = torch.device("cpu")
 
@@ -110,7 +111,7 @@ def test_a_trial_begun_in_bfloat16_goes_on_where_there_is_none(tmp_path, monkeyp
     for place in (probe, attempt):
         monkeypatch.setattr(place, "precisions", lambda device: ("float32",))
     source = str(write_reviews(tmp_path / "reviews.csv"))
-    corpus = prepare(DataSpec(source=source), tmp_path / "cache")
+    corpus = prepare(DataSpec(source=source), Cache(tmp_path / "cache"))
     kept = make_assignment(corpus.path, tmp_path, precision="bfloat16")
     assert attempt.begin(kept, corpus.path).numerics.precision == "float32"
     with pytest.raises(SeqtuneError, match="does not compute in it"):

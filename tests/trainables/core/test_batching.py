@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.builders import make_part, make_trainer
-from trainables.core.batching import DeviceTexts, TextReader, micro_batches, shuffled_batches
+from trainables.core.batching import micro_batches, shuffled_batches
 from trainables.data.corpus import Part
+from trainables.data.text.reader import DeviceTexts, TextReader
 
 LENGTHS = st.lists(st.integers(1, 50), min_size=1, max_size=200)
 
@@ -33,8 +34,8 @@ def test_micro_batches_are_bounded(lengths, max_tokens):
 def test_long_text_is_cut_and_empty_text_survives(keep, expected):
     part = Part(np.array([5, 6, 7, 8], np.int32), np.array([0, 4, 4]), np.array([1, 0]))
     batch = TextReader(part, 2, keep).read(np.array([0, 1]))
-    assert batch.ids_BT.tolist() == [expected, [0, 0]]
-    assert batch.lengths_B.tolist() == [2, 1]
+    assert batch.inputs[0].tolist() == [expected, [0, 0]]
+    assert batch.inputs[1].tolist() == [2, 1]
     assert batch.targets_B.tolist() == [1, 0]
 
 
@@ -51,7 +52,7 @@ def test_texts_put_together_on_a_device_are_the_same(keep, lengths, data):
     for tensor in ("ids_BT", "lengths_B", "targets_B"):
         assert torch.equal(getattr(ours, tensor), getattr(theirs, tensor)), tensor
     changed = held.read(rows, lambda text: text[:1])
-    assert changed.ids_BT.shape[1] == 1
+    assert changed.inputs[0].shape[1] == 1
 
 
 def test_accumulated_gradient_is_the_whole_batchs():

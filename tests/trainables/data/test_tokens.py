@@ -15,6 +15,7 @@ from trainables.data.corpus import prepare
 from trainables.data.spec import DataSpec
 from trainables.data.text.bert import bert_pieces
 from trainables.data.text.tokens import clean, tokenise, with_normaliser
+from trainables.storage import Cache
 
 
 @pytest.mark.parametrize("kind", ["words", "characters", "wordpieces", "bert"])
@@ -23,7 +24,9 @@ def test_every_kind_of_token_reads_raw_text_as_the_corpus_does(tmp_path, kind):
     path = tmp_path / "x.csv"
     texts = [f"A <br /> Déjà-vu movie, isn't it? {i}" for i in range(30)]
     path.write_text("text,label\n" + "".join(f'"{t}",{i % 2}\n' for i, t in enumerate(texts)))
-    corpus = prepare(DataSpec(source=str(path), tokens=kind, vocabulary=300), tmp_path / "cache")
+    corpus = prepare(
+        DataSpec(source=str(path), tokens=kind, vocabulary=300), Cache(tmp_path / "cache")
+    )
     tokenizer = Tokenizer.from_file(str(corpus.tokenizer_file))
     vocabulary = tokenizer.get_vocab()
     assert (vocabulary["[PAD]"], vocabulary["[UNK]"]) == (0, 1)

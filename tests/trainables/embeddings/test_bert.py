@@ -4,26 +4,28 @@ import numpy as np
 import pytest
 import torch
 
-from tests.builders import make_assignment
+from tests.builders import make_assignment, vector_request
 from trainables.attempts.attempt import begin, next_epoch
-from trainables.core.batching import TextReader
-from trainables.core.hyperparameters import Hyperparameters
 from trainables.core.task import TaskContext
 from trainables.core.trainer import Trainer, TrainerSettings
 from trainables.data.corpus import prepare
 from trainables.data.spec import DataSpec
 from trainables.data.text.bert import bert_folder, bert_pieces
+from trainables.data.text.reader import TextReader
 from trainables.embeddings.bert import positions
+from trainables.embeddings.lookup import words_of
 from trainables.embeddings.spec import EmbeddingsSpec
-from trainables.embeddings.vectors import load_vectors, prepare_vectors, words_of
+from trainables.embeddings.vectors import load_vectors, prepare_vectors
 from trainables.networks.embedding import FrozenRows
+from trainables.networks.hyperparameters import RecurrentClassifierHyperparameters
+from trainables.storage import Cache
 from trainables.tasks import TASKS
 
 
 def prepared(source, tmp_path, kind, **choices):
     data = DataSpec(source=str(source), tokens="bert", **choices)
-    corpus = prepare(data, tmp_path / "cache")
-    vectors = prepare_vectors(corpus, kind, EmbeddingsSpec(), data)
+    corpus = prepare(data, Cache(tmp_path / "cache"))
+    vectors = prepare_vectors(kind, vector_request(corpus, EmbeddingsSpec(), data))
     assert (vectors.width, vectors.words_covered, vectors.tokens_covered) == (384, 1.0, 1.0)
     return corpus, load_vectors(corpus, vectors.name)
 
@@ -74,9 +76,11 @@ def test_a_trial_reads_what_was_computed_once(reviews, tmp_path):
     data = DataSpec(source=str(reviews), tokens="bert", max_tokens=16)
     (stored,) = (corpus.path / "vectors").glob("*.npy")
     stamp = stored.stat().st_mtime_ns
-    vectors = prepare_vectors(corpus, "bert-features", EmbeddingsSpec(), data)
+    vectors = prepare_vectors("bert-features", vector_request(corpus, EmbeddingsSpec(), data))
     assert stored.stat().st_mtime_ns == stamp
-    h = Hyperparameters(embedding="bert-features", embedding_dim=vectors.width, hidden_size=4)
+    h = RecurrentClassifierHyperparameters(
+        embedding="bert-features", embedding_dim=vectors.width, hidden_size=4
+    )
     assignment = make_assignment(
         corpus.path, tmp_path, hyperparameters=h, max_epochs=1, vectors=vectors.name
     )
@@ -91,7 +95,7 @@ def test_a_recurrent_network_learns_over_features(reviews, tmp_path):
     """Nothing of them is stored with the model, and all the noise works on positions."""
     corpus, features_ME = prepared(reviews, tmp_path, "bert-features", max_tokens=16)
     noise = {"word_dropout": 0.1, "embedding_dropout": 0.1, "token_drop": 0.1, "token_swap": 0.1}
-    h = Hyperparameters(
+    h = RecurrentClassifierHyperparameters(
         embedding="bert-features", embedding_dim=384, hidden_size=8, pooling="mean", **noise
     )
     train, validation = (

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.builders import make_trainer
+from tests.builders import make_trainer, vector_request
 from trainables.data.corpus import prepare
 from trainables.data.shipping import pack, unpack
 from trainables.data.spec import DataSpec
@@ -20,6 +20,7 @@ from trainables.embeddings.vectors import load_vectors, prepare_vectors
 from trainables.errors import DataError
 from trainables.networks import embedding as layer
 from trainables.networks.embedding import build_embedding
+from trainables.storage import Cache
 
 #: What of it matters to vectors: nothing, but to BERT's features.
 DATA = DataSpec(source="reviews.csv")
@@ -27,7 +28,7 @@ DATA = DataSpec(source="reviews.csv")
 
 @pytest.fixture
 def corpus(reviews, tmp_path):
-    return prepare(DataSpec(source=str(reviews), vocabulary=60), tmp_path / "cache")
+    return prepare(DataSpec(source=str(reviews), vocabulary=60), Cache(tmp_path / "cache"))
 
 
 @pytest.fixture
@@ -53,11 +54,15 @@ def test_stanfords_files(corpus, glove_txt, tmp_path, members):
                 archive.writestr("glove.1d.txt", "warm 7\n")
     if members > 1:
         with pytest.raises(DataError, match=r"2 .txt files: name one of them.*glove.1d.txt"):
-            prepare_vectors(corpus, "glove", EmbeddingsSpec(glove=str(source)), DATA)
+            prepare_vectors(
+                "glove", vector_request(corpus, EmbeddingsSpec(glove=str(source)), DATA)
+            )
         other = EmbeddingsSpec(glove=str(source / "glove.1d.txt"))
-        assert prepare_vectors(corpus, "glove", other, DATA).width == 1
+        assert prepare_vectors("glove", vector_request(corpus, other, DATA)).width == 1
         source = source / "glove.3d.txt"
-    vectors = prepare_vectors(corpus, "glove", EmbeddingsSpec(glove=str(source)), DATA)
+    vectors = prepare_vectors(
+        "glove", vector_request(corpus, EmbeddingsSpec(glove=str(source)), DATA)
+    )
     vectors_VE = load_vectors(corpus, vectors.name)
     assert vectors.width == 3 and vectors_VE.shape == (corpus.vocabulary, 3)
     np.testing.assert_allclose(row(corpus, vectors_VE, "warm"), [0.1, 0.2, 0.3])
@@ -70,9 +75,9 @@ def test_stanfords_files(corpus, glove_txt, tmp_path, members):
 
 def test_second_time_opens_what_is_there_and_travels(corpus, glove_txt, tmp_path):
     spec = EmbeddingsSpec(glove=str(glove_txt))
-    first = prepare_vectors(corpus, "glove", spec, DATA)
+    first = prepare_vectors("glove", vector_request(corpus, spec, DATA))
     stamp = corpus.vectors_file(first.name).stat().st_mtime_ns
-    assert prepare_vectors(corpus, "glove", spec, DATA) == first
+    assert prepare_vectors("glove", vector_request(corpus, spec, DATA)) == first
     assert corpus.vectors_file(first.name).stat().st_mtime_ns == stamp
     folder = unpack(pack(corpus, [first.name]), corpus.key, tmp_path / "elsewhere")
     assert (folder / "vectors" / first.name).exists() and not (folder / "test").exists()
@@ -91,12 +96,12 @@ def test_packaged_glove():
 def test_word2vec_is_trained_once_and_repeats(corpus, tmp_path):
     pytest.importorskip("gensim")
     spec = EmbeddingsSpec(word2vec_dim=12, word2vec_epochs=2)
-    vectors = prepare_vectors(corpus, "word2vec", spec, DATA)
+    vectors = prepare_vectors("word2vec", vector_request(corpus, spec, DATA))
     one = np.array(load_vectors(corpus, vectors.name))
     assert vectors.width == 12 and vectors.words_covered == 1.0
     assert np.isnan(one[:2]).all() and not np.isnan(one[2:]).any()
     corpus.vectors_file(vectors.name).with_suffix(".json").unlink()
-    prepare_vectors(corpus, "word2vec", spec, DATA)
+    prepare_vectors("word2vec", vector_request(corpus, spec, DATA))
     np.testing.assert_array_equal(one, load_vectors(corpus, vectors.name))
 
 
@@ -108,7 +113,7 @@ def test_word2vec_learns_from_more_text(corpus, tmp_path):
     choices = {"word2vec_dim": 12, "word2vec_epochs": 2}
 
     def cosine(spec):
-        vectors = prepare_vectors(corpus, "word2vec", spec, DATA)
+        vectors = prepare_vectors("word2vec", vector_request(corpus, spec, DATA))
         vectors_VE = load_vectors(corpus, vectors.name)
         a, b = row(corpus, vectors_VE, "warm"), row(corpus, vectors_VE, "mess")
         return a @ b / np.linalg.norm(a) / np.linalg.norm(b)
@@ -125,7 +130,9 @@ def test_word2vec_file(corpus, tmp_path, suffix):
     stored = gensim.models.KeyedVectors(2)
     stored.add_vectors(["warm", "else"], np.array([[1, 2], [3, 4]], dtype=np.float32))
     stored.save_word2vec_format(str(path), binary=suffix == ".bin")
-    vectors = prepare_vectors(corpus, "word2vec", EmbeddingsSpec(word2vec=str(path)), DATA)
+    vectors = prepare_vectors(
+        "word2vec", vector_request(corpus, EmbeddingsSpec(word2vec=str(path)), DATA)
+    )
     np.testing.assert_allclose(row(corpus, load_vectors(corpus, vectors.name), "warm"), [1, 2])
 
 
@@ -140,7 +147,9 @@ def test_gensims_own_file(corpus, tmp_path, separately):
         stored.vectors[0] = [factor, 2 * factor]
         stored.save(str(path), sep_limit=0 if separately else 10**9)
         assert (tmp_path / "tiny.kv.vectors.npy").exists() == separately
-        vectors_VE = load_vectors(corpus, prepare_vectors(corpus, "word2vec", spec, DATA).name)
+        vectors_VE = load_vectors(
+            corpus, prepare_vectors("word2vec", vector_request(corpus, spec, DATA)).name
+        )
         np.testing.assert_allclose(row(corpus, vectors_VE, "warm"), [factor, 2 * factor])
 
 
@@ -154,7 +163,9 @@ def test_nothing_in_a_kv_file_is_run(corpus, tmp_path):
     for evil in (Evil(), {"index_to_key": ["warm"], "vectors": Evil()}):
         path.write_bytes(pickle.dumps(evil))
         with pytest.raises(DataError, match="no KeyedVectors"):
-            prepare_vectors(corpus, "word2vec", EmbeddingsSpec(word2vec=str(path)), DATA)
+            prepare_vectors(
+                "word2vec", vector_request(corpus, EmbeddingsSpec(word2vec=str(path)), DATA)
+            )
     assert not ran.exists()
     pickle.loads(path.read_bytes())
     assert ran.exists()
@@ -176,9 +187,11 @@ def test_bad_vector_files(corpus, tmp_path, content, kind, suffix, message):
     path = tmp_path / f"bad{suffix}"
     path.write_text(content)
     with pytest.raises(DataError, match=message):
-        prepare_vectors(corpus, kind, EmbeddingsSpec(**{kind: str(path)}), DATA)
+        prepare_vectors(kind, vector_request(corpus, EmbeddingsSpec(**{kind: str(path)}), DATA))
     with pytest.raises(DataError, match="No such file"):
-        prepare_vectors(corpus, kind, EmbeddingsSpec(**{kind: str(tmp_path / "none")}), DATA)
+        prepare_vectors(
+            kind, vector_request(corpus, EmbeddingsSpec(**{kind: str(tmp_path / "none")}), DATA)
+        )
 
 
 def test_words_start_small_without_vectors():
@@ -255,6 +268,8 @@ def test_embedding_learns_at_its_own_rate():
 
 
 def test_about_file_is_plain_json(corpus, glove_txt):
-    vectors = prepare_vectors(corpus, "glove", EmbeddingsSpec(glove=str(glove_txt)), DATA)
+    vectors = prepare_vectors(
+        "glove", vector_request(corpus, EmbeddingsSpec(glove=str(glove_txt)), DATA)
+    )
     about = corpus.vectors_file(vectors.name).with_suffix(".json")
     assert json.loads(about.read_text())["width"] == 3

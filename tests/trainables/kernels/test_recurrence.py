@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 import trainables.kernels.recurrence
-from trainables.core.device import describe_numerics
+from trainables.attempts.numerics import describe_numerics
 from trainables.core.precision import computing_in
 from trainables.kernels.recurrence import has_native_kernel, recur
 from trainables.kernels.steps import Steps

@@ -6,10 +6,10 @@ import torch
 from torch import nn
 
 from search.spec.study import find_study_file, read_toml, resolve
-from trainables.core.hyperparameters import Hyperparameters
 from trainables.core.task import TaskContext
 from trainables.kernels.steps import Steps
 from trainables.networks.encoders import POOLED_STATES, Pooling, RecurrentEncoder
+from trainables.networks.hyperparameters import RecurrentClassifierHyperparameters
 from trainables.networks.network import TextNetwork
 from trainables.networks.regularisation import LockedDropout, embed
 
@@ -19,7 +19,9 @@ POOLINGS = sorted(POOLED_STATES)
 
 def encoder(**hyperparameters) -> RecurrentEncoder:
     torch.manual_seed(0)
-    return RecurrentEncoder(Hyperparameters(hidden_size=5, **hyperparameters), 4).eval()
+    return RecurrentEncoder(
+        RecurrentClassifierHyperparameters(hidden_size=5, **hyperparameters), 4
+    ).eval()
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -95,7 +97,7 @@ def test_poolings_text_by_text(bidirectional):
 class LSTMModel(nn.Module):
     """The lecture's: embedding, LSTM, last state, dropout, linear; a logit a class."""
 
-    def __init__(self, vocabulary: int, h: Hyperparameters) -> None:
+    def __init__(self, vocabulary: int, h: RecurrentClassifierHyperparameters) -> None:
         super().__init__()
         between = h.dropout if h.num_layers > 1 else 0.0
         self.embedding = nn.Embedding(vocabulary, h.embedding_dim)

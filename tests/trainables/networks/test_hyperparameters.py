@@ -6,11 +6,11 @@ import torch
 from torch import nn
 
 from tests.builders import make_part, make_trainer
-from trainables.core.batching import TextReader
-from trainables.core.hyperparameters import Hyperparameters
 from trainables.core.optimisation import build_optimizer
 from trainables.core.task import TaskContext
 from trainables.data.text.augmentation import Augmentation, augmentation_of
+from trainables.data.text.reader import TextReader
+from trainables.networks.hyperparameters import RecurrentClassifierHyperparameters
 from trainables.networks.network import TextNetwork
 
 
@@ -52,7 +52,7 @@ def test_dropout_between_the_layers_leaves_one_layer_alone():
         trainer = make_trainer(dropout=0.5, num_layers=layers)
         batch = trainer.train.read(np.arange(8))
         features = [
-            trainer.model.encoder(trainer_words(trainer, batch), batch.lengths_B) for _ in range(2)
+            trainer.model.encoder(trainer_words(trainer, batch), batch.inputs[1]) for _ in range(2)
         ]
         assert torch.equal(*features) != differs
 
@@ -60,11 +60,11 @@ def test_dropout_between_the_layers_leaves_one_layer_alone():
 def trainer_words(trainer, batch):
     from trainables.networks.regularisation import embed
 
-    return embed(trainer.model.embedding, batch.ids_BT, 0.0)
+    return embed(trainer.model.embedding, batch.inputs[0], 0.0)
 
 
 def test_augmentation_is_what_is_asked_for():
-    h = Hyperparameters(token_crop=0.1, token_drop=0.2, token_swap=0.3)
+    h = RecurrentClassifierHyperparameters(token_crop=0.1, token_drop=0.2, token_swap=0.3)
     assert augmentation_of(h) == Augmentation(crop=0.1, drop=0.2, swap=0.3)
 
 
@@ -101,7 +101,7 @@ def test_clipping_bounds_a_step():
 def test_update_rules_are_torchs(name):
     rule = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}[name]
     more = {"momentum": 0.9, "nesterov": True} if name == "sgd" else {}
-    h = Hyperparameters(optimizer=name, learning_rate=0.1, weight_decay=0.5)
+    h = RecurrentClassifierHyperparameters(optimizer=name, learning_rate=0.1, weight_decay=0.5)
     torch.manual_seed(0)
     ours, theirs = nn.Linear(3, 2), nn.Linear(3, 2)
     theirs.load_state_dict(ours.state_dict())
@@ -138,4 +138,4 @@ def test_schedules(kind, shares):
 def test_pretrained_vectors_must_be_there():
     ends = TaskContext(9, ("a", "b"), np.zeros(1, dtype=np.int64))
     with pytest.raises(ValueError, match="needs vectors_VE"):
-        TextNetwork(Hyperparameters(embedding="glove"), ends, 2)
+        TextNetwork(RecurrentClassifierHyperparameters(embedding="glove"), ends, 2)

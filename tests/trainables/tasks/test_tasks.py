@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from trainables.core.hyperparameters import Hyperparameters
 from trainables.core.task import TaskContext
 from trainables.errors import TaskError
+from trainables.networks.hyperparameters import RecurrentClassifierHyperparameters
 from trainables.tasks import code_of, find_task
 from trainables.tasks.text_classification import TextClassification, auc, balanced, macro_f1
 from trainables.tasks.text_regression import TextRegression
@@ -15,7 +15,9 @@ TARGETS = torch.tensor([0, 0, 1, 1, 2])
 
 
 def classification(targets=TARGETS, classes=("a", "b", "c"), **choices) -> TextClassification:
-    return TextClassification(Hyperparameters(**choices), TaskContext(9, classes, targets.numpy()))
+    return TextClassification(
+        RecurrentClassifierHyperparameters(**choices), TaskContext(9, classes, targets.numpy())
+    )
 
 
 def test_figures_of_a_perfect_and_of_a_constant_predictor():
@@ -55,7 +57,7 @@ def test_balanced_classes_weigh_alike():
 
 def test_regression_in_the_labels_own_unit():
     targets = torch.tensor([10.0, 20.0, 30.0])
-    task = TextRegression(Hyperparameters(), TaskContext(9, (), targets.numpy()))
+    task = TextRegression(RecurrentClassifierHyperparameters(), TaskContext(9, (), targets.numpy()))
     deviation = targets.numpy().std()
     perfect = task.metrics(((targets - 20) / deviation)[:, None], targets)
     assert perfect == pytest.approx({"mae": 0, "rmse": 0, "r2": 1, "loss": 0}, abs=1e-5)

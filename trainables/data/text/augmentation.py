@@ -4,13 +4,47 @@ The random edits of Wei & Zou (2019), and a random window. Shapes: T tokens.
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
-from trainables.core.hyperparameters import Hyperparameters
+from trainables.core.hyperparameters import Hyperparameters, from_source
 
 Ids = NDArray[np.int32]
+
+
+class AugmentationHyperparameters(Hyperparameters):
+    """What is done to a training text, anew each epoch."""
+
+    token_drop: Annotated[
+        float,
+        Field(
+            ge=0.0,
+            lt=1.0,
+            description="share of a training text's tokens removed",
+            json_schema_extra=from_source("Wei & Zou 2019"),
+        ),
+    ] = 0.0
+    token_swap: Annotated[
+        float,
+        Field(
+            ge=0.0,
+            le=1.0,
+            description="share of a training text's tokens that change places in pairs",
+            json_schema_extra=from_source("Wei & Zou 2019"),
+        ),
+    ] = 0.0
+    token_crop: Annotated[
+        float,
+        Field(
+            ge=0.0,
+            lt=1.0,
+            description="largest share of a training text cut away at its ends, anew each epoch",
+            json_schema_extra=from_source("as images are cropped: Krizhevsky 2012"),
+        ),
+    ] = 0.0
 
 
 @dataclass(frozen=True)
@@ -48,6 +82,8 @@ def _window(ids_T: Ids, crop: float, rng: np.random.Generator) -> Ids:
 
 
 def augmentation_of(hyperparameters: Hyperparameters) -> Augmentation:
-    """What a configuration asks for."""
+    """What a configuration asks for; nothing where its task knows no augmentation."""
     h = hyperparameters
+    if not isinstance(h, AugmentationHyperparameters):
+        return Augmentation()
     return Augmentation(h.token_crop, h.token_drop, h.token_swap)

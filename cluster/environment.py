@@ -1,0 +1,39 @@
+"""The environment variables that Ray reads; they are set here and nowhere else.
+
+Ray reads some when it is imported, some when it starts, and its workers inherit them all. So they
+are set before this process imports Ray for a search.
+"""
+
+import os
+
+#: What a user may have decided otherwise. The working directory of a trial stays the study's,
+#: nothing is reported to anybody, and every connection carries a token.
+_UNLESS_SET = {
+    "RAY_AUTH_MODE": "token",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+
+#: What a study relies on. Its journal takes the place of Ray's loggers, snapshots and output, and
+#: it counts attempts itself, those that ended by preemption too.
+_ALWAYS = {
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",  # or verbose=0 still prints a banner on stdout
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    "RAY_TRAIN_COUNT_PREEMPTION_AS_FAILURE": "1",
+}
+
+#: Without it Ray turns 127.0.0.1 into the address that other machines see, and listens there.
+_LOOPBACK_ONLY = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+
+
+def prepare_environment(loopback_only: bool) -> None:
+    """Set what Ray reads; ``loopback_only`` for a cluster of this machine alone."""
+    os.environ.update({key: os.environ.get(key, value) for key, value in _UNLESS_SET.items()})
+    os.environ.update(_ALWAYS)
+    if loopback_only:
+        os.environ.update(_LOOPBACK_ONLY)

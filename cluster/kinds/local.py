@@ -1,0 +1,56 @@
+"""A Ray cluster of this machine alone, gone when the process that started it is."""
+
+import logging
+import os
+from typing import Self
+
+from cluster.errors import ClusterError
+from cluster.kinds.base import ClusterKind, StartRequest
+from cluster.token import ensure_token
+
+#: Trials read memory-mapped data and write files; next to nothing goes through the object store.
+OBJECT_STORE_BYTES = 128 << 20
+
+
+class Local(ClusterKind):
+    """This machine."""
+
+    is_this_machine = True
+    shares_files = True
+    syntax = "'local'"
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """``local``."""
+        return cls() if text == "local" else None
+
+    def check(self, cpus_per_trial: int) -> None:
+        """One trial must fit on this machine."""
+        cores = usable_cores()
+        if cpus_per_trial > cores:
+            raise ClusterError(
+                f"resources.cpus_per_trial = {cpus_per_trial}: this machine has {cores} cores"
+            )
+
+    def start(self, request: StartRequest) -> None:
+        """Start Ray, listening on this machine only."""
+        import ray
+
+        ensure_token()
+        ray.init(
+            address="local",
+            num_cpus=max(request.cpus, usable_cores()),
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            object_store_memory=OBJECT_STORE_BYTES,
+            _node_ip_address="127.0.0.1",
+        )
+
+    def __str__(self) -> str:
+        return "this machine"
+
+
+def usable_cores() -> int:
+    """Cores this process may run on."""
+    return len(os.sched_getaffinity(0))

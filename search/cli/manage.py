@@ -1,0 +1,53 @@
+"""``stop``, ``board`` and ``studies``."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from search.cli.options import format_option, results_option
+from search.cli.output import show
+
+
+@click.command()
+@click.argument("name")
+@results_option
+def stop(name: str, results_dir: Path) -> None:
+    """Ask a running study on this machine to save and leave, as Ctrl-C does."""
+    from search.cli.run import resume_hint
+    from search.driver.signals import ask_to_stop
+    from search.journal.folder import open_study_dir
+
+    ask_to_stop(open_study_dir(results_dir, name))
+    click.echo(f"{name} has stopped; {resume_hint(name, results_dir)()}", err=True)
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--port", type=int, default=6006, show_default=True, help="Port on 127.0.0.1.")
+@results_option
+def board(name: str | None, port: int, results_dir: Path) -> None:
+    """Open TensorBoard on a study, or on all of them, on this machine only."""
+    from search.journal.folder import open_study_dir
+
+    logdir = open_study_dir(results_dir, name).root if name else results_dir
+    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(logdir)]
+    os.execv(sys.executable, [*command, "--host", "127.0.0.1", "--port", str(port)])
+
+
+@click.command()
+@click.option("--hyperparameters", is_flag=True, help="List every hyperparameter instead.")
+@click.option(
+    "--task",
+    default="text-classification",
+    show_default=True,
+    help="Whose hyperparameters: a task's name, or module:Class of your own.",
+)
+@format_option
+def studies(hyperparameters: bool, task: str, form: str) -> None:
+    """The built-in studies, or every hyperparameter a study may fix or search."""
+    from search.spec.catalogue import builtin_studies, hyperparameter_rows
+
+    rows = hyperparameter_rows(task) if hyperparameters else builtin_studies()
+    show("", rows, form, list(rows[0]))

@@ -1,0 +1,115 @@
+"""Commands that only read: ``status``, ``trials``, ``best``, ``report`` and ``neighbours``."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from search.cli.options import format_option, results_option
+from search.cli.output import show
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--watch", is_flag=True, help="Print again every two seconds until it is over.")
+@format_option
+@results_option
+def status(name: str | None, watch: bool, form: str, results_dir: Path) -> None:
+    """Where a study, or every study, stands."""
+    from search.report.rows import failure_causes
+
+    while True:
+        rows, states = _statuses(name, results_dir)
+        show("", rows[0] if name else rows, form, ["study", "state", "total", "counts", "best"])
+        for state in states if form == "table" else []:
+            for cause, numbers in failure_causes(state).items():
+                click.echo(f"{state.created.name}: {len(numbers)} failed: {cause}")
+        if not watch or all(row["state"] != "running" for row in rows):
+            return
+        time.sleep(2)
+
+
+def _statuses(name: str | None, results: Path) -> tuple[list[dict[str, Any]], list[Any]]:
+    """A row for each study, and the states of those that can be read."""
+    from search.errors import JournalDamaged
+    from search.journal.folder import list_studies, open_study_dir
+    from search.journal.load import load_state
+    from search.report.rows import damaged_row, status_row
+
+    rows, states = [], []
+    for folder in [open_study_dir(results, name)] if name else list_studies(results):
+        try:
+            states.append(load_state(folder))
+            rows.append(status_row(folder, states[-1]))
+        except JournalDamaged as error:
+            if name:
+                raise
+            click.echo(f"seqtune: {error}", err=True)
+            rows.append(damaged_row(folder))
+    return rows, states
+
+
+@click.command()
+@click.argument("name")
+@format_option
+@results_option
+def trials(name: str, form: str, results_dir: Path) -> None:
+    """All trials of a study, in number order."""
+    from search.journal.folder import open_study_dir
+    from search.journal.load import load_state
+    from search.report.rows import trial_row
+
+    folder = open_study_dir(results_dir, name)
+    state, running = load_state(folder), folder.running_driver() is not None
+    rows = [trial_row(trial, state, running, folder) for trial in state.trials]
+    columns = ["number", "state", "value", "best_epoch", "epoch", "params"]
+    show(f"{name}: {state.objective.metric}", rows, form, columns)
+
+
+@click.command()
+@click.argument("name")
+@format_option
+@results_option
+def best(name: str, form: str, results_dir: Path) -> None:
+    """The best trial of a study."""
+    from search.journal.folder import open_study_dir
+    from search.journal.load import load_state
+    from search.report.rows import best_row
+
+    folder = open_study_dir(results_dir, name)
+    row = best_row(load_state(folder), folder.running_driver() is not None, folder)
+    columns = ["number", "state", "value", "best_epoch", "params", "checkpoint"]
+    show(f"{name}: {row['metric']}", row, form, columns)
+
+
+@click.command()
+@click.argument("name")
+@results_option
+def report(name: str, results_dir: Path) -> None:
+    """Write the study's report anew and print its path."""
+    from search.journal.folder import open_study_dir
+    from search.journal.load import load_state
+    from search.report.markdown import write_report
+
+    folder = open_study_dir(results_dir, name)
+    write_report(folder, load_state(folder), folder.running_driver() is not None)
+    click.echo(results_dir / name / folder.report.name)
+
+
+@click.command()
+@click.argument("name")
+@click.argument("word")
+@click.option("--count", type=click.IntRange(1), default=10, show_default=True, help="How many.")
+@format_option
+@results_option
+def neighbours(name: str, word: str, count: int, form: str, results_dir: Path) -> None:
+    """The words nearest to WORD in the best trial's embedding, with their cosine."""
+    from search.journal.folder import open_study_dir
+    from search.journal.load import load_state
+    from search.report.neighbours import nearest_words
+    from trainables.storage import default_cache
+
+    folder = open_study_dir(results_dir, name)
+    rows = nearest_words(folder, load_state(folder), word, count, default_cache())
+    show(f"{name}: {word}", rows, form, ["word", "cosine"])

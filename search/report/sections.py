@@ -1,0 +1,194 @@
+"""The sections of a report, as data; ``search.report.markdown`` renders them.
+
+A section is one function from what a report is about to a ``Section``, or None where there is
+nothing to say; ``SECTIONS`` puts them in order. Every figure is recomputed from the journal.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from search.journal.events import EpochDone
+from search.journal.folder import StudyDir
+from search.journal.state import StudyState, Trial
+from search.report.rows import count_states, failure_causes, trial_state
+from search.report.tables import short
+from search.spec.study import to_toml
+
+_TOP = 10
+
+#: How the metrics of a confusion matrix begin: ``val/confusion/TRUE as SAID``.
+_CONFUSION = "val/confusion/"
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """Text; backquotes mark what is typed or read by programs."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under a head; a cell is any value, None where there is none."""
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Points, one a line."""
+
+    items: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Code:
+    """Text to be shown as it is."""
+
+    language: str
+    text: str
+
+
+Part = Paragraph | Table | Listing | Code
+
+
+@dataclass(frozen=True)
+class Section:
+    """Parts under a title; the first section of a report has its title at the top."""
+
+    title: str
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a report is about: a study, and whether a driver is at work and will stay."""
+
+    folder: StudyDir
+    state: StudyState
+    running: bool
+
+
+def report_sections(subject: Subject) -> list[Section]:
+    """The whole report."""
+    made = (section(subject) for section in SECTIONS)
+    return [section for section in made if section is not None]
+
+
+def _headline(subject: Subject) -> Section:
+    state = subject.state
+    counts = short(count_states(state, subject.running)) or "none begun"
+    text = (
+        f"{state.ended} of {state.total} trials ended ({counts}); "
+        f"metric `{state.objective.metric}`, {state.objective.mode} is better."
+    )
+    return Section(f"Study `{subject.folder.name}`", (Paragraph(text),))
+
+
+def _best_trial(subject: Subject) -> Section:
+    best = subject.state.best()
+    if best is None:
+        return Section("Best trial", (Paragraph("No trial has a finite result."),))
+    trial, epoch = best
+    plain = {k: v for k, v in epoch.metrics.items() if not k.startswith(_CONFUSION)}
+    metrics = ", ".join(f"{name} {short(value)}" for name, value in plain.items())
+    path = epoch.checkpoint.path
+    there = (subject.folder.root / path).exists()
+    weights = f"weights in `{path}`" if there else "its weights are not kept"
+    return Section(
+        "Best trial",
+        (
+            Paragraph(
+                f"Trial {trial.number} at epoch {epoch.epoch}: {metrics}. "
+                f"Chosen by `{trial.origin}`; {weights}."
+            ),
+            Paragraph(
+                "The best of many validation scores is optimistic: it was chosen for being high."
+            ),
+            Table(("hyperparameter", "value"), tuple(trial.params.items())),
+            *_confusion(epoch),
+        ),
+    )
+
+
+def _confusion(epoch: EpochDone) -> tuple[Part, ...]:
+    """How many validation examples of each class were taken for which, if the task tells."""
+    counts = {
+        tuple(name.removeprefix(_CONFUSION).split(" as ", 1)): value
+        for name, value in epoch.metrics.items()
+        if name.startswith(_CONFUSION)
+    }
+    if not counts:
+        return ()
+    classes = list(dict.fromkeys(true for true, _ in counts))
+    rows = tuple((true, *(counts.get((true, said)) for said in classes)) for true in classes)
+    return (Table(("true \\ said", *classes), rows),)
+
+
+def _ranking(subject: Subject) -> Section | None:
+    state = subject.state
+
+    def rank(trial: Trial) -> tuple[float, int]:
+        assert trial.best_value is not None
+        return state.objective.cost(trial.best_value), trial.number
+
+    compared = [t for t in state.comparable_trials() if t.best_value is not None]
+    ranked = sorted(compared, key=rank)[:_TOP]
+    if not ranked:
+        return None
+    names = list(dict.fromkeys(name for trial in ranked for name in trial.params))
+    head = ("trial", "state", state.objective.metric, "best epoch", "epochs", *names)
+    rows = tuple(
+        (
+            trial.number,
+            trial_state(trial, subject.running),
+            trial.best_value,
+            trial.best_epoch.epoch if trial.best_epoch else None,
+            trial.epoch,
+            *(trial.params.get(name) for name in names),
+        )
+        for trial in ranked
+    )
+    parts: list[Part] = [Table(head, rows)]
+    others = len(state.trials) - len(state.comparable_trials())
+    if others:
+        parts.append(Paragraph(f"{others} trials over other data are not compared."))
+    return Section(f"The best {len(ranked)}", tuple(parts))
+
+
+def _failures(subject: Subject) -> Section | None:
+    causes = failure_causes(subject.state)
+    if not causes:
+        return None
+    items = (f"trials {', '.join(map(str, numbers))}: {cause}" for cause, numbers in causes.items())
+    return Section("Failed trials", (Listing(tuple(items)),))
+
+
+def _cost(subject: Subject) -> Section:
+    trials = subject.state.trials
+    epochs = [epoch for trial in trials for epoch in trial.epochs]
+    hours = sum(epoch.seconds for epoch in epochs) / 3600
+    full = sum(trial.spec.stopping.max_epochs for trial in trials)
+    machines = sorted({f"{e.host} ({e.numerics.device}, {e.numerics.processor})" for e in epochs})
+    text = (
+        f"{len(epochs)} epochs in {hours:.2f} trial-hours; without early stopping the same trials "
+        f"have {full} epochs. Trained on: {'; '.join(machines) or 'nothing yet'}."
+    )
+    return Section("Cost", (Paragraph(text),))
+
+
+def _study_file(subject: Subject) -> Section:
+    text = to_toml(subject.state.present_spec()).strip()
+    return Section("Study file", (Code("toml", text),))
+
+
+SECTIONS: tuple[Callable[[Subject], Section | None], ...] = (
+    _headline,
+    _best_trial,
+    _ranking,
+    _failures,
+    _cost,
+    _study_file,
+)

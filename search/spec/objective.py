@@ -1,0 +1,37 @@
+"""What a study looks for: a metric, and which of two values of it is better.
+
+No other file knows of ``min`` and ``max``. Whoever ranks, compares or models values does so by
+their cost, of which less is better.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from trainables.tasks.declaration import Mode
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A metric and its better end."""
+
+    metric: str
+    mode: Mode
+
+    def value_of(self, metrics: Mapping[str, float | None]) -> float | None:
+        """What an epoch with these metrics is worth; None if any of them is not finite.
+
+        A network of NaN has an accuracy too, that of the first class.
+        """
+        return None if None in metrics.values() else metrics.get(self.metric)
+
+    def cost(self, value: float) -> float:
+        """The value turned so that less is better."""
+        return -value if self.mode == "max" else value
+
+    def value(self, cost: float) -> float:
+        """The value behind a cost."""
+        return self.cost(cost)
+
+    def improves(self, value: float, on: float) -> bool:
+        """Whether a value is better than another, and not merely as good."""
+        return self.cost(value) < self.cost(on)

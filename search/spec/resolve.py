@@ -1,0 +1,169 @@
+"""From raw tables to a resolved study: the task is asked whether they make sense."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from search.errors import SpecError
+from search.spec.names import check_name
+from search.spec.space import Choice, Dimension, contains, parse_space, unknown_hyperparameter
+from search.spec.study import StudySpec
+from trainables.core.hyperparameters import Hyperparameters, declare
+from trainables.errors import TaskError, did_you_mean
+from trainables.tasks import DEFAULT_TASK, find_task
+from trainables.tasks.declaration import TaskDeclaration
+
+
+def resolve(tables: dict[str, Any], origin: str) -> StudySpec:
+    """Validate raw tables as a whole; ``origin`` names them in errors.
+
+    A study that names no metric looks for the first that its task declares.
+
+    Raises:
+        SpecError: the first thing that is wrong, where, and what would be right.
+    """
+    try:
+        task = find_task(_task_name(tables)).declaration
+        spec = _parse(_with_defaults(tables, task), task)
+        check_name(spec.name)
+        _check_metric(spec, task)
+        _check_hyperparameters(spec, task)
+        misfit = task.inputs.check(spec.inputs, spec.options())
+        if misfit:
+            raise SpecError(misfit)
+    except (SpecError, TaskError) as error:
+        raise SpecError(f"{origin}: {error}") from None
+    return spec
+
+
+def _task_name(tables: Mapping[str, Any]) -> str:
+    name = tables.get("task", DEFAULT_TASK)
+    if not isinstance(name, str):
+        raise SpecError(f"task = {name!r}: write the task's name as a string")
+    return name
+
+
+def _with_defaults(tables: dict[str, Any], task: TaskDeclaration) -> dict[str, Any]:
+    """The tables with a task, a metric and its better end."""
+    metric = tables.get("metric", next(iter(task.metrics)))
+    mode = task.metrics.get(metric, "max") if isinstance(metric, str) else "max"
+    return {"task": DEFAULT_TASK, "metric": metric, "mode": mode} | tables
+
+
+def _parse(tables: dict[str, Any], task: TaskDeclaration) -> StudySpec:
+    """A study whose input tables are complete."""
+    try:
+        spec = StudySpec.from_tables(tables)
+    except ValidationError as error:
+        known = [*(StudySpec.model_fields.keys() - {"inputs"}), *task.inputs.sections]
+        stray = [name for name in tables if name not in known]
+        if stray:
+            raise _unknown_section(stray[0], task) from None
+        raise SpecError(_explain(error, StudySpec)) from None
+    for name in spec.inputs:
+        if name not in task.inputs.sections:
+            raise _unknown_section(name, task)
+    inputs: dict[str, dict[str, Any]] = {}
+    for name, section in task.inputs.sections.items():
+        if name not in spec.inputs and any(f.is_required() for f in section.model_fields.values()):
+            raise SpecError(f"{name!r} is missing")
+        try:
+            parsed = section.model_validate(spec.inputs.get(name, {}))
+        except ValidationError as error:
+            raise SpecError(_explain(error, section, name)) from None
+        inputs[name] = parsed.model_dump(mode="json", exclude_none=True)
+    return spec.model_copy(update={"inputs": inputs})
+
+
+def _unknown_section(name: str, task: TaskDeclaration) -> SpecError:
+    known = [*(StudySpec.model_fields.keys() - {"inputs"}), *task.inputs.sections]
+    return SpecError(f"unknown key {name!r}: {did_you_mean(name, known)}")
+
+
+def _check_metric(spec: StudySpec, task: TaskDeclaration) -> None:
+    metrics = task.metrics
+    if spec.metric not in metrics:
+        hint = did_you_mean(spec.metric, list(metrics))
+        raise SpecError(f"task {spec.task!r} has no metric {spec.metric!r}: {hint}")
+    if metrics[spec.metric] != spec.mode:
+        raise SpecError(
+            f"metric {spec.metric!r} is better when it is {metrics[spec.metric]}: "
+            f'write mode = "{metrics[spec.metric]}"'
+        )
+
+
+def _check_hyperparameters(spec: StudySpec, task: TaskDeclaration) -> None:
+    """Every name is the task's, every value in its range, and every one of some effect."""
+    kind, declarations = task.hyperparameters, declare(task.hyperparameters)
+    for name, value in spec.fixed.items():
+        check_value(kind, name, value, "fixed")
+        if name in spec.space:
+            raise SpecError(f"{name!r} stands in [fixed] and in [space]: keep one")
+    dimensions = parse_space(spec.space, declarations)
+    for name, value in _bounds(dimensions):
+        check_value(kind, name, value, "space")
+    idle = kind.without_effect(spec.options())
+    for name, reason in idle.items():
+        if name in spec.space or name in spec.fixed:
+            raise SpecError(f"{name} has no effect: {reason}; take it out")
+    for index, configuration in enumerate(spec.first, start=1):
+        _check_first(spec, dimensions, kind, index, configuration)
+
+
+def _bounds(dimensions: Mapping[str, Dimension]) -> Iterator[tuple[str, Any]]:
+    """The values that decide whether a dimension is in its hyperparameter's range."""
+    for name, dimension in dimensions.items():
+        values = dimension.options if isinstance(dimension, Choice) else dimension.ends
+        yield from ((name, value) for value in values)
+
+
+def _check_first(
+    spec: StudySpec,
+    dimensions: Mapping[str, Dimension],
+    kind: type[Hyperparameters],
+    index: int,
+    configuration: dict[str, Any],
+) -> None:
+    where = f"[[first]] number {index}"
+    for name, value in configuration.items():
+        if name not in dimensions:
+            hint = did_you_mean(name, list(dimensions)) if dimensions else "[space] is empty"
+            raise SpecError(f"{where}: {name!r} is not in [space]: {hint}")
+        check_value(kind, name, value, where)
+        if not contains(dimensions[name], value):
+            raise SpecError(
+                f"{where}: {name} = {value!r} lies outside space.{name} = {spec.space[name]}"
+            )
+
+
+def check_value(kind: type[Hyperparameters], name: str, value: Any, where: str) -> None:
+    """Make sure that a hyperparameter takes a value.
+
+    Raises:
+        SpecError: unknown name, wrong kind, or out of range.
+    """
+    if name not in kind.model_fields:
+        raise unknown_hyperparameter(name, kind.model_fields, where)
+    try:
+        kind.model_validate({name: value})
+    except ValidationError as error:
+        raise SpecError(f"{where}.{name} = {value!r}: {error.errors()[0]['msg']}") from None
+
+
+def _explain(error: ValidationError, root: type[BaseModel], section: str = "") -> str:
+    """The first problem in one line: where it is, and what would be right."""
+    first = error.errors()[0]
+    place = [str(part) for part in first["loc"] if part not in ("SplitNames",)]
+    place = [part for part in place if not part.startswith(("tuple[", "function-"))]
+    where = ".".join([section, *place] if section else place)
+    if first["type"] == "extra_forbidden":
+        model: Any = root
+        for part in place[:-1]:
+            model = model.model_fields[part].annotation if model else None
+        known = list(model.model_fields) if model else []
+        return f"unknown key {where!r}: {did_you_mean(place[-1], known)}"
+    if first["type"] == "missing":
+        return f"{where!r} is missing"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{where}: {message}" if where else message

@@ -1,0 +1,30 @@
+"""What a result depends on beside seed and data: device, precision, threads, processor, kernel."""
+
+import os
+import platform
+
+import torch
+
+from trainables.attempts.messages import Numerics
+from trainables.kernels.recurrence import has_native_kernel
+
+
+def describe_numerics(device: torch.device, precision: str, native: bool = True) -> Numerics:
+    """How a model computes here; ``native`` says whether its recurrence has a kernel of ours."""
+    native = native and has_native_kernel(device, getattr(torch, precision))
+    return Numerics(
+        device=str(device) if device.type == "cpu" else torch.cuda.get_device_name(device),
+        precision=precision,
+        threads=torch.get_num_threads(),
+        processor=_processor(),
+        recurrence="native" if native else "torch",
+    )
+
+
+def _processor() -> str:
+    if os.path.exists("/proc/cpuinfo"):
+        with open("/proc/cpuinfo") as file:
+            for line in file:
+                if line.startswith("model name"):
+                    return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()

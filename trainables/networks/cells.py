@@ -1,0 +1,47 @@
+"""The recurrent cells by name; imports no torch, for a search space is checked against it."""
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from trainables.networks.recurrent_layers import RecurrentLayer
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One kind of recurrence.
+
+    Attributes:
+        layer: where its class is, as ``module:Class``; see ``RecurrentLayer``.
+        gates: numbers that a unit computes at a step, an LSTM's four gates for instance: what its
+            memory and its work are counted by.
+        native: whether ``trainables.kernels`` computes it on a CPU.
+    """
+
+    layer: str
+    gates: int
+    description: str
+    source: str
+    native: bool = False
+
+    def load(self) -> "type[RecurrentLayer]":
+        """Import the layer's class, and torch with it."""
+        module, _, name = self.layer.partition(":")
+        found: type[RecurrentLayer] = getattr(import_module(module), name)
+        return found
+
+
+_TORCH = "trainables.networks.torch_layers"
+
+CELLS: dict[str, Cell] = {
+    "rnn": Cell(f"{_TORCH}:Elman", 1, "tanh network", "Elman 1990", native=True),
+    "gru": Cell(f"{_TORCH}:Gru", 3, "gated unit", "Cho 2014", native=True),
+    "lstm": Cell(
+        f"{_TORCH}:Lstm",
+        4,
+        "long short-term memory",
+        "Hochreiter & Schmidhuber 1997",
+        native=True,
+    ),
+}

@@ -1,0 +1,27 @@
+"""What a recurrent layer is to the encoder: one method.
+
+Shapes: B texts, T tokens of the longest, H units.
+"""
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor, nn
+
+from trainables.kernels.steps import Steps
+
+
+class RecurrentLayer(nn.Module, ABC):
+    """One layer in one direction, made as ``Class(input_size, hidden_size)``; its weights
+    are drawn by torch's global generator.
+
+    The encoder stacks layers, turns texts round for the backward direction, normalises and pools.
+    Texts are padded behind, so a layer that reads forwards never meets padding before a token.
+    """
+
+    @abstractmethod
+    def read(self, x: Steps, weight_drop: float) -> Tensor:
+        """The output of every step: y_BTH.
+
+        ``x.dense()`` is the input x_BTE. In training, set a share ``weight_drop`` of the recurrent
+        weights to zero for this pass (DropConnect on hidden-to-hidden matrices, Merity 2018).
+        """

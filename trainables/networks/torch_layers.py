@@ -1,0 +1,68 @@
+"""torch's three recurrent layers, computed by our kernels on a CPU and by cuDNN on a GPU.
+
+The weights are torch's own, under torch's names, whoever computes.
+
+Shapes: B texts, T tokens, H units.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import cast
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from trainables.kernels.recurrence import recur
+from trainables.kernels.steps import Steps
+from trainables.networks.recurrent_layers import RecurrentLayer
+
+
+class Elman(RecurrentLayer, nn.RNN):
+    """Elman 1990, with tanh."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        nn.RNN.__init__(self, input_size, hidden_size, batch_first=True)
+
+    def read(self, x: Steps, weight_drop: float) -> Tensor:
+        """y_BTH."""
+        return _read(self, x, weight_drop)
+
+
+class Gru(RecurrentLayer, nn.GRU):
+    """Cho 2014, the reset gate behind the product, as in cuDNN."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        nn.GRU.__init__(self, input_size, hidden_size, batch_first=True)
+
+    def read(self, x: Steps, weight_drop: float) -> Tensor:
+        """y_BTH."""
+        return _read(self, x, weight_drop)
+
+
+class Lstm(RecurrentLayer, nn.LSTM):
+    """Hochreiter & Schmidhuber 1997, with forget gates (Gers 2000)."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        nn.LSTM.__init__(self, input_size, hidden_size, batch_first=True)
+
+    def read(self, x: Steps, weight_drop: float) -> Tensor:
+        """y_BTH."""
+        return _read(self, x, weight_drop)
+
+
+def _read(layer: nn.RNNBase, x: Steps, weight_drop: float) -> Tensor:
+    with dropped_weights(layer, weight_drop):
+        return recur(layer, x)
+
+
+@contextmanager
+def dropped_weights(layer: nn.RNNBase, share: float) -> Iterator[None]:
+    """Zero a share of the recurrent weights for the length of the block, in training only."""
+    whole = layer._flat_weights
+    if layer.training and share > 0:
+        to_gates, recurrent, *biases = cast(list[Tensor], whole)
+        layer._flat_weights = [to_gates, functional.dropout(recurrent, share), *biases]
+    try:
+        yield
+    finally:
+        layer._flat_weights = whole

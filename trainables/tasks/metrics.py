@@ -1,0 +1,53 @@
+"""Figures of a classifier over a whole part.
+
+Shapes: C classes, N examples.
+"""
+
+import torch
+from torch import Tensor
+
+
+def confusion(predicted_N: Tensor, targets_N: Tensor, classes: int) -> Tensor:
+    """counts_CC: row the true class, column the one said."""
+    flat = torch.bincount(targets_N * classes + predicted_N, minlength=classes * classes)
+    return flat.reshape(classes, classes)
+
+
+def macro_f1(predicted_N: Tensor, targets_N: Tensor, classes: int) -> float:
+    """F1 of each class, averaged over the classes that are predicted or present, all alike."""
+    counts_CC = confusion(predicted_N, targets_N, classes)
+    met_C = counts_CC.sum(0) + counts_CC.sum(1)
+    f1_C = 2.0 * counts_CC.diagonal().double() / met_C
+    return float(f1_C[met_C > 0].mean())
+
+
+def auc(logits_NC: Tensor, targets_N: Tensor) -> float:
+    """Area under the ROC curve: how often a text of a class is given more of it than a text of
+    another, equal shares counting half (Hanley & McNeil 1982); over several classes the mean of one
+    against the rest. NaN logits make NaN; 0.5 where only one class is present."""
+    if logits_NC.isnan().any():
+        return float("nan")
+    columns = range(1, 2) if logits_NC.shape[1] == 2 else range(logits_NC.shape[1])
+    areas = []
+    for klass in columns:
+        mine_N = targets_N == klass
+        mine, others = int(mine_N.sum()), int((~mine_N).sum())
+        if mine and others:
+            ranks_N = _middle_ranks(_log_odds(logits_NC, klass))
+            ranks = ranks_N[mine_N].sum().item()
+            areas.append((ranks - mine * (mine + 1) / 2) / (mine * others))
+    return sum(areas) / len(areas) if areas else 0.5
+
+
+def _log_odds(logits_NC: Tensor, klass: int) -> Tensor:
+    """How much more a class is thought of than all others; never saturates, as its share would."""
+    others = [c for c in range(logits_NC.shape[1]) if c != klass]
+    odds_N: Tensor = logits_NC[:, klass] - logits_NC[:, others].logsumexp(dim=1)
+    return odds_N
+
+
+def _middle_ranks(values_N: Tensor) -> Tensor:
+    """Ranks from 1; equal values share the middle of theirs."""
+    _, where_N, counts = torch.unique(values_N, return_inverse=True, return_counts=True)
+    middle: Tensor = counts.cumsum(0) - (counts - 1) / 2
+    return middle.double()[where_N]

@@ -1,0 +1,158 @@
+"""What the text tasks read: a table of texts and labels, as tokens; word vectors for them.
+
+Imports no torch before a trial opens its data.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from trainables.core.hyperparameters import Hyperparameters
+from trainables.core.memory import DataShape
+from trainables.data.corpus import ARRAYS, Corpus, Part, open_corpus, prepare
+from trainables.data.parts import Labels
+from trainables.data.spec import DataSpec, Section
+from trainables.embeddings.sources import SCRATCH, SOURCES, VectorRequest
+from trainables.embeddings.spec import EmbeddingsSpec
+from trainables.embeddings.vectors import Vectors, load_vectors, prepare_vectors
+from trainables.storage import Cache
+from trainables.tasks.declaration import (
+    Inputs,
+    OpenedInputs,
+    Options,
+    PreparedInputs,
+    TrialInputs,
+)
+
+if TYPE_CHECKING:
+    import torch
+
+#: What a trial reads of a corpus; the test part is not among it.
+_SHIPPED = (
+    "corpus.json",
+    "tokenizer.json",
+    *(f"{part}/{array}.npy" for part in ("train", "validation") for array in ARRAYS),
+)
+
+
+@dataclass(frozen=True)
+class PreparedTexts(PreparedInputs):
+    """A corpus, how its texts are cut, and the vectors that trials may start from, by source."""
+
+    data: DataSpec = field(kw_only=True)
+    vectors: Mapping[str, Vectors] = field(kw_only=True)
+
+    def complete(self, configuration: dict[str, Any]) -> dict[str, Any]:
+        """Pretrained vectors bring their own width."""
+        found = self.vectors.get(str(configuration.get("embedding")))
+        return configuration | ({"embedding_dim": found.width} if found else {})
+
+    def of_trial(self, configuration: dict[str, Any]) -> TrialInputs:
+        """How texts are cut, and the trial's vectors."""
+        found = self.vectors.get(str(configuration.get("embedding")))
+        cut = {"max_tokens": self.data.max_tokens, "keep": self.data.keep}
+        if found is None:
+            return TrialInputs(settings=cut)
+        return TrialInputs(settings=cut | {"vectors": found.name}, files=(_vectors_file(found),))
+
+    def shipped_files(self) -> tuple[str, ...]:
+        """Two parts of the corpus, and all vectors."""
+        return (*_SHIPPED, *sorted(_vectors_file(vectors) for vectors in self.vectors.values()))
+
+
+def _vectors_file(vectors: Vectors) -> str:
+    return f"vectors/{vectors.name}"
+
+
+class TextInputs(Inputs):
+    """Texts with one label each: one of a closed set (``class``), or a number to predict."""
+
+    sections: ClassVar[Mapping[str, type[Section]]] = {
+        "data": DataSpec,
+        "embeddings": EmbeddingsSpec,
+    }
+
+    def __init__(self, labels: Labels) -> None:
+        self.labels = labels
+
+    def check(self, tables: Mapping[str, dict[str, Any]], options: Options) -> str | None:
+        """Some vectors are made for tokens of their own."""
+        tokens = cast(DataSpec, self.parse(tables)["data"]).tokens
+        for kind in _pretrained(options):
+            needed = SOURCES[kind].tokens
+            if needed not in (None, tokens):
+                return (
+                    f'embedding = "{kind}" needs its own word pieces: '
+                    f'write data.tokens = "{needed}"'
+                )
+        return None
+
+    def prepare(
+        self, tables: Mapping[str, dict[str, Any]], options: Options, cache: Cache
+    ) -> PreparedTexts:
+        """Tokenise the texts, and cut vectors to their vocabulary."""
+        parsed = self.parse(tables)
+        data = cast(DataSpec, parsed["data"])
+        corpus = prepare(data, cache, self.labels)
+        request = VectorRequest(corpus, data, parsed["embeddings"], cache)
+        vectors = {kind: prepare_vectors(kind, request) for kind in _pretrained(options)}
+        return PreparedTexts(
+            folder=corpus.path,
+            shape=DataShape(corpus.vocabulary, max(1, len(corpus.classes)), data.max_tokens),
+            steps=int(corpus.part("train").lengths.clip(1, data.max_tokens).sum()),
+            summary=_summary(corpus),
+            notes=(*corpus.notes, *_coverage(vectors)),
+            digests={kind: found.name for kind, found in vectors.items()},
+            data=data,
+            vectors=vectors,
+        )
+
+    def open(
+        self,
+        folder: Path,
+        inputs: TrialInputs,
+        hyperparameters: Hyperparameters,
+        device: "torch.device",
+    ) -> OpenedInputs:
+        """Map the parts; a GPU with room for them holds a copy."""
+        from trainables.core.task import TaskContext
+        from trainables.data.text.reader import TextReader
+
+        corpus, settings = open_corpus(folder), inputs.settings
+        name, cut = settings.get("vectors"), settings["max_tokens"]
+        vectors = load_vectors(corpus, name) if name else None
+        frozen = SOURCES[getattr(hyperparameters, "embedding", "")].frozen if name else False
+        train, validation = (
+            TextReader(_part(corpus, part, cut, frozen), cut, settings["keep"]).placed(device)
+            for part in ("train", "validation")
+        )
+        context = TaskContext(corpus.vocabulary, corpus.classes, train.part.labels, vectors)
+        return OpenedInputs(train, validation, context)
+
+
+def _part(corpus: Corpus, name: str, max_tokens: int, frozen: bool) -> Part:
+    """A part's tokens; or, for frozen features, the rows that they stand in."""
+    from trainables.embeddings.bert import positions
+
+    return positions(corpus, name, max_tokens) if frozen else corpus.part(name)
+
+
+def _pretrained(options: Options) -> list[str]:
+    """Sources of vectors that some trial may start from."""
+    kinds: Iterable[Any] = options.get("embedding", (SCRATCH,))
+    return sorted(str(kind) for kind in kinds if kind != SCRATCH)
+
+
+def _summary(corpus: Corpus) -> str:
+    sizes = ", ".join(f"{count:,} {part}" for part, count in corpus.sizes.items())
+    classes = f" of {len(corpus.classes)} classes" if corpus.classes else ""
+    return f"{sizes} texts{classes}, {corpus.vocabulary:,} words"
+
+
+def _coverage(vectors: Mapping[str, Vectors]) -> list[str]:
+    return [
+        f"{kind}: {v.width} numbers a word; {v.words_covered:.1%} of the vocabulary and "
+        f"{v.tokens_covered:.1%} of the training tokens have a vector"
+        for kind, v in vectors.items()
+    ]
