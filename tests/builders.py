@@ -48,10 +48,11 @@ def make_part(texts: int = 40, longest: int = 12, seed: int = 0, labels: str = "
     return Part(ids, offsets, classes if labels == "class" else (10 + 5 * classes).astype("f4"))
 
 
-def number_labels(task: str) -> bool:
-    """Whether a task's targets are numbers."""
+def labels_of(task: str) -> str:
+    """``class`` or ``number``: a text task's targets."""
     inputs = TASKS[task].declaration.inputs
-    return isinstance(inputs, TextInputs) and inputs.labels == "number"
+    assert isinstance(inputs, TextInputs)
+    return inputs.labels
 
 
 def vector_request(corpus: Corpus, embeddings: Any, data: DataSpec) -> VectorRequest:
@@ -69,12 +70,12 @@ def make_trainer(
     **hyperparameters: Any,
 ) -> Trainer:
     """A small trainer over random texts."""
-    numbers = number_labels(task)
-    part = part or make_part(labels="number" if numbers else "class")
+    labels = labels_of(task)
+    part = part or make_part(labels=labels)
     sizes = {"embedding_dim": 8, "hidden_size": 6, "batch_size": 16, "learning_rate": 0.01}
     h = TASKS[task].declaration.hyperparameters(**(sizes | hyperparameters))
     make_task = TASKS[task].load()
-    classes = () if numbers else ("a", "b")
+    classes = ("a", "b") if labels == "class" else ()
     return Trainer(
         make_task(h, TaskContext(30, classes, part.labels)),
         h,
@@ -85,14 +86,14 @@ def make_trainer(
 
 def make_assignment(corpus: Path, folder: Path, **given: Any) -> Assignment:
     """A first attempt at a trial of classification over a corpus, in ``folder``."""
-    usual: dict[str, Any] = {"hyperparameters": {}, "max_epochs": 2, "task": "text-classification"}
-    settings = {"max_tokens": 16, "keep": "end"}
+    usual: dict[str, Any] = {"hyperparameters": {}, "max_epochs": 2}
+    usual |= {"task": "text-classification"}
+    usual |= {"inputs": TrialInputs(settings={"max_tokens": 16, "keep": "end"})}
     return Assignment(
         number=0,
         attempt=1,
         seed=0,
         data=str(corpus),
-        inputs=TrialInputs(settings=settings),
         folder=str(folder),
         checkpoint_prefix="",
         unreported="unreported.jsonl",

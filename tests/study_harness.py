@@ -3,6 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from optuna.trial import FrozenTrial
+
+from search.driver.changes import declared
 from search.driver.preparation import PreparedData
 from search.driver.recorder import StudyRecorder
 from search.journal.events import FORMAT, SessionStarted, SpecChanged, StudyCreated
@@ -10,13 +13,38 @@ from search.journal.folder import StudyDir
 from search.journal.journal import Journal, read_events
 from search.journal.state import replay
 from search.policy.failures import Failure
-from search.spec.study import ResourcesSpec, StudySpec, resolve
-from trainables.attempts.messages import Assignment, Checkpoint, Report
-from trainables.data.corpus import Corpus
+from search.policy.samplers.optuna_adapter import OptunaSampler
+from search.policy.samplers.registry import SAMPLERS
+from search.spec.resolve import resolve
+from search.spec.study import ResourcesSpec, StudySpec
+from trainables.attempts.messages import Assignment, Checkpoint, Numerics, Report
+from trainables.core.memory import DataShape
+from trainables.data.spec import DataSpec
+from trainables.tasks.text_inputs import PreparedTexts
 
-PREPARED = PreparedData(Corpus(Path("/corpus"), ("a", "b"), 10, {}, ()))
+PREPARED = PreparedData(
+    PreparedTexts(
+        folder=Path("/corpus"),
+        shape=DataShape(10, 2, 16),
+        steps=100,
+        summary="texts",
+        data=DataSpec(source="x", max_tokens=16),
+        vectors={},
+    )
+)
 CONFUSION = {f"val/confusion/{pair}": 7.0 for pair in ("a as a", "a as b", "b as a", "b as b")}
 LOST = Failure("lost", "The actor died", "The actor died\nlong story")
+
+
+def created(spec: StudySpec) -> StudyCreated:
+    return StudyCreated(
+        format=FORMAT,
+        name="small",
+        spec=spec.tables(),
+        hyperparameters=declared(spec),
+        data="k",
+        seqtune="0",
+    )
 
 
 def session(total: int = 6) -> SessionStarted:
@@ -31,10 +59,7 @@ class StudyHarness:
         self.max_failures = max_failures
         if not self.folder.journal.exists():
             journal = Journal(self.folder.journal)
-            spec = resolve(tables, "x").model_dump(mode="json")
-            journal.append(
-                StudyCreated(format=FORMAT, name="small", spec=spec, corpus="k", seqtune="0")
-            )
+            journal.append(created(resolve(tables, "x")))
             journal.close()
         self.open()
 
@@ -42,7 +67,6 @@ class StudyHarness:
         events = self.events()
         self.journal = Journal(self.folder.journal)
         self.study = StudyRecorder(self.folder, self.journal, replay(events), PREPARED)
-        self.study.replay_into_sampler(events)
         self.study.begin(session(total), ResourcesSpec(max_failures=self.max_failures), change)
 
     def crash_and_reopen(self, total: int = 6, change: SpecChanged | None = None) -> None:
@@ -80,18 +104,25 @@ class StudyHarness:
             seconds=1.0,
             checkpoint=Checkpoint(epoch=epoch, path=path, digest="d"),
             host="h",
-            device="cpu",
-            threads=1,
-            precision=more.pop("precision", "float32"),
-            processor="p",
-            recurrence=more.pop("recurrence", "native"),
+            numerics=Numerics(
+                device="cpu",
+                threads=1,
+                precision=more.pop("precision", "float32"),
+                processor="p",
+                recurrence=more.pop("recurrence", "native"),
+            ),
             **more,
         )
 
 
-def changed(spec: StudySpec, corpus: str = "k") -> SpecChanged:
-    return SpecChanged(spec=spec.model_dump(mode="json"), corpus=corpus, changes=["something"])
+def changed(spec: StudySpec, data: str = "k") -> SpecChanged:
+    return SpecChanged(
+        spec=spec.tables(), hyperparameters=declared(spec), data=data, changes=["something"]
+    )
 
 
-def told_trials(harness: StudyHarness) -> list[Any]:
-    return harness.study._sampler.study.trials
+def told_trials(harness: StudyHarness) -> list[FrozenTrial]:
+    """What Optuna is told of the study's state: costs, of which less is better."""
+    sampler = SAMPLERS["tpe"]()
+    assert isinstance(sampler, OptunaSampler)
+    return sampler.history(harness.study.state).trials()

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import click
 import pytest
 
 from search.cli.main import main
@@ -21,8 +22,9 @@ def test_links_lead_somewhere(document):
 def test_commands_and_options_exist(document):
     for line in re.findall(r"seqtune ([a-z][^`\n#;]*)", document.read_text()):
         command, *words = line.split()
-        assert command in main.commands, line
-        known = {name for p in main.commands[command].params for name in p.opts}
+        found = main.get_command(click.Context(main), command)
+        assert found is not None, line
+        known = {name for p in found.params for name in p.opts}
         assert {word for word in words if word.startswith("--")} <= known, line
 
 

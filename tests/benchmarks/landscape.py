@@ -31,8 +31,9 @@ from sklearn.preprocessing import QuantileTransformer, StandardScaler
 from search.journal.journal import read_events
 from search.journal.state import replay
 from search.policy.samplers.optuna_adapter import make_sampler
+from search.spec.resolve import resolve
 from search.spec.space import to_distributions
-from search.spec.study import find_study_file, read_toml, resolve
+from search.spec.study import find_study_file, read_toml
 
 CURVES = Path(__file__).with_name("curves.json")
 METRIC = "val/auc"

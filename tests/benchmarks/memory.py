@@ -17,7 +17,8 @@ import psutil
 from searches import Search, write_idle_study
 from verdict import Figure, conclude, spread
 
-from search.spec.study import find_study_file, read_toml, resolve
+from search.spec.resolve import resolve
+from search.spec.study import find_study_file, read_toml
 from trainables.storage import default_cache, prepare
 
 TRIALS = 8

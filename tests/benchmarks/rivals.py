@@ -18,7 +18,8 @@ from safetensors.torch import load_file, save_file
 from torch.utils.data import DataLoader
 
 from search.policy.samplers.optuna_adapter import Sampler
-from search.spec.study import find_study_file, read_toml, resolve
+from search.spec.resolve import resolve
+from search.spec.study import find_study_file, read_toml
 from trainables.storage import default_cache, prepare
 
 MAX_EPOCHS, REDUCTION = 10, 3

@@ -1,7 +1,7 @@
 """Which sampler finds good configurations soonest: searches simulated on recorded learning curves.
 
 ``python tests/benchmarks/samplers.py [--quick] [--times 4]``. The searches are the
-product's own: its StudyRecorder, with its sampler, rungs and journal; only the clock and the training are
+product's own, with its recorder, sampler, rungs and journal; only the clock and the training are
 simulated, by ``landscape.py`` (``--record JOURNAL`` takes the curves behind it from a study). Each
 simulated trial has the noise of some recorded one.
 
@@ -126,7 +126,7 @@ def _new_study(place: Path, setting: Setting) -> tuple[StudyRecorder, StudyState
     folder = StudyDir(place)
     journal = Journal(folder.journal)
     created = StudyCreated(
-        format=FORMAT, name="x", spec=spec.model_dump(mode="json"), corpus="k", seqtune="0"
+        format=FORMAT, name="x", spec=spec.model_dump(mode="json"), data="k", seqtune="0"
     )
     journal.append(created)
     state = replay([created])

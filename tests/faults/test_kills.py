@@ -64,7 +64,7 @@ def judge(place: Sandbox, before: bytes) -> None:
     for event in events:
         sampler.apply(event)
     assert len(sampler.study.trials) == len(state.trials)
-    for rung, values in state.asha.rungs.items():
+    for rung, values in state.rungs.values.items():
         done = [e for e in events if isinstance(e, EpochDone) and e.epoch == rung]
         assert values == {e.trial: e.value for e in done if e.value is not None}
     for index, event in enumerate(events):  # an attempt goes on where the journal stood

@@ -48,7 +48,7 @@ class Glove(WordVectors):
         """vectors_VE, NaN where there is none."""
         place, words = request.settings(GloveSettings).glove, words_of(request.corpus)
         if place == PACKAGED_GLOVE:
-            return _from_package(words)
+            return packaged_vectors(words)
         return _from_text(Path(place).expanduser(), words)
 
 
@@ -75,7 +75,8 @@ def _package_folder() -> Path:
     return Path(found.origin).parent / "data"
 
 
-def _from_package(words: list[str]) -> NDArray[np.float32]:
+def packaged_vectors(words: list[str]) -> NDArray[np.float32]:
+    """vectors_VE of these words from the package."""
     import pyarrow.parquet as parquet
 
     folder = _package_folder()

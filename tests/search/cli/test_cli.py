@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from search.cli.main import main
-from search.report.rows import as_table
+from search.report.tables import as_table
 from tests.study_harness import CONFUSION, Failure, StudyHarness
 
 
@@ -100,7 +100,7 @@ def test_bad_input_is_one_clear_error_and_starts_nothing(study_file, tmp_path, a
 def test_half_precision_is_refused_where_there_is_none(
     study_file, tmp_path, monkeypatch, more, half
 ):
-    monkeypatch.setattr("trainables.attempts.probe.precisions", lambda device: ("float32",))
+    monkeypatch.setattr("trainables.attempts.probe.precisions", lambda *given: ("float32",))
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     result = run("run", "small.toml", "--set", f"resources.precision={half}", *more)
     assert result.exit_code == 2 and "does not compute in it" in result.stderr, result.output

@@ -1,9 +1,11 @@
 """A resume that was forced to search otherwise."""
 
+from dataclasses import replace
+
 import pytest
 
-from search.driver.preparation import PreparedData, _choices
-from search.spec.study import resolve
+from search.driver.preparation import PreparedData, _inputs_key
+from search.spec.resolve import resolve
 from tests.study_harness import PREPARED, changed, told_trials
 from trainables.embeddings.vectors import Vectors
 
@@ -17,10 +19,11 @@ def test_a_forced_change_holds_for_later_trials_and_replays(harness, tables):
     tables["stopping"]["grace_epochs"] = 2
     spec = resolve(tables, "x")
     harness.crash_and_reopen(change=changed(spec))
-    assert harness.study.state.asha.rungs == {2: {0: 0.8}}
+    assert harness.study.state.rungs.values == {2: {0: 0.8}}
     assert harness.study.next().hyperparameters == old.hyperparameters
     new = harness.study.next()
-    assert new.hyperparameters.cell == "gru" and new.hyperparameters.hidden_size in (8, 16)
+    assert new.hyperparameters["cell"] == "gru"
+    assert new.hyperparameters["hidden_size"] in (8, 16)
     harness.crash_and_reopen()
     again = [harness.study.next() for _ in range(2)]
     assert [work.hyperparameters for work in again] == [old.hyperparameters, new.hyperparameters]
@@ -34,8 +37,8 @@ def test_another_metric_values_old_epochs_anew(harness, tables):
     spec = resolve(tables | {"metric": "val/loss", "mode": "min"}, "x")
     harness.crash_and_reopen(change=changed(spec))
     state = harness.study.state
-    assert state.best().number == bad.number
-    assert state.asha.rungs[1] == {0: 0.7, 1: 0.3}
+    assert state.best().trial.number == bad.number
+    assert state.rungs.values[1] == {0: 0.7, 1: 0.3}
     assert [t.intermediate_values for t in told_trials(harness)] == [{1: 0.7}, {1: 0.3}]
     harness.report(harness.study.next(), 2, 0.1, loss=0.2)
     assert state.trials[0].epochs[-1].value == 0.2
@@ -60,11 +63,15 @@ def test_epochs_that_lack_the_new_metric_are_no_obstacle(harness, tables, sample
 def test_a_trial_keeps_the_vectors_of_its_own_spec(tables):
     tables["fixed"] = {"embedding": "glove"}
     one = resolve(tables, "x")
-    other = one.model_copy(update={"data": one.data.model_copy(update={"max_tokens": 8})})
-    wide, narrow = ({"glove": Vectors("f", width, 1.0, 1.0)} for width in (7, 5))
-    prepared = PreparedData(PREPARED.corpus, {_choices(one): wide, _choices(other): narrow})
-    assert prepared.vectors(one) == wide and prepared.vectors(other) == narrow
-    assert prepared.files == ["f"]
+    other = resolve(tables | {"data": tables["data"] | {"max_tokens": 8}}, "x")
+    wide, narrow = (
+        replace(PREPARED.current, vectors={"glove": Vectors("f", width, 1.0, 1.0)})
+        for width in (7, 5)
+    )
+    prepared = PreparedData(wide, {_inputs_key(other): narrow})
+    assert prepared.of(one) is wide and prepared.of(other) is narrow
+    assert prepared.of(other).complete({"embedding": "glove"})["embedding_dim"] == 5
+    assert [name for name in prepared.shipped_files() if "vectors" in name] == ["vectors/f"]
 
 
 def test_over_other_data_old_trials_are_kept_and_not_compared(harness, tables):
@@ -72,14 +79,14 @@ def test_over_other_data_old_trials_are_kept_and_not_compared(harness, tables):
     for epoch in range(1, 5):
         harness.report(ended, epoch, 0.99)
     harness.report(running, 1, 0.995)
-    harness.crash_and_reopen(change=changed(resolve(tables, "x"), corpus="other"))
+    harness.crash_and_reopen(change=changed(resolve(tables, "x"), data="other"))
     state = harness.study.state
     assert [trial.state for trial in state.trials] == ["completed", "pruned"]
     assert "other data" in state.trials[1].reason
-    assert state.best() is None and not any(state.asha.rungs.values())
+    assert state.best() is None and not any(state.rungs.values.values())
     assert [t.state.name for t in told_trials(harness)] == ["FAIL", "FAIL"]
     assert harness.study.common_failure() is None
     new = harness.study.next()
     assert new.number == 2
     harness.report(new, 1, 0.5)
-    assert state.best().number == 2
+    assert state.best().trial.number == 2

@@ -8,8 +8,9 @@ from optuna.trial import TrialState
 from search.errors import StudyFailed
 from search.journal.events import EpochDone
 from search.policy.failures import Failure
-from search.spec.study import ResourcesSpec, resolve
-from tests.study_harness import LOST, StudyHarness, changed, session
+from search.spec.resolve import resolve
+from search.spec.study import ResourcesSpec
+from tests.study_harness import LOST, StudyHarness, changed, session, told_trials
 from trainables.attempts.messages import Restored
 
 
@@ -21,11 +22,11 @@ def test_good_trial_completes_and_bad_one_is_pruned(harness):
     assert not harness.report(bad, 1, 0.5)
     states = [trial.state for trial in harness.study.state.trials]
     assert states == ["completed", "pruned"]
-    told = harness.study._sampler.study.trials
+    told = told_trials(harness)
     assert [t.state for t in told] == [TrialState.COMPLETE, TrialState.PRUNED]
-    assert [t.value for t in told] == [0.8, 0.5]
-    assert told[0].intermediate_values == {1: 0.8, 2: 0.8, 3: 0.8, 4: 0.7}
-    assert harness.study.state.best().number == 0
+    assert [t.value for t in told] == [-0.8, -0.5]
+    assert told[0].intermediate_values == {1: -0.8, 2: -0.8, 3: -0.8, 4: -0.7}
+    assert harness.study.state.best().trial.number == 0
 
 
 def test_epochs_of_one_message_are_taken_in_as_if_each_came_alone(harness, tmp_path, tables):
@@ -108,9 +109,9 @@ def test_value_that_is_not_finite_fails_the_trial(harness):
     assert not harness.report(work, 2, None)
     trial = harness.study.state.trials[0]
     assert trial.state == "failed" and "not finite at epoch 2" in trial.reason
-    told = harness.study._sampler.study.trials[0]
+    told = told_trials(harness)[0]
     assert told.state == TrialState.FAIL
-    assert harness.study.state.best().number == 0  # its first epoch was good
+    assert harness.study.state.best().trial.number == 0  # its first epoch was good
 
 
 def test_a_trial_keeps_the_precision_it_began_with(harness):
@@ -159,9 +160,9 @@ def test_the_accuracy_of_a_network_of_nan_is_worth_nothing(harness, tables):
     assert not harness.report(broken, 1, 0.9, loss=None)
     trial = harness.study.state.trials[broken.number]
     assert (trial.state, trial.reason) == ("failed", "val/loss is not finite at epoch 1")
-    assert trial.best_epoch("max") is None
+    assert trial.best_epoch is None
     harness.crash_and_reopen(change=changed(resolve(tables | {"metric": "val/accuracy"}, "x")))
-    assert harness.study.state.best().number == good.number
+    assert harness.study.state.best().trial.number == good.number
 
 
 @pytest.mark.parametrize("keep", [True, False])

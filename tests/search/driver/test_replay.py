@@ -7,8 +7,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from search.journal.state import replay
-from search.policy.samplers import window as history
-from search.policy.samplers.optuna_adapter import Sampler
+from search.journal.values import best_of
+from search.policy.samplers import window
+from search.policy.samplers.optuna_adapter import OptunaSampler
+from search.policy.samplers.registry import SAMPLERS
 from search.spec.study import ResourcesSpec
 from tests.study_harness import LOST, StudyHarness, changed, session
 from trainables.attempts.messages import Assignment
@@ -27,8 +29,8 @@ def drive(harness: StudyHarness, script: list[tuple[int, float | None]]) -> None
             spec = harness.study.state.spec
             metric, mode = ("val/loss", "min") if spec.mode == "max" else ("val/accuracy", "max")
             spec = spec.model_copy(update={"metric": metric, "mode": mode})
-            corpus = "k" if value is None or value < 0.5 else f"k{len(harness.events())}"
-            harness.study.begin(session(), ResourcesSpec(), changed(spec, corpus))
+            data = "k" if value is None or value < 0.5 else f"k{len(harness.events())}"
+            harness.study.begin(session(), ResourcesSpec(), changed(spec, data))
             running = {}
         elif running:
             number = sorted(running)[action % len(running)]
@@ -53,31 +55,36 @@ SCRIPT = st.lists(
 def picture(state) -> Any:
     return (
         state.trials,
-        state.asha.rungs,
+        state.rungs.values,
         state.total,
         state.session,
         state.finished,
+        state.ended_order,
         state.best(),
     )
 
 
 def leader(state) -> Any:
     """The trial with the best epoch, looked for from scratch; of equals the lowest number."""
-    mode = state.spec.mode
-    found = [(t.best_epoch(mode), t) for t in state.comparable_trials()]
-    pick = max if mode == "max" else min
-    values = [e.value for e, _ in found if e]
-    return next((t for e, t in found if e and e.value == pick(values)), None) if values else None
+    found = [(best_of(t.epochs, state.objective), t) for t in state.comparable_trials()]
+    costs = [(state.objective.cost(e.value), t.number, t, e) for e, t in found if e]
+    return min(costs)[2:] if costs else None
 
 
-def told(sampler: Sampler) -> Any:
+def told(sampler: OptunaSampler, state) -> Any:
     return [
         (t.number, t.state, t.params, t.values, t.intermediate_values, t.system_attrs)
-        for t in sampler.study.trials
+        for t in sampler.history(state).trials()
     ]
 
 
-@pytest.mark.parametrize("latest", [history.LATEST, 2])
+def tpe() -> OptunaSampler:
+    sampler = SAMPLERS["tpe"]()
+    assert isinstance(sampler, OptunaSampler)
+    return sampler
+
+
+@pytest.mark.parametrize("latest", [window.LATEST, 2])
 @settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -86,42 +93,39 @@ def test_replay_of_every_prefix_is_the_live_state(
     script, tmp_path_factory, tables, latest, monkeypatch
 ):
     """Invariant 2, cut anywhere: state, rungs, what Optuna sees and what it says next."""
-    monkeypatch.setattr(history, "LATEST", latest)
-    monkeypatch.setattr(history, "BEST", 1)
+    monkeypatch.setattr(window, "LATEST", latest)
+    monkeypatch.setattr(window, "BEST", 1)
     harness = StudyHarness(tmp_path_factory.mktemp("study"), tables)
     live: list[Any] = []
-    sampler, state = harness.study._sampler, harness.study.state
-    apply = sampler.apply
+    state, sampler = harness.study.state, tpe()
+    apply = state.apply
 
     def apply_and_look(event) -> None:
-        """The sampler is the last to be told, before the journal has the event."""
+        """The state moves before the journal has the event."""
         apply(event)
-        live.append((repr(picture(state)), repr(told(sampler))))
-        assert state.best() is leader(state)
+        live.append((repr(picture(state)), repr(told(sampler, state))))
+        assert state.best() == leader(state)
         assert state.ended == sum(trial.ended for trial in state.trials)
 
-    monkeypatch.setattr(sampler, "apply", apply_and_look)
+    monkeypatch.setattr(state, "apply", apply_and_look)
     already = len(harness.events())
     drive(harness, script)
     events = harness.events()
     assert len(events) == already + len(live)
     for index, seen in enumerate(live):
-        prefix = events[: already + index + 1]
-        again = replay(prefix)
-        replayed = Sampler(again.spec)
-        for event in prefix:
-            replayed.apply(event)
-        assert (repr(picture(again)), repr(told(replayed))) == seen
-    number = len(harness.study.state.trials)
-    assert replayed_suggestion(events, number) == harness.study._sampler.suggest(number)
+        again = replay(events[: already + index + 1])
+        assert (repr(picture(again)), repr(told(tpe(), again))) == seen
+    number = len(state.trials)
+    assert replayed_suggestion(events) == sampler.suggest(state, number)
+    assert replayed_suggestion(events) == sampler.suggest(state, number), "asked once more"
     harness.journal.close()
 
 
 @pytest.mark.parametrize("kind", ["tpe", "gp"])
 def test_a_model_of_the_past_says_the_same_after_a_replay(tmp_path, tables, kind, monkeypatch):
     """Behind more trials than are seen, and more than a sampler draws at random to begin with."""
-    monkeypatch.setattr(history, "LATEST", 12)
-    monkeypatch.setattr(history, "BEST", 3)
+    monkeypatch.setattr(window, "LATEST", 12)
+    monkeypatch.setattr(window, "BEST", 3)
     tables["search"]["sampler"] = kind
     if kind == "gp":  # which looks at completed trials only
         tables["stopping"]["grace_epochs"] = tables["stopping"]["max_epochs"]
@@ -129,23 +133,19 @@ def test_a_model_of_the_past_says_the_same_after_a_replay(tmp_path, tables, kind
     harness.crash_and_reopen(total=24)
     for _ in range(24):
         work = harness.study.next()
-        value = 1 - abs(work.hyperparameters.dropout - 0.3)
+        value = 1 - abs(work.hyperparameters["dropout"] - 0.3)
         epoch = 1
         while harness.report(work, epoch, value):
             epoch += 1
-    live = harness.study._sampler.suggest(24)
-    assert replayed_suggestion(harness.events(), 24) == live
-    by_chance = harness.study.state.spec.model_copy(
-        update={"search": harness.study.state.spec.search.model_copy(update={"sampler": "random"})}
-    )
-    assert Sampler(by_chance).suggest(24).params != live.params
+    state = harness.study.state
+    live = SAMPLERS[kind]().suggest(state, 24)
+    assert replayed_suggestion(harness.events()) == live
+    assert SAMPLERS["random"]().suggest(state, 24).params != live.params
 
 
-def replayed_suggestion(events, number):
-    sampler = Sampler(replay(events).spec)
-    for event in events:
-        sampler.apply(event)
-    return sampler.suggest(number)
+def replayed_suggestion(events):
+    state = replay(events)
+    return SAMPLERS[state.spec.search.sampler]().suggest(state, len(state.trials))
 
 
 @pytest.mark.parametrize("kind", ["tpe", "random", "gp"])
@@ -159,7 +159,7 @@ def test_every_sampler_stays_in_the_space_and_repeats(tmp_path, tables, kind):
         harness.crash_and_reopen(total=14)
         for _ in range(14):
             work = harness.study.next()
-            value = 1 - abs(work.hyperparameters.dropout - 0.3)
+            value = 1 - abs(work.hyperparameters["dropout"] - 0.3)
             for epoch in (1, 2, 3, 4):
                 if not harness.report(work, epoch, value):
                     break

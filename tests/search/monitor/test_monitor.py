@@ -10,7 +10,7 @@ from search.driver.retention import CheckpointKeeper
 from search.monitor.progress import Progress
 from search.monitor.tensorboard import TensorBoardWriter
 from search.report.markdown import markdown_report
-from search.spec.study import resolve
+from search.spec.resolve import resolve
 from tests.study_harness import StudyHarness, changed
 
 
@@ -105,9 +105,9 @@ def test_another_metric_never_takes_the_last_checkpoint_of_a_trial(tmp_path, tab
         harness.report(work, epoch, value, loss=value)
     kept = list(harness.folder.checkpoints.rglob("*.safetensors"))
     assert len(kept) == 1
-    for corpus in ("k", "other", "k"):
+    for data in ("k", "other", "k"):
         spec = resolve(tables | {"metric": "val/loss", "mode": "min"}, "x")
-        harness.crash_and_reopen(change=changed(spec, corpus))
+        harness.crash_and_reopen(change=changed(spec, data))
         CheckpointKeeper(harness.folder, harness.study.state, keep_best=5)
         assert list(harness.folder.checkpoints.rglob("*.safetensors")) == kept
     report = markdown_report(harness.folder, harness.study.state, running=False)

@@ -1,9 +1,18 @@
+"""Rungs, and who is stopped at them."""
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.policy.halving import _quantile, new_asha, rung_epochs
+from search.journal.rungs import Rungs, rung_epochs
+from search.policy.halving import _quantile, should_stop
+from search.spec.objective import Objective
+from search.spec.study import StoppingSpec
+
+
+def stopping(grace: int, factor: int, longest: int) -> StoppingSpec:
+    return StoppingSpec(grace_epochs=grace, reduction_factor=factor, max_epochs=longest)
 
 
 @pytest.mark.parametrize(
@@ -11,28 +20,32 @@ from search.policy.halving import _quantile, new_asha, rung_epochs
     [(1, 3, 27, (1, 3, 9)), (1, 4, 100, (1, 4, 16, 64)), (5, 4, 50, (5, 20)), (7, 3, 7, ())],
 )
 def test_rungs_lie_below_the_longest_training(grace, factor, longest, expected):
-    assert rung_epochs(grace, factor, longest) == expected
+    assert rung_epochs(stopping(grace, factor, longest)) == expected
 
 
 @pytest.mark.parametrize(("mode", "sign"), [("max", 1), ("min", -1)])
 def test_only_the_best_share_goes_on(mode, sign):
-    asha = new_asha(1, 3, 9, mode)
-    assert not asha.should_stop(1, -1e9 * sign)  # the first at a rung is never stopped
+    objective, rungs = Objective("val/x", mode), Rungs.empty(stopping(1, 3, 9))
+
+    def stops(epoch: int, value: float) -> bool:
+        return should_stop(rungs.at(epoch), sign * value, 3, objective)
+
+    assert not stops(1, -1e9), "the first at a rung is never stopped"
     for number, value in enumerate([1.0, 2.0, 3.0, 4.0]):
-        asha.record(number, 1, sign * value)
-    assert asha.should_stop(1, sign * 2.9)
-    assert not asha.should_stop(1, sign * 3.0)
-    assert not asha.should_stop(2, sign * -5)  # no rung there
-    assert not asha.should_stop(3, sign * -5)  # nobody was there before
+        rungs.record(number, 1, sign * value)
+    assert stops(1, 2.9)
+    assert not stops(1, 3.0)
+    assert not stops(2, -5), "no rung there"
+    assert not stops(3, -5), "nobody was there before"
 
 
 def test_a_late_value_never_enters_an_early_rung():
     """Ray's ASHA does that after a resume, and then stops identical trials."""
-    asha = new_asha(1, 3, 27, "max")
-    asha.record(0, 15, 0.99)
-    assert asha.rungs == {1: {}, 3: {}, 9: {}}
-    asha.record(0, 3, 0.5)
-    assert asha.rungs == {1: {}, 3: {0: 0.5}, 9: {}}
+    rungs = Rungs.empty(stopping(1, 3, 27))
+    rungs.record(0, 15, 0.99)
+    assert rungs.values == {1: {}, 3: {}, 9: {}}
+    rungs.record(0, 3, 0.5)
+    assert rungs.values == {1: {}, 3: {0: 0.5}, 9: {}}
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=50), st.floats(0, 1))

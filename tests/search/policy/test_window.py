@@ -6,27 +6,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.samplers._tpe.sampler import _split_trials
 
-from search.policy.samplers import window as history
-from search.policy.samplers.optuna_adapter import make_sampler
+from search.policy.samplers import window
 from search.policy.samplers.window import RecentTrialsStorage
+from search.spec.objective import Objective
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch) -> None:
-    monkeypatch.setattr(history, "LATEST", 4)
-    monkeypatch.setattr(history, "BEST", 2)
+    monkeypatch.setattr(window, "LATEST", 4)
+    monkeypatch.setattr(window, "BEST", 2)
 
 
 def study_of(mode: str, ends: list[tuple[str, float]]) -> optuna.Study:
     """A trial for each: ``c`` completed, ``p`` pruned after two epochs, ``e`` after one, ``f``
     failed, ``r`` running."""
+    objective = Objective("val/x", mode)
     study = optuna.create_study(
-        storage=RecentTrialsStorage(mode),
-        direction="maximize" if mode == "max" else "minimize",
-        sampler=make_sampler("random", 0),
+        storage=RecentTrialsStorage(), sampler=optuna.samplers.RandomSampler(seed=0)
     )
     states = {"c": "COMPLETE", "p": "PRUNED", "e": "PRUNED", "f": "FAIL"}
-    for kind, value in ends:
+    for kind, value in ((kind, objective.cost(value)) for kind, value in ends):
         trial = study.ask({"x": optuna.distributions.FloatDistribution(0, 1)})
         for epoch in range(1, 2 if kind == "e" else 3):
             study._storage.set_trial_intermediate_value(trial._trial_id, epoch, value)
@@ -75,7 +74,7 @@ def test_all_that_tpe_calls_good_is_seen(ends, mode):
     study = study_of(mode, ends)
     everything = study._storage._studies[study._study_id].trials
     ended = [trial for trial in everything if trial.state.is_finished()]
-    good, _ = _split_trials(study, ended, history.BEST)
+    good, _ = _split_trials(study, ended, window.BEST)
     assert {trial.number for trial in good} <= set(seen(study))
 
 

@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 from search.cli.main import main
 from tests.study_harness import StudyHarness
 from trainables.core.checkpoint import write_checkpoint
-from trainables.data.corpus import prepare
+from trainables.data.corpus import open_corpus, prepare
 from trainables.data.spec import DataSpec
 from trainables.storage import Cache
 
@@ -20,7 +20,10 @@ from trainables.storage import Cache
 def study(tmp_path, tables, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SEQTUNE_CACHE", str(tmp_path / "cache"))
-    corpus = prepare(DataSpec(**tables["data"]), Cache(tmp_path / "cache"))
+    cache = Cache(tmp_path / "cache")
+    corpus = prepare(DataSpec(**tables["data"]), cache)
+    corpus.path.rename(cache.corpus("k"))  # where the study's journal has it
+    corpus = open_corpus(cache.corpus("k"))
     index_of = Tokenizer.from_file(str(corpus.tokenizer_file)).get_vocab()
     weights_VE = np.random.default_rng(0).normal(size=(len(index_of), 8)).astype(np.float32)
     weights_VE[index_of["funny"]] = 3 * weights_VE[index_of["warm"]]

@@ -9,8 +9,9 @@ from tests.builders import make_assignment
 from trainables.attempts.attempt import Attempt, begin, next_epochs
 from trainables.data.corpus import prepare
 from trainables.data.spec import DataSpec
-from trainables.networks.hyperparameters import RecurrentClassifierHyperparameters
 from trainables.storage import Cache
+
+SMALL = {"embedding_dim": 4, "hidden_size": 4}
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def corpus(reviews: Path, tmp_path: Path) -> Path:
 
 
 def begun(corpus: Path, folder: Path, patience: int = 0, rungs: tuple[int, ...] = ()) -> Attempt:
-    h = RecurrentClassifierHyperparameters(embedding_dim=4, hidden_size=4, patience=patience)
+    h = SMALL | {"patience": patience}
     assignment = make_assignment(corpus, folder, hyperparameters=h, max_epochs=7, rungs=rungs)
     return begin(assignment, corpus)
 
@@ -89,7 +90,7 @@ def test_a_newest_checkpoint_that_is_gone_is_told(corpus, tmp_path, left):
     assignment = make_assignment(
         corpus,
         tmp_path,
-        hyperparameters=RecurrentClassifierHyperparameters(embedding_dim=4, hidden_size=4),
+        hyperparameters=SMALL,
         max_epochs=7,
         restore=(first.checkpoint,)[:left],
         last_journaled_epoch=2,
@@ -108,6 +109,6 @@ def test_an_attempt_takes_its_share_of_a_gpus_memory(corpus, tmp_path, monkeypat
         "trainables.attempts.attempt.prepare_device", lambda *given: torch.device("cpu")
     )
     monkeypatch.setattr("trainables.attempts.attempt.choose_precision", lambda *given: "float32")
-    h = RecurrentClassifierHyperparameters(embedding_dim=4, hidden_size=4)
+    h = SMALL
     begin(make_assignment(corpus, tmp_path, hyperparameters=h, gpus=gpus), corpus)
     assert seen == limits

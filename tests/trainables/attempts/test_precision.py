@@ -90,7 +90,7 @@ def test_a_step_whose_gradients_left_float16s_range_is_left_out(tmp_path, optimi
 @pytest.mark.parametrize(("seconds", "chosen"), [(1.0, "bfloat16"), (1.7, "float32")])
 def test_bfloat16_is_chosen_where_it_is_measured_to_be_faster(monkeypatch, seconds, chosen):
     taken = {"float32": 2.0, "bfloat16": seconds}
-    monkeypatch.setattr(probe, "precisions", lambda device: ("float32", "bfloat16"))
+    monkeypatch.setattr(probe, "precisions", lambda device, native=True: ("float32", "bfloat16"))
     monkeypatch.setattr(probe, "seconds_per_token", lambda device, precision, h: taken[precision])
     probe._fastest.cache_clear()
     try:
@@ -102,14 +102,14 @@ def test_bfloat16_is_chosen_where_it_is_measured_to_be_faster(monkeypatch, secon
 
 
 def test_bfloat16_is_refused_where_there_is_none(monkeypatch):
-    monkeypatch.setattr(probe, "precisions", lambda device: ("float32",))
+    monkeypatch.setattr(probe, "precisions", lambda device, native=True: ("float32",))
     with pytest.raises(SeqtuneError, match="does not compute in it; ask for auto"):
         probe.choose_precision("bfloat16", "cpu")
 
 
 def test_a_trial_begun_in_bfloat16_goes_on_where_there_is_none(tmp_path, monkeypatch):
     for place in (probe, attempt):
-        monkeypatch.setattr(place, "precisions", lambda device: ("float32",))
+        monkeypatch.setattr(place, "precisions", lambda device, native=True: ("float32",))
     source = str(write_reviews(tmp_path / "reviews.csv"))
     corpus = prepare(DataSpec(source=source), Cache(tmp_path / "cache"))
     kept = make_assignment(corpus.path, tmp_path, precision="bfloat16")

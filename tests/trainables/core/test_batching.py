@@ -49,9 +49,9 @@ def test_texts_put_together_on_a_device_are_the_same(keep, lengths, data):
     held = replace(reader, held=DeviceTexts.of(part, torch.device("cpu")))
     rows = np.array(data.draw(st.permutations(range(len(lengths)))))[:7]
     ours, theirs = held.read(rows), reader.read(rows)
-    for tensor in ("ids_BT", "lengths_B", "targets_B"):
-        assert torch.equal(getattr(ours, tensor), getattr(theirs, tensor)), tensor
-    changed = held.read(rows, lambda text: text[:1])
+    pairs = zip((*ours.inputs, ours.targets_B), (*theirs.inputs, theirs.targets_B), strict=True)
+    assert all(torch.equal(one, other) for one, other in pairs)
+    changed = replace(held, augment=lambda text: text[:1]).read(rows)
     assert changed.inputs[0].shape[1] == 1
 
 
@@ -60,7 +60,7 @@ def test_accumulated_gradient_is_the_whole_batchs():
     weights = []
     for tokens in (10_000, 20):
         trainer = make_trainer(part=make_part(), batch_size=40, clip_norm=0.5, optimizer="sgd")
-        trainer.micro_batch_tokens = tokens
+        trainer.micro_batch_steps = tokens
         trainer.train_epoch()
         weights.append(trainer.model.state_dict())
     for name, tensor in weights[0].items():

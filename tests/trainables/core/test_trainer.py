@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.builders import make_part, make_trainer
+from tests.builders import labels_of, make_part, make_trainer
 from trainables.data.corpus import Part
 from trainables.data.text.reader import TextReader
 from trainables.errors import CheckpointError
@@ -39,7 +39,7 @@ def same_weights(one, other) -> bool:
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("cell", CELLS)
 def test_overfits_eight_examples(cell, task):
-    part = make_part(texts=8, seed=3, labels=TASKS[task].labels)
+    part = make_part(texts=8, seed=3, labels=labels_of(task))
     trainer = make_trainer(
         part=part, max_epochs=150, cell=cell, task=task, pooling="mean", batch_size=8
     )
@@ -84,7 +84,7 @@ def test_stored_and_restored_is_the_uninterrupted_run_bit_for_bit(cell, optimize
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("cell", CELLS)
 def test_evaluation_repeats_exactly_and_leaves_training_alone(cell, task):
-    reader = TextReader(make_part(seed=1, labels=TASKS[task].labels), 12, "end")
+    reader = TextReader(make_part(seed=1, labels=labels_of(task)), 12, "end")
     blind = make_trainer(cell=cell, task=task, **EVERYTHING)
     blind.train_epoch()
     looked = make_trainer(cell=cell, task=task, **EVERYTHING)
@@ -97,7 +97,7 @@ def test_evaluation_repeats_exactly_and_leaves_training_alone(cell, task):
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("pooling", ["attention", "concat"])
 def test_empty_text_survives(cell, task, pooling):
-    part = make_part(texts=4, labels=TASKS[task].labels)
+    part = make_part(texts=4, labels=labels_of(task))
     offsets = np.concatenate([part.offsets, part.offsets[-1:]])
     with_empty = Part(part.ids, offsets, np.append(part.labels, part.labels[:1]))
     trainer = make_trainer(

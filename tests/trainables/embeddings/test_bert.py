@@ -20,6 +20,7 @@ from trainables.networks.embedding import FrozenRows
 from trainables.networks.hyperparameters import RecurrentClassifierHyperparameters
 from trainables.storage import Cache
 from trainables.tasks import TASKS
+from trainables.tasks.declaration import TrialInputs
 
 
 def prepared(source, tmp_path, kind, **choices):
@@ -78,11 +79,11 @@ def test_a_trial_reads_what_was_computed_once(reviews, tmp_path):
     stamp = stored.stat().st_mtime_ns
     vectors = prepare_vectors("bert-features", vector_request(corpus, EmbeddingsSpec(), data))
     assert stored.stat().st_mtime_ns == stamp
-    h = RecurrentClassifierHyperparameters(
-        embedding="bert-features", embedding_dim=vectors.width, hidden_size=4
-    )
+    chosen = {"embedding": "bert-features", "embedding_dim": vectors.width, "hidden_size": 4}
+    settings = {"max_tokens": 16, "keep": "end", "vectors": vectors.name}
+    inputs = TrialInputs(settings=settings)
     assignment = make_assignment(
-        corpus.path, tmp_path, hyperparameters=h, max_epochs=1, vectors=vectors.name
+        corpus.path, tmp_path, hyperparameters=chosen, max_epochs=1, inputs=inputs
     )
     attempt = begin(assignment, corpus.path)
     assert isinstance(attempt.trainer.model.embedding, FrozenRows)

