@@ -1,6 +1,8 @@
 """Connects this process to Ray and lets go of it again."""
 
 import logging
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,11 +34,14 @@ def connect(cluster: ClusterKind, request: StartRequest) -> Iterator[list[Node]]
     if ray.is_initialized():
         raise ClusterError("Ray runs in this process already: call ray.shutdown() first")
     logging.getLogger("ray").setLevel(logging.ERROR)
+    handler = signal.getsignal(signal.SIGTERM)
     try:
         cluster.start(request)
         yield _nodes()
     finally:
         cluster.stop()
+        if handler is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, handler)  # Ray has put one of its own there
 
 
 def _nodes() -> list[Node]:

@@ -6,17 +6,18 @@ are set before this process imports Ray for a search.
 
 import os
 
-#: What a user may have decided otherwise. The working directory of a trial stays the study's,
-#: nothing is reported to anybody, and every connection carries a token.
-_UNLESS_SET = {
+#: Set where the user has not decided otherwise, here and on every node that is started for a
+#: search: a trial's working directory stays the study's, nothing is reported to anybody, and every
+#: connection carries a token.
+NODE_ENVIRONMENT = {
     "RAY_AUTH_MODE": "token",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
 
-#: What a study relies on. Its journal takes the place of Ray's loggers, snapshots and output, and
-#: it counts attempts itself, those that ended by preemption too.
+#: Set whatever the user has set, since a study relies on it: its journal takes the place of Ray's
+#: loggers, snapshots and output, and it counts attempts itself, those that ended by preemption too.
 _ALWAYS = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",
@@ -33,7 +34,7 @@ _LOOPBACK_ONLY = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 
 def prepare_environment(loopback_only: bool) -> None:
     """Set what Ray reads; ``loopback_only`` for a cluster of this machine alone."""
-    os.environ.update({key: os.environ.get(key, value) for key, value in _UNLESS_SET.items()})
+    os.environ.update({key: os.environ.get(key, value) for key, value in NODE_ENVIRONMENT.items()})
     os.environ.update(_ALWAYS)
     if loopback_only:
         os.environ.update(_LOOPBACK_ONLY)

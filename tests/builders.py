@@ -16,7 +16,7 @@ from trainables.data.spec import DataSpec
 from trainables.data.text.reader import TextReader
 from trainables.embeddings.sources import VectorRequest
 from trainables.storage import Cache
-from trainables.tasks import TASKS
+from trainables.tasks import TASKS, TaskEntry
 from trainables.tasks.declaration import TrialInputs
 from trainables.tasks.text_inputs import TextInputs
 
@@ -48,9 +48,10 @@ def make_part(texts: int = 40, longest: int = 12, seed: int = 0, labels: str = "
     return Part(ids, offsets, classes if labels == "class" else (10 + 5 * classes).astype("f4"))
 
 
-def labels_of(task: str) -> str:
+def labels_of(task: str | TaskEntry) -> str:
     """``class`` or ``number``: a text task's targets."""
-    inputs = TASKS[task].declaration.inputs
+    entry = TASKS[task] if isinstance(task, str) else task
+    inputs = entry.declaration.inputs
     assert isinstance(inputs, TextInputs)
     return inputs.labels
 
@@ -70,18 +71,21 @@ def make_trainer(
     **hyperparameters: Any,
 ) -> Trainer:
     """A small trainer over random texts."""
-    labels = labels_of(task)
-    part = part or make_part(labels=labels)
+    part = part or make_part(labels=labels_of(task))
     sizes = {"embedding_dim": 8, "hidden_size": 6, "batch_size": 16, "learning_rate": 0.01}
-    h = TASKS[task].declaration.hyperparameters(**(sizes | hyperparameters))
-    make_task = TASKS[task].load()
-    classes = ("a", "b") if labels == "class" else ()
-    return Trainer(
-        make_task(h, TaskContext(30, classes, part.labels)),
-        h,
-        TextReader(part, 12, "end").placed(device),
-        TrainerSettings(seed, max_epochs, device, precision),
-    )
+    settings = TrainerSettings(seed, max_epochs, device, precision)
+    reader = TextReader(part, 12, "end").placed(device)
+    return train_task(TASKS[task], reader, settings, **(sizes | hyperparameters))
+
+
+def train_task(
+    entry: TaskEntry, reader: TextReader, settings: TrainerSettings, **hyperparameters: Any
+) -> Trainer:
+    """A trainer of any task over texts of 30 different tokens."""
+    h = entry.declaration.hyperparameters(**hyperparameters)
+    classes = ("a", "b") if labels_of(entry) == "class" else ()
+    task = entry.load()(h, TaskContext(30, classes, reader.part.labels))
+    return Trainer(task, h, reader, settings)
 
 
 def make_assignment(corpus: Path, folder: Path, **given: Any) -> Assignment:

@@ -42,7 +42,10 @@ class SessionPlan:
 
 @dataclass(frozen=True)
 class Options:
-    """Options of ``run`` and ``resume`` as given; None where not."""
+    """Options of ``run`` and ``resume`` as given; None where not.
+
+    ``settings`` are texts, as ``--set`` takes them, or already keys and value.
+    """
 
     name: str | None = None
     trials: int | None = None
@@ -53,7 +56,7 @@ class Options:
     max_failures: int | None = None
     cluster: str = "local"
     data: str | None = None
-    settings: tuple[str, ...] = ()
+    settings: tuple[str | Setting, ...] = ()
     seed: int | None = None
 
     def as_settings(self) -> list[Setting]:
@@ -69,7 +72,8 @@ class Options:
             "resources.max_failures": self.max_failures,
         }
         given = [(key.split("."), value) for key, value in short.items() if value is not None]
-        return [parse_setting(setting) for setting in self.settings] + given
+        named = [s if isinstance(s, tuple) else parse_setting(s) for s in self.settings]
+        return named + given
 
 
 def parse_duration(text: str | float) -> float:

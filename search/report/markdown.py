@@ -1,5 +1,7 @@
 """Renders a report's sections as Markdown, and puts it in the study's folder."""
 
+from collections.abc import Sequence
+
 from search.journal.folder import StudyDir
 from search.journal.state import StudyState
 from search.report.sections import (
@@ -24,7 +26,12 @@ def write_report(folder: StudyDir, state: StudyState, running: bool) -> None:
 
 def markdown_report(folder: StudyDir, state: StudyState, running: bool) -> str:
     """The whole report as text."""
-    first, *others = report_sections(Subject(folder, state, running))
+    return render(report_sections(Subject(folder, state, running)))
+
+
+def render(sections: Sequence[Section]) -> str:
+    """Sections as text; the first has its title at the top."""
+    first, *others = sections
     blocks = [_section("#", first), *(_section("##", section) for section in others)]
     return "\n\n".join(blocks) + "\n"
 

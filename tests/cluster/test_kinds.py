@@ -3,10 +3,35 @@
 import pytest
 
 from cluster.errors import ClusterError
-from cluster.kinds import parse_cluster
+from cluster.kinds import KINDS, parse_cluster
 from cluster.kinds.address import Address
 from cluster.kinds.local import Local
 from cluster.token import ensure_token
+from tests.contracts.cluster_kind import ClusterKindContract, StartableKindContract
+
+
+class TestLocal(StartableKindContract):
+    @pytest.fixture
+    def text(self) -> str:
+        return "local"
+
+    @pytest.fixture
+    def kind(self) -> type[Local]:
+        return Local
+
+
+class TestAddress(ClusterKindContract):
+    @pytest.fixture(params=["10.0.0.1:6379", "head:6379", "auto"])
+    def text(self, request) -> str:
+        return request.param
+
+    @pytest.fixture
+    def kind(self) -> type[Address]:
+        return Address
+
+
+def test_every_kind_has_its_contract():
+    assert set(KINDS) == {Local, Address}
 
 
 def test_local_and_addresses():

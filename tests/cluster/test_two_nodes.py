@@ -86,11 +86,11 @@ class TwoNodes:
 
 @pytest.fixture
 def two_nodes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[TwoNodes]:
-    from cluster.connect import ENVIRONMENT
+    from cluster.environment import NODE_ENVIRONMENT
     from cluster.token import ensure_token
 
     ensure_token()
-    for name, value in ENVIRONMENT.items():
+    for name, value in NODE_ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     (tmp_path / "cache").mkdir()
     nodes = TwoNodes(tmp_path / "cache")

@@ -72,7 +72,7 @@ def test_half_a_study_file_changed_code_and_other_data(place):
     for package in ("search", "trainables", "cluster"):
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(place.code[-1] / package, copy / package, ignore=ignored)
-    with (copy / "trainables" / "encoders.py").open("a") as file:
+    with (copy / "trainables" / "networks" / "encoders.py").open("a") as file:
         file.write("# another hand was here\n")
     place.code = [copy]
     _, err = place.run("resume", "small")

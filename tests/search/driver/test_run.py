@@ -155,12 +155,12 @@ def test_lost_worker_is_replaced(place):
 
 
 OWN_TASK = """
+from dataclasses import replace
+
 from trainables.tasks.text_regression import TextRegression
 
 class Stars(TextRegression):
-    directions = {"val/within_one": "max"}
-    labels = "number"
-    unused = ("label_smoothing",)
+    declaration = replace(TextRegression.declaration, metrics={"val/within_one": "max"})
 
     def metrics(self, outputs_N1, targets_N):
         stars_N = outputs_N1[:, 0] * self._deviation + self._mean
@@ -176,5 +176,5 @@ def test_task_of_ones_own_over_numbers(place):
     own = ["--set", "task=my_task:Stars", "--set", "metric=val/within_one", "--data", "stars.csv"]
     out, err = place.run("run", "small.toml", *own, "--trials", "2")
     place.check(2)
-    assert "best trial" in out and "14 test texts; starting" in err
+    assert "best trial" in out and "14 test texts, " in err
     assert set(place.trials()[0]["epochs"][0]["metrics"]) == {"val/within_one", "train/loss"}

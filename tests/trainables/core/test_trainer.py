@@ -10,9 +10,8 @@ from tests.builders import labels_of, make_part, make_trainer
 from trainables.data.corpus import Part
 from trainables.data.text.reader import TextReader
 from trainables.errors import CheckpointError
+from trainables.networks.cells import CELLS
 from trainables.tasks import TASKS
-
-CELLS = ["rnn", "gru", "lstm"]
 
 #: Every kind of noise and averaging at once.
 EVERYTHING = {

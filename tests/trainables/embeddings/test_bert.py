@@ -67,7 +67,7 @@ def test_features_are_what_the_model_makes_of_each_cut_text(tmp_path, keep):
             whole = torch.tensor([[berts["[CLS]"], *own, berts["[SEP]"]]])
             with torch.inference_mode():
                 expected = model(whole).last_hidden_state[0, 1:-1].numpy()
-            read = reader.read(np.array([text])).ids_BT[0].numpy()
+            read = reader.read(np.array([text])).inputs[0][0].numpy()
             np.testing.assert_allclose(features_ME[read][: len(ids)], expected, atol=5e-3)
     assert (features_ME[:2] == 0).all() and np.isfinite(features_ME).all()
 

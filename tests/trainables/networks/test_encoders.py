@@ -9,12 +9,12 @@ from search.spec.resolve import resolve
 from search.spec.study import find_study_file, read_toml
 from trainables.core.task import TaskContext
 from trainables.kernels.steps import Steps
+from trainables.networks.cells import CELLS
 from trainables.networks.encoders import POOLED_STATES, Pooling, RecurrentEncoder
 from trainables.networks.hyperparameters import RecurrentClassifierHyperparameters
 from trainables.networks.network import TextNetwork
 from trainables.networks.regularisation import LockedDropout, embed
 
-CELLS = ["rnn", "gru", "lstm"]
 POOLINGS = sorted(POOLED_STATES)
 
 
