@@ -26,7 +26,6 @@ PREPARED = PreparedData(
     PreparedTexts(
         folder=Path("/corpus"),
         shape=DataShape(10, 2, 16),
-        steps=100,
         summary="texts",
         data=DataSpec(source="x", max_tokens=16),
         vectors={},

@@ -78,7 +78,7 @@ def _time(
         kind.model_validate(prepared.of(one).complete({**one.fixed, **params}))
         for one, params in due
     ]
-    per_epoch = _epoch_seconds(prepared.of(spec).steps, networks)
+    per_epoch = _epoch_seconds(prepared.of(spec).training_steps(), networks)
     return (
         f"time: about {per_epoch:.1f} s an epoch and core (measured on this machine); "
         f"{left} trials of at most {spec.stopping.max_epochs} epochs: at most "

@@ -15,7 +15,8 @@ import pytest
 
 from search.journal.events import AttemptStarted, EpochDone
 from search.journal.state import replay
-from search.policy.samplers.optuna_adapter import Sampler
+from search.policy.samplers.optuna_adapter import OptunaSampler
+from search.policy.samplers.registry import SAMPLERS
 from tests.cli_sandbox import Sandbox, family, whole_lines
 from trainables.attempts.messages import Report
 
@@ -60,10 +61,9 @@ def judge(place: Sandbox, before: bytes) -> None:
         return
     events = place.events()
     state = replay(events)
-    sampler = Sampler(state.spec)
-    for event in events:
-        sampler.apply(event)
-    assert len(sampler.study.trials) == len(state.trials)
+    sampler = SAMPLERS[state.spec.search.sampler]()
+    assert isinstance(sampler, OptunaSampler)
+    assert len(sampler.history(state).trials()) == len(state.trials)
     for rung, values in state.rungs.values.items():
         done = [e for e in events if isinstance(e, EpochDone) and e.epoch == rung]
         assert values == {e.trial: e.value for e in done if e.value is not None}

@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from trainables.core.device import fits_on_gpu
+from trainables.core.task import TaskContext
 from trainables.data.text.tokens import PAD
+from trainables.embeddings.sources import SCRATCH
+from trainables.networks.hyperparameters import TokenHyperparameters
 
 _ROWS_AT_ONCE = 65_536
 #: Standard deviation of vectors that start at random. Adam moves a number by about the learning
@@ -55,6 +58,20 @@ def _copied(rows_ME: NDArray[np.floating[Any]], device: torch.device) -> Tensor:
         part = slice(start, start + _ROWS_AT_ONCE)
         held_ME[part] = torch.from_numpy(np.array(rows_ME[part])).to(device)
     return held_ME
+
+
+def token_embedding(
+    hyperparameters: TokenHyperparameters, context: TaskContext
+) -> nn.Embedding | FrozenRows:
+    """Make the embedding that a configuration asks for.
+
+    Raises:
+        ValueError: it asks for pretrained vectors, and the context has none.
+    """
+    h, vectors = hyperparameters, context.vectors_VE
+    if h.embedding != SCRATCH and vectors is None:
+        raise ValueError(f"embedding = {h.embedding!r} needs vectors_VE in the task's context")
+    return build_embedding(context.vocabulary, h.embedding_dim, vectors)
 
 
 def build_embedding(

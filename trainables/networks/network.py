@@ -3,17 +3,14 @@
 Shapes: B texts, T tokens, E embedding, P features after pooling, C outputs.
 """
 
-import torch
 from torch import Tensor, nn
 
 from trainables.core.precision import in_float32
 from trainables.core.task import TaskContext
-from trainables.data.text.tokens import PAD, UNKNOWN
-from trainables.embeddings.sources import SCRATCH
-from trainables.networks.embedding import build_embedding
+from trainables.networks.embedding import token_embedding
 from trainables.networks.encoders import RecurrentEncoder
 from trainables.networks.hyperparameters import RecurrentHyperparameters
-from trainables.networks.regularisation import embed
+from trainables.networks.regularisation import embed_tokens
 
 
 class TextNetwork(nn.Module):
@@ -24,20 +21,15 @@ class TextNetwork(nn.Module):
     ) -> None:
         super().__init__()
         h = hyperparameters
-        if h.embedding != SCRATCH and context.vectors_VE is None:
-            raise ValueError(f"embedding = {h.embedding!r} needs vectors_VE in the task's context")
-        self.word_dropout, self.embedding_dropout = h.word_dropout, h.embedding_dropout
-        self.embedding = build_embedding(context.vocabulary, h.embedding_dim, context.vectors_VE)
+        self.hyperparameters = h
+        self.embedding = token_embedding(h, context)
         self.encoder = RecurrentEncoder(h, h.embedding_dim)
         self.dropout = nn.Dropout(h.dropout)
         self.head = _head(self.encoder.output_size, h, outputs)
 
     def forward(self, ids_BT: Tensor, lengths_B: Tensor) -> Tensor:
         """outputs_BC; padding behind a text's length changes nothing."""
-        if self.training and self.word_dropout > 0:
-            dropped_BT = torch.rand(ids_BT.shape, device=ids_BT.device) < self.word_dropout
-            ids_BT = ids_BT.masked_fill(dropped_BT & (ids_BT != PAD), UNKNOWN)
-        words = embed(self.embedding, ids_BT, self.embedding_dropout)
+        words = embed_tokens(self.embedding, ids_BT, self.hyperparameters)
         pooled_BP = self.encoder(words, lengths_B)
         with in_float32(ids_BT.device):
             outputs_BC: Tensor = self.head(self.dropout(pooled_BP.float()))

@@ -7,8 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from trainables.data.text.tokens import PAD, UNKNOWN
 from trainables.kernels.steps import Steps
 from trainables.networks.embedding import FrozenRows
+from trainables.networks.hyperparameters import TokenHyperparameters
 
 
 class LockedDropout(nn.Module):
@@ -29,6 +31,20 @@ class LockedDropout(nn.Module):
 def make_dropout(share: float, locked: bool) -> nn.Module:
     """Dropout between the layers of a sequence."""
     return LockedDropout(share) if locked else nn.Dropout(share)
+
+
+def embed_tokens(
+    layer: nn.Embedding | FrozenRows, ids_BT: Tensor, hyperparameters: TokenHyperparameters
+) -> Steps:
+    """Embed tokens, with the dropout that the hyperparameters ask for while the layer trains.
+
+    Word dropout puts the unknown token in a token's place (Iyyer 2015).
+    """
+    h = hyperparameters
+    if layer.training and h.word_dropout > 0:
+        dropped_BT = torch.rand(ids_BT.shape, device=ids_BT.device) < h.word_dropout
+        ids_BT = ids_BT.masked_fill(dropped_BT & (ids_BT != PAD), UNKNOWN)
+    return embed(layer, ids_BT, h.embedding_dropout)
 
 
 def embed(layer: nn.Embedding | FrozenRows, ids_BT: Tensor, share: float) -> Steps:

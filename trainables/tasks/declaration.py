@@ -50,7 +50,6 @@ class PreparedInputs(ABC):
     Attributes:
         folder: content-addressed; its name is the digest of what it was made from.
         shape: what the size of a model over it depends on.
-        steps: steps of the training part as they are read, padding left out.
         summary: one line for people, such as ``80 train, 10 validation, 10 test texts``.
         notes: sentences that a person should read before trusting a search over it.
         digests: whatever else trials start from, by name, each with what identifies it.
@@ -58,7 +57,6 @@ class PreparedInputs(ABC):
 
     folder: Path
     shape: DataShape
-    steps: int
     summary: str
     notes: tuple[str, ...] = ()
     digests: Mapping[str, str] = field(default_factory=dict)
@@ -75,6 +73,10 @@ class PreparedInputs(ABC):
     @abstractmethod
     def of_trial(self, configuration: dict[str, Any]) -> TrialInputs:
         """What a trial with this completed configuration reads."""
+
+    @abstractmethod
+    def training_steps(self) -> int:
+        """Steps of the training part as they are read, padding left out."""
 
     @abstractmethod
     def shipped_files(self) -> tuple[str, ...]:

@@ -56,6 +56,11 @@ class PreparedTexts(PreparedInputs):
             return TrialInputs(settings=cut)
         return TrialInputs(settings=cut | {"vectors": found.name}, files=(_vectors_file(found),))
 
+    def training_steps(self) -> int:
+        """Tokens of the training texts as they are cut."""
+        part = open_corpus(self.folder).part("train")
+        return int(part.lengths.clip(1, self.data.max_tokens).sum())
+
     def shipped_files(self) -> tuple[str, ...]:
         """Two parts of the corpus, and all vectors."""
         return (*_SHIPPED, *sorted(_vectors_file(vectors) for vectors in self.vectors.values()))
@@ -100,7 +105,6 @@ class TextInputs(Inputs):
         return PreparedTexts(
             folder=corpus.path,
             shape=DataShape(corpus.vocabulary, max(1, len(corpus.classes)), data.max_tokens),
-            steps=int(corpus.part("train").lengths.clip(1, data.max_tokens).sum()),
             summary=_summary(corpus),
             notes=(*corpus.notes, *_coverage(vectors)),
             digests={kind: found.name for kind, found in vectors.items()},

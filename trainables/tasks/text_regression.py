@@ -20,8 +20,8 @@ class TextRegression:
 
     def __init__(self, hyperparameters: RecurrentHyperparameters, context: TaskContext) -> None:
         self.hyperparameters, self.context = hyperparameters, context
-        self._mean = float(context.targets_N.mean())
-        self._deviation = float(context.targets_N.std()) or 1.0
+        self.mean = float(context.targets_N.mean())
+        self.deviation = float(context.targets_N.std()) or 1.0
 
     def build(self) -> nn.Module:
         """A new model with random weights, but for what its embedding starts from."""
@@ -29,11 +29,11 @@ class TextRegression:
 
     def losses(self, outputs_B1: Tensor, targets_B: Tensor) -> Tensor:
         """Squared error of each text in squared standard deviations, losses_B."""
-        return (outputs_B1[:, 0] - (targets_B - self._mean) / self._deviation).square()
+        return (outputs_B1[:, 0] - (targets_B - self.mean) / self.deviation).square()
 
     def metrics(self, outputs_N1: Tensor, targets_N: Tensor) -> dict[str, float]:
         """Mean absolute error, root mean squared error, share of variance explained, loss."""
-        predicted_N = outputs_N1[:, 0].double() * self._deviation + self._mean
+        predicted_N = outputs_N1[:, 0].double() * self.deviation + self.mean
         errors_N = predicted_N - targets_N
         squared = errors_N.square().mean()
         variance = targets_N.double().var(unbiased=False)
@@ -42,5 +42,5 @@ class TextRegression:
             "mae": errors_N.abs().mean().item(),
             "rmse": squared.sqrt().item(),
             "r2": explained.item(),
-            "loss": squared.item() / self._deviation**2,
+            "loss": squared.item() / self.deviation**2,
         }

@@ -16,6 +16,7 @@ from trainables.core.checkpoint import read_checkpoint
 from trainables.data.corpus import prepare
 from trainables.data.spec import DataSpec
 from trainables.embeddings.lookup import words_of
+from trainables.storage import Cache
 
 pytestmark = pytest.mark.slow
 
@@ -27,7 +28,7 @@ def place(tmp_path, tables):
 
 def test_search_with_the_test_part_gone(place, tables):
     """A search runs to its end while the test part is not there to be read."""
-    corpus = prepare(DataSpec(**tables["data"]), place.root / "cache")
+    corpus = prepare(DataSpec(**tables["data"]), Cache(place.root / "cache"))
     shutil.rmtree(corpus.path / "test")
     out, err = place.run("run", "small.toml", "--max-concurrent", "2")
     place.check(6)
@@ -44,7 +45,7 @@ def test_search_with_the_test_part_gone(place, tables):
 
 def test_vectors_reach_the_trials(place, tables):
     """Frozen GloVe vectors stand in the checkpoint as they stand in the file."""
-    corpus = prepare(DataSpec(**tables["data"]), place.root / "cache")
+    corpus = prepare(DataSpec(**tables["data"]), Cache(place.root / "cache"))
     (place.root / "tiny.txt").write_text("warm 1 2 3\ndull 4 5 6\n")
     other = dict(tables, name="glove", fixed={"embedding": "glove", "freeze_embedding": True})
     other["embeddings"] = {"glove": str(place.root / "tiny.txt")}
@@ -163,7 +164,7 @@ class Stars(TextRegression):
     declaration = replace(TextRegression.declaration, metrics={"val/within_one": "max"})
 
     def metrics(self, outputs_N1, targets_N):
-        stars_N = outputs_N1[:, 0] * self._deviation + self._mean
+        stars_N = outputs_N1[:, 0] * self.deviation + self.mean
         return {"within_one": float(((stars_N - targets_N).abs() <= 1).double().mean())}
 """
 
