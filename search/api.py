@@ -1,7 +1,8 @@
 """A search from Python: ``run`` and ``resume`` as calls, a study's state and trials as objects.
 
 Nothing here ends the process or takes a signal over. Ctrl-C leaves by ``KeyboardInterrupt``, and
-the study resumes where it stood.
+the study resumes where it stood. One thing is Ray's to decide: when its control service (GCS) dies,
+it ends the process after a minute, and the study resumes as well.
 """
 
 from collections.abc import Mapping

@@ -102,11 +102,13 @@ class Interrupter:
     def ray_died(self, what: str) -> None:
         """End the process: without Ray its main thread may hang for ever.
 
-        A process that is not ours to end gets a KeyboardInterrupt in its main thread.
+        A process that is not ours to end is told, and gets a KeyboardInterrupt in its main thread.
+        Where that hangs in Ray's own code, Ray ends the process after a minute.
         """
         self.failure = what
         if self._listening:
             self._exit(f"seqtune: {what}; {self.resume_hint()}", 1)
+        print(f"seqtune: {what}; resume the study", file=sys.stderr, flush=True)
         _thread.interrupt_main()
 
     def _leave(self, number: int) -> None:
