@@ -28,11 +28,12 @@ from sklearn.model_selection import cross_val_predict
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
+from search.driver.changes import declared
 from search.journal.journal import read_events
 from search.journal.state import replay
-from search.policy.samplers.optuna_adapter import make_sampler
+from search.policy.samplers.optuna_adapter import to_distributions
 from search.spec.resolve import resolve
-from search.spec.space import to_distributions
+from search.spec.space import parse_space
 from search.spec.study import find_study_file, read_toml
 
 CURVES = Path(__file__).with_name("curves.json")
@@ -121,8 +122,8 @@ def fit() -> tuple[Landscape, float]:
 def optimum_of(landscape: Landscape) -> float:
     """The best mean value among 20,000 random configurations."""
     spec = resolve(read_toml(find_study_file("rotten-tomatoes")), "rotten-tomatoes")
-    distributions = to_distributions(spec.dimensions())
-    study = optuna.create_study(sampler=make_sampler("random", 0))
+    distributions = to_distributions(parse_space(spec.space, declared(spec)))
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     drawn = [study.ask(distributions).params for _ in range(20_000)]
     x = [features(params) for params in drawn]
     return float(max(epoch.predict(x).max() for epoch in landscape.epochs))

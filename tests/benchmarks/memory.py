@@ -19,7 +19,9 @@ from verdict import Figure, conclude, spread
 
 from search.spec.resolve import resolve
 from search.spec.study import find_study_file, read_toml
-from trainables.storage import default_cache, prepare
+from trainables.data.corpus import prepare
+from trainables.data.spec import DataSpec
+from trainables.storage import default_cache
 
 TRIALS = 8
 SHORT = 64
@@ -69,7 +71,7 @@ def eight_trials(folder: Path, seconds: float) -> tuple[list[int], float]:
     """Private bytes of each of eight trials that train together, and how many copies of the
     corpus's pages all of them hold."""
     spec = resolve(read_toml(find_study_file("imdb")), "imdb")
-    ids = prepare(spec.data, default_cache()).path / "train" / "ids.npy"
+    ids = prepare(DataSpec(**spec.inputs["data"]), default_cache()).path / "train" / "ids.npy"
     small = {"hidden_size": "16", "batch_size": "8", "embedding_dim": "16"}
     short = ("--set", f"data.max_tokens={SHORT}")  # or an epoch of eight at once takes too long
     search = Search(

@@ -19,10 +19,10 @@ import psutil
 from searches import Search, write_idle_study
 from verdict import Figure, conclude, spread
 
-from search.journal.events import Event
+from search.journal.events import Event, TrialCreated
 from search.journal.journal import read_events
 from search.journal.state import replay
-from search.policy.samplers.optuna_adapter import Sampler
+from search.policy.samplers.registry import SAMPLERS
 
 #: Until Ray has started its workers and they have imported torch.
 WARM_UP_SECONDS = 20.0
@@ -76,15 +76,14 @@ def warm_starts(search: Search) -> list[float]:
 def suggestion_seconds(search: Search, kind: str) -> list[float]:
     """Times of single suggestions behind all of a search's trials."""
     events: list[Event] = read_events(search.journal)
-    spec = replay(events).spec
-    chosen = spec.model_copy(update={"search": spec.search.model_copy(update={"sampler": kind})})
-    sampler, trials, seconds = Sampler(chosen), len(replay(events).trials), []
-    for event in events:
-        sampler.apply(event)
+    state, sampler, seconds = replay(events), SAMPLERS[kind](), list[float]()
+    trials = len(state.trials)
+    sampler.suggest(state, trials)  # takes up what there is
     for number in range(trials, trials + 20):
         started = time.perf_counter()
-        sampler.apply(sampler.suggest(number))
+        suggestion = sampler.suggest(state, number)
         seconds.append(time.perf_counter() - started)
+        state.apply(TrialCreated(trial=number, params=suggestion.params, origin=kind))
     return seconds
 
 

@@ -15,10 +15,11 @@ from trainables.core.device import prepare_device
 from trainables.core.precision import precisions
 from trainables.core.task import TaskContext
 from trainables.core.trainer import Trainer, TrainerSettings
-from trainables.data.corpus import Part, default_cache, prepare
+from trainables.data.corpus import Part, prepare
 from trainables.data.spec import DataSpec
 from trainables.data.text.reader import TextReader
 from trainables.networks.hyperparameters import RecurrentClassifierHyperparameters
+from trainables.storage import default_cache
 from trainables.tasks import find_task
 
 EPOCHS, TOKENS = 3, 200

@@ -23,13 +23,14 @@ from trainables.data.sources import read_tables
 from trainables.data.spec import DataSpec
 from trainables.data.text.tokens import SPECIAL, clean, tokenise
 from trainables.data.text.words import word_splitter
+from trainables.storage import Cache
 
 SPEC = DataSpec(source="imdb", vocabulary=20000)
 
 
 def time_prepare(cache: Path) -> float:
     started = time.perf_counter()
-    prepare(SPEC, cache)
+    prepare(SPEC, Cache(cache))
     return time.perf_counter() - started
 
 

@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rivals import SPEC, run_lecture, run_ray, score_best
+from rivals import DATA, SPEC, run_lecture, run_ray, score_best
 from verdict import Figure, conclude
 
-from trainables.storage import default_cache, prepare
+from trainables.data.corpus import prepare
+from trainables.storage import default_cache
 
 SIDES = ("seqtune", "lecture", "ray")
 MARKS = (1, 2, 3, 5, 8, 12, 16, 20)
@@ -60,7 +61,7 @@ def score_checkpoint(path: Path, params: dict[str, Any]) -> float:
     from trainables.data.text.reader import TextReader
     from trainables.tasks import find_task
 
-    spec, corpus = SPEC, prepare(SPEC.data, default_cache())
+    spec, corpus = SPEC, prepare(DATA, default_cache())
     h = spec.hyperparameters(params, {})
     train, unseen = (
         TextReader(corpus.part(part), spec.data.max_tokens, spec.data.keep)
@@ -123,7 +124,7 @@ def main() -> int:
         run = {"seqtune": run_seqtune, "lecture": run_lecture, "ray": run_ray}[given.side]
         run(seconds, given.out)
         return 0
-    prepare(SPEC.data, default_cache())
+    prepare(DATA, default_cache())
     lines, unseen = {}, {}
     for side in SIDES:
         out = Path(tempfile.mkdtemp()) / "lines"

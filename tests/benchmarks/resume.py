@@ -22,7 +22,7 @@ from search.journal.folder import StudyDir
 from search.journal.journal import read_events
 from search.journal.state import replay
 from search.monitor.tensorboard import TensorBoardWriter
-from search.policy.samplers.optuna_adapter import Sampler
+from search.policy.samplers.registry import SAMPLERS
 from tests.study_harness import StudyHarness
 from trainables.attempts.messages import Assignment
 
@@ -31,7 +31,7 @@ TARGET = "<=5"
 
 def tables(trials: int) -> dict:
     return {
-        "name": "harness",
+        "name": "bench",
         "data": {"source": "imdb"},
         "space": {
             "hidden_size": [32, 64, 128],
@@ -64,14 +64,12 @@ def open_study(folder: StudyDir) -> float:
     if not events:
         raise JournalDamaged("empty")
     state = replay(events)
-    sampler = Sampler(state.spec)
     board = TensorBoardWriter(folder, state)
     CheckpointKeeper(folder, state, keep_best=10)
     for event in events:
-        sampler.apply(event)
         board(event, state)
     board.close()
-    sampler.suggest(len(state.trials))
+    SAMPLERS[state.spec.search.sampler]().suggest(state, len(state.trials))
     return time.perf_counter() - started
 
 

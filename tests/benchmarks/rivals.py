@@ -15,17 +15,22 @@ import torch
 from lecture import LSTMModel, accuracy, padded, train_epoch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
+from studies import created
 from torch.utils.data import DataLoader
 
-from search.policy.samplers.optuna_adapter import Sampler
+from search.journal.state import replay
+from search.policy.samplers.registry import TrialChooser
 from search.spec.resolve import resolve
 from search.spec.study import find_study_file, read_toml
-from trainables.storage import default_cache, prepare
+from trainables.data.corpus import prepare
+from trainables.data.spec import DataSpec
+from trainables.storage import default_cache
 
 MAX_EPOCHS, REDUCTION = 10, 3
 SPEC = resolve(read_toml(find_study_file("imdb")), "imdb")
+DATA = DataSpec(**SPEC.inputs["data"])
 #: With what the study's own first trial draws for all that its file leaves open.
-FIRST = Sampler(SPEC).suggest(0).params
+FIRST = TrialChooser().choose(replay([created(SPEC)])).params
 
 
 def build(params: dict[str, Any], vocabulary: int) -> LSTMModel:
@@ -46,7 +51,7 @@ def score_best(folder: Path) -> float:
     path = max(folder.glob("*.safetensors"))
     with safe_open(path, "pt") as file:
         params = json.loads(file.metadata()["params"])
-    corpus = prepare(SPEC.data, default_cache())
+    corpus = prepare(DATA, default_cache())
     model = build(params, corpus.vocabulary)
     model.load_state_dict(load_file(path))
     return accuracy(model, DataLoader(padded(corpus.part("test")), batch_size=500))
@@ -57,7 +62,7 @@ class Contest:
 
     def __init__(self, deadline: float) -> None:
         self.deadline = deadline
-        self.corpus = prepare(SPEC.data, default_cache())
+        self.corpus = prepare(DATA, default_cache())
         self.parts = {name: padded(self.corpus.part(name)) for name in ("train", "validation")}
 
     def epochs(self, params: dict[str, Any]) -> Iterator[tuple[float, LSTMModel]]:

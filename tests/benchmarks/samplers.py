@@ -25,44 +25,49 @@ import numpy as np
 import torch
 from landscape import METRIC, Landscape, fit, optimum_of, record
 from numpy.typing import NDArray
-from optuna.samplers import BaseSampler, TPESampler
+from optuna.samplers import TPESampler
+from studies import NUMERICS, created, prepared
 from threadpoolctl import threadpool_limits
 from verdict import Figure, conclude
 
-import search.policy.samplers.optuna_adapter
 import search.policy.samplers.window
-from search.driver.preparation import PreparedData
 from search.driver.recorder import StudyRecorder
-from search.journal.events import FORMAT, SessionStarted, StudyCreated
+from search.journal.events import SessionStarted
 from search.journal.folder import StudyDir
 from search.journal.journal import Journal
 from search.journal.state import StudyState, replay
-from search.policy.samplers.optuna_adapter import derive_seed, make_sampler
+from search.policy.samplers.base import Sampler
+from search.policy.samplers.optuna_adapter import OptunaSampler
+from search.policy.samplers.registry import SAMPLERS
+from search.policy.samplers.window import RecentTrialsStorage
+from search.policy.seeds import derive_seed
+from search.spec.resolve import resolve
 from search.spec.study import (
     ResourcesSpec,
     SearchSpec,
     StudySpec,
     find_study_file,
     read_toml,
-    resolve,
 )
 from trainables.attempts.messages import Assignment, Checkpoint, Report
-from trainables.data.corpus import Corpus
 
-Sampler = Callable[[int], BaseSampler]
 
-#: Everything that might be the default; ``tpe`` and ``gp`` as the product has them.
-SAMPLERS: dict[str, Sampler] = {
-    "random": partial(make_sampler, "random"),
-    "tpe": partial(make_sampler, "tpe"),
-    "tpe, multivariate": lambda seed: TPESampler(seed=seed, multivariate=True, constant_liar=False),
-    "tpe, constant liar": lambda seed: TPESampler(
-        seed=seed, multivariate=False, constant_liar=True
-    ),
-    "tpe, both (Optuna's default)": lambda seed: TPESampler(
-        seed=seed, multivariate=True, constant_liar=True
-    ),
-    "gp": partial(make_sampler, "gp"),
+def _variant(multivariate: bool, constant_liar: bool) -> Callable[[], Sampler]:
+    """TPE over the product's window, with Optuna's two switches."""
+    return lambda: OptunaSampler(
+        lambda seed: TPESampler(seed=seed, multivariate=multivariate, constant_liar=constant_liar),
+        RecentTrialsStorage,
+    )
+
+
+#: Everything that might be the default; ``random``, ``tpe`` and ``gp`` as the product has them.
+CANDIDATES: dict[str, Callable[[], Sampler]] = {
+    "random": SAMPLERS["random"],
+    "tpe": SAMPLERS["tpe"],
+    "tpe, multivariate": _variant(True, False),
+    "tpe, constant liar": _variant(False, True),
+    "tpe, both (Optuna's default)": _variant(True, True),
+    "gp": SAMPLERS["gp"],
 }
 
 
@@ -79,9 +84,7 @@ class Setting:
 
 def simulate(landscape: Landscape, setting: Setting, marks: int) -> list[float]:
     """The noise-free value of the leading trial at each of ``marks`` equal shares of the time."""
-    search.policy.samplers.optuna_adapter.make_sampler = lambda kind, seed: SAMPLERS[
-        setting.sampler
-    ](seed)
+    SAMPLERS["tpe"] = CANDIDATES[setting.sampler]  # what the study's file names
     with tempfile.TemporaryDirectory(dir=_fast_disk()) as place:
         study, state = _new_study(Path(place), setting)
         curves: dict[int, tuple[NDArray[np.float64], NDArray[np.float64], float]] = {}
@@ -125,14 +128,9 @@ def _new_study(place: Path, setting: Setting) -> tuple[StudyRecorder, StudyState
         spec = spec.model_copy(update={"stopping": never})
     folder = StudyDir(place)
     journal = Journal(folder.journal)
-    created = StudyCreated(
-        format=FORMAT, name="x", spec=spec.model_dump(mode="json"), data="k", seqtune="0"
-    )
-    journal.append(created)
-    state = replay([created])
-    study = StudyRecorder(
-        folder, journal, state, PreparedData(Corpus(place, ("a", "b"), 10, {}, ()))
-    )
+    journal.append(created(spec))
+    state = replay([created(spec)])
+    study = StudyRecorder(folder, journal, state, prepared(place))
     session = SessionStarted(pid=1, host="h", total=100_000, resources={}, versions={}, code={})
     study.begin(session, ResourcesSpec())
     (place / "checkpoint").touch()
@@ -149,11 +147,7 @@ def _report(study: StudyRecorder, work: Assignment, seen: NDArray[np.float64]) -
         seconds=1.0,
         checkpoint=Checkpoint(epoch=epoch, path="checkpoint", digest="d"),
         host="h",
-        device="cpu",
-        threads=1,
-        precision="float32",
-        processor="p",
-        recurrence="native",
+        numerics=NUMERICS,
     )
 
 
@@ -161,9 +155,7 @@ def _leader(state: StudyState, curves: dict[int, Any]) -> float:
     best = state.best()
     if best is None:
         return 0.5
-    epoch = best.best_epoch("max")
-    assert epoch is not None
-    return float(curves[best.number][0][epoch.epoch - 1])
+    return float(curves[best.trial.number][0][best.epoch.epoch - 1])
 
 
 _landscape: Landscape | None = None
@@ -232,7 +224,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="three seeds, judges nothing")
     parser.add_argument("--times", type=int, default=1, help="so many times as long; gp by name")
     parser.add_argument("--seeds", type=int, default=30, help="searches of each kind, two or more")
-    parser.add_argument("--only", choices=[*SAMPLERS], help="beside random")
+    parser.add_argument("--only", choices=[*CANDIDATES], help="beside random")
     parser.add_argument(
         "--latest", type=int, default=search.policy.samplers.window.LATEST, help="trials TPE sees"
     )
@@ -247,7 +239,7 @@ def main() -> int:
     landscape, correlation = fit()
     optimum = optimum_of(landscape)
     print(f"landscape: rank correlation {correlation:.2f} on curves unseen; optimum {optimum:.4f}")
-    usual = [name for name in SAMPLERS if given.times == 1 or name != "gp"]
+    usual = [name for name in CANDIDATES if given.times == 1 or name != "gp"]
     samplers = list(dict.fromkeys(["random", *([given.only] if given.only else usual)]))
     settings = settings_of(3 if given.quick else given.seeds, given.times, samplers)
     with get_context("fork").Pool(2, _take, (landscape,)) as pool:

@@ -21,15 +21,16 @@ from torch import nn
 from torch.utils.data import DataLoader
 from verdict import Figure, conclude, spread
 
-import trainables.networks.encoders
+import trainables.networks.torch_layers
 from trainables.attempts.probe import choose_precision
 from trainables.core.device import prepare_device
 from trainables.core.task import TaskContext
 from trainables.core.trainer import Trainer, TrainerSettings
-from trainables.data.corpus import Corpus, Part, default_cache, prepare
+from trainables.data.corpus import Corpus, Part, prepare
 from trainables.data.spec import DataSpec
 from trainables.data.text.reader import TextReader
 from trainables.networks.hyperparameters import RecurrentClassifierHyperparameters
+from trainables.storage import default_cache
 from trainables.tasks import find_task
 
 BATCH = 128
@@ -85,7 +86,7 @@ def time_ours(case: Case) -> float:
 
 def time_torch(case: Case) -> float:
     """Our trainer with torch's own recurrent layers, in the same precision."""
-    trainables.networks.encoders.recur = lambda cell, x: cell(x.dense())[0]
+    trainables.networks.torch_layers.recur = lambda cell, x: cell(x.dense())[0]
     return time_ours(case)
 
 

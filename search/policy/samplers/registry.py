@@ -1,6 +1,7 @@
 """The samplers by name, and the next trial by the study's rules."""
 
 from collections.abc import Callable
+from typing import Any
 
 from search.errors import SpecError
 from search.journal.events import TrialCreated
@@ -10,11 +11,9 @@ from trainables.errors import did_you_mean
 
 
 def _random() -> Sampler:
-    from optuna.samplers import RandomSampler
+    from search.policy.samplers.random_search import RandomSearch
 
-    from search.policy.samplers.optuna_adapter import OptunaSampler
-
-    return OptunaSampler(lambda seed: RandomSampler(seed=seed))
+    return RandomSearch()
 
 
 def _tpe() -> Sampler:
@@ -70,15 +69,22 @@ class TrialChooser:
         The first trials take ``[[first]]`` in order; what one leaves open is drawn at random.
         """
         number, first = len(state.trials), state.spec.first
-        preset = first[number] if number < len(first) else {}
-        kind = "random" if preset else state.spec.search.sampler
+        if number < len(first) and first[number]:
+            return self._first(state, number, first[number])
+        kind = state.spec.search.sampler
         suggestion = self._sampler(kind).suggest(state, number)
+        params = {name: suggestion.params[name] for name in state.space}
         return TrialCreated(
-            trial=number,
-            params={name: preset.get(name, suggestion.params[name]) for name in state.space},
-            origin="first" if preset else kind,
-            attributes={} if preset else suggestion.attributes,
+            trial=number, params=params, origin=kind, attributes=suggestion.attributes
         )
+
+    def _first(self, state: StudyState, number: int, preset: dict[str, Any]) -> TrialCreated:
+        from search.policy.samplers.random_search import draw
+
+        left = {name: dimension for name, dimension in state.space.items() if name not in preset}
+        values = draw(state, number, left) | preset
+        params = {name: values[name] for name in state.space}
+        return TrialCreated(trial=number, params=params, origin="first")
 
     def _sampler(self, kind: str) -> Sampler:
         if kind not in self._samplers:
