@@ -1,4 +1,4 @@
-"""Errors of the place a search runs on; this package imports neither of the others."""
+"""Errors of the place where a search runs."""
 
 
 class ClusterError(Exception):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def ensure_token() -> None:
-    """Makes the token file before Ray does: Ray leaves it readable to everybody.
+    """Make the token file before Ray does: Ray leaves it readable to everybody.
 
     A token given in ``RAY_AUTH_TOKEN`` or ``RAY_AUTH_TOKEN_PATH`` is left to Ray.
     """

@@ -1,4 +1,4 @@
-"""Notices that Ray itself has died, where Ray would hang or end the process without a word."""
+"""Notices that Ray itself has died; Ray would hang, or end the process without a word."""
 
 import os
 import socket

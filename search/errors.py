@@ -20,7 +20,7 @@ class StudyLocked(SeqtuneError):
 
 
 class JournalDamaged(SeqtuneError):
-    """The journal is not what was written."""
+    """The journal differs from what was written."""
 
 
 class NoFiniteResult(SeqtuneError):
@@ -30,6 +30,6 @@ class NoFiniteResult(SeqtuneError):
 
 
 class StudyFailed(SeqtuneError):
-    """The search broke off; what was acknowledged before is safe."""
+    """The search broke off; acknowledged epochs are safe."""
 
     exit_code = 1

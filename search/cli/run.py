@@ -67,7 +67,8 @@ def resume(
 
 
 def resume_hint(name: str, results: Path, cluster: str = "local") -> Callable[[], str]:
-    """Gives the exact command that resumes a study, or nothing before there is one."""
+    """Return a function that gives the command which resumes a study, or nothing before there is
+    one."""
     from search.journal.folder import StudyDir
 
     command = ["seqtune", "resume", name]

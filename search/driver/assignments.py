@@ -1,4 +1,4 @@
-"""What a trial's attempt is told: a pure reading of the study's state."""
+"""Assignments of attempts: a pure reading of the study's state."""
 
 from search.driver.preparation import PreparedData
 from search.journal.events import EpochDone
@@ -16,7 +16,7 @@ def assign(
     prepared: PreparedData,
     folder: StudyDir,
 ) -> Assignment:
-    """A trial's present attempt."""
+    """Return the assignment of a trial's present attempt."""
     spec, inputs = trial.spec, prepared.of(trial.spec)
     configuration = inputs.complete({**spec.fixed, **trial.params})
     begun = trial.epochs[-1] if trial.epochs else None
@@ -48,7 +48,7 @@ def assign(
 
 
 def _precision(state: StudyState, resources: ResourcesSpec, begun: EpochDone | None) -> str:
-    """The precision that the trial began with.
+    """Return the precision that the trial began with.
 
     A new one takes what is asked for. Where that is to be measured, it takes what the study's first
     trial on this kind of device has measured.

@@ -29,13 +29,15 @@ class TrialResources:
 
     @property
     def report_seconds(self) -> float:
-        """How long a quick epoch may wait to be reported with the next ones. The driver takes
-        about 3 ms for a message, so the more trials run, the longer."""
+        """How long a quick epoch may wait to be reported with the next ones.
+
+        The driver takes about 3 ms for a message, so the more trials run, the longer.
+        """
         return max(_REPORT_SECONDS, _REPORT_SECONDS_PER_TRIAL * self.concurrent)
 
 
 def memory_needed(spec: StudySpec, prepared: PreparedData) -> int:
-    """Bytes that the largest configuration of the space takes in its process.
+    """Estimate the bytes that the largest configuration of the space takes in its process.
 
     Each dimension is set to whatever takes the most, the others at the most so far.
     """
@@ -60,14 +62,14 @@ def memory_needed(spec: StudySpec, prepared: PreparedData) -> int:
 
 
 def _values(dimension: Dimension) -> tuple[Value, ...]:
-    """Every option, the greatest number last; or both ends."""
+    """Return every option, the greatest number last; or both ends."""
     if not isinstance(dimension, Choice):
         return dimension.ends
     return tuple(sorted(dimension.options, key=lambda v: 0.0 if isinstance(v, str) else float(v)))
 
 
 def concurrent_trials(wanted: ResourcesSpec, nodes: Sequence[Node], memory: int) -> int:
-    """How many trials of ``memory`` bytes run at a time: as many as asked for and as fit.
+    """Return how many trials of ``memory`` bytes run at a time: as many as asked for and as fit.
 
     Raises:
         SpecError: not even one fits.
@@ -79,7 +81,10 @@ def concurrent_trials(wanted: ResourcesSpec, nodes: Sequence[Node], memory: int)
 
 
 def _fitting(wanted: ResourcesSpec, node: Node, memory: int) -> int:
-    """How many trials a node holds. One computes on one GPU, so shares of two do not add up."""
+    """Return how many trials a node holds.
+
+    A trial computes on one GPU, so what is left of two does not add up.
+    """
     fits = min(node.cpus // wanted.cpus_per_trial, int(node.memory // memory))
     if wanted.gpus_per_trial > 0:
         fits = min(fits, node.gpus * int(1 / wanted.gpus_per_trial + 1e-9))

@@ -39,20 +39,20 @@ class SpecChange:
 
 
 def packages(spec: StudySpec) -> tuple[Path, ...]:
-    """The code that trials import: this package's, and a task of the user's own."""
+    """Return the code that trials import: this package's, and a task of the user's own."""
     own = code_of(spec.task)
     return (_TRAINABLES, own) if own else (_TRAINABLES,)
 
 
 def declared(spec: StudySpec) -> dict[str, Declaration]:
-    """What the study's task declares of its hyperparameters."""
+    """Return what the study's task declares of its hyperparameters."""
     return declare(find_task(spec.task).declaration.hyperparameters)
 
 
 def find_changes(
     state: StudyState, old: StudySpec, spec: StudySpec, force: bool
 ) -> SpecChange | None:
-    """What a resume with ``spec`` would search differently; None if nothing.
+    """Find what a resume with ``spec`` would search differently; None if nothing.
 
     Raises:
         SpecError: that is more than a resume may change, or more than it may change unforced.
@@ -86,7 +86,7 @@ def _differences(old: Any, new: Any, path: str = "") -> list[tuple[str, Any, Any
 
 
 def _redeclared(state: StudyState, spec: StudySpec) -> list[str]:
-    """Hyperparameters that the task declares otherwise than the journal has it."""
+    """Name the hyperparameters that the task declares otherwise than the journal has it."""
     old, new = (
         {name: one.model_copy(update={"description": "", "source": ""}) for name, one in some}
         for some in (state.hyperparameters.items(), declared(spec).items())
@@ -98,7 +98,7 @@ def _redeclared(state: StudyState, spec: StudySpec) -> list[str]:
 def record_change(
     state: StudyState, change: SpecChange | None, prepared: PreparedData, total: int, force: bool
 ) -> SpecChanged | None:
-    """The event of what a resume searches differently from here on, if anything.
+    """Return the event of a resume that searches differently from here on, if it does.
 
     Raises:
         SpecError: the data is another, and nobody insists, or no trial is left to be made over it.
@@ -129,7 +129,7 @@ def record_change(
 def describe_session(
     spec: StudySpec, prepared: PreparedData, total: int, resources: ResourcesSpec
 ) -> SessionStarted:
-    """What this session is begun with, as its first event."""
+    """Return the first event of a session: what it is begun with."""
     names = ("seqtune", "ray", "optuna", "torch")
     return SessionStarted(
         pid=os.getpid(),
@@ -143,7 +143,7 @@ def describe_session(
 
 
 def _code_digests(folders: tuple[Path, ...]) -> dict[str, str]:
-    """The beginning of the SHA-256 of each source file that trains, by its path."""
+    """Return the beginning of the SHA-256 of each source file that trains, by its path."""
     return {
         str(path.relative_to(package.parent)): hashlib.sha256(path.read_bytes()).hexdigest()[:12]
         for package in folders

@@ -21,8 +21,9 @@ _GIB = 1 << 30
 
 
 def describe(spec: StudySpec, plan: SessionPlan, past: Sequence[Event] = ()) -> str:
-    """The resolved study, its data, the next few configurations, memory and time; of a study with a
-    ``past``, what would change.
+    """Return the resolved study, its data, the next configurations, memory and time.
+
+    Of a study with a ``past`` it also says what would change.
 
     Raises:
         DataError: the data cannot be learnt from.
@@ -55,7 +56,7 @@ def describe(spec: StudySpec, plan: SessionPlan, past: Sequence[Event] = ()) -> 
 
 
 def _next_configurations(state: StudyState, total: int) -> dict[int, dict[str, Any]]:
-    """The next trials' configurations, by number, if each had to be chosen now."""
+    """Return the next trials' configurations, by number, if each had to be chosen now."""
     chooser, chosen = TrialChooser(), dict[int, dict[str, Any]]()
     for number in range(len(state.trials), min(len(state.trials) + _SAMPLES, total)):
         created = chooser.choose(state)
@@ -70,7 +71,7 @@ def _time(
     prepared: PreparedData,
     due: Sequence[tuple[StudySpec, dict[str, Any]]],
 ) -> str:
-    """How long ``left`` trials take, if all are like those that are ``due``."""
+    """Say how long ``left`` trials take, if all are like those that are ``due``."""
     if not left:
         return "time: none: all trials have ended"
     kind = find_task(spec.task).declaration.hyperparameters
@@ -87,7 +88,7 @@ def _time(
 
 
 def _epoch_seconds(steps: int, networks: Sequence[Hyperparameters]) -> float:
-    """Seconds of an epoch of these networks, on average, from a measured step.
+    """Estimate the seconds of an epoch of these networks, on average, from a measured step.
 
     The step is a small recurrent network's; time grows with the multiplications of a step.
     """
@@ -99,5 +100,5 @@ def _epoch_seconds(steps: int, networks: Sequence[Hyperparameters]) -> float:
 
 
 def _work(hyperparameters: Hyperparameters) -> float:
-    """Multiplications of one step, up to a constant: the parameters of a model of few tokens."""
+    """Return the multiplications of one step, up to a constant: the parameters but for words."""
     return float(hyperparameters.parameter_count(DataShape(1, 2, 1)))

@@ -1,4 +1,4 @@
-"""Notices attempts that no longer report: a deadline from the study's own epochs.
+"""Attempts that no longer report: each has a deadline that follows from its own epochs.
 
 Time is the monotonic clock's, so a wall clock that jumps disturbs nothing.
 """
@@ -12,7 +12,7 @@ from search.spec.study import ResourcesSpec
 
 
 class HangWatch:
-    """Follows a study; says which attempts are overdue."""
+    """Follows a study and tells which attempts are overdue."""
 
     def __init__(
         self,
@@ -29,7 +29,7 @@ class HangWatch:
         self._longest: dict[tuple[int, int], float] = {}
 
     def __call__(self, event: Event, state: StudyState) -> None:
-        """Starts, moves and stops the clocks of attempts."""
+        """Start, move and stop the clocks of attempts."""
         match event:
             case AttemptStarted():
                 self._since[event.trial, event.attempt] = self._clock()
@@ -46,15 +46,15 @@ class HangWatch:
                 pass
 
     def restart(self, attempt: tuple[int, int]) -> None:
-        """Starts an attempt's clock again: it has waited for a machine, not hung."""
+        """Start an attempt's clock again: it has waited for a machine, not hung."""
         self._since[attempt] = self._clock()
 
     def overdue(self) -> list[tuple[int, int]]:
-        """Trial and attempt numbers past their deadline.
+        """Return the trial and attempt numbers past their deadline.
 
-        It is ``hang_factor`` times the attempt's longest epoch, and ``hang_seconds`` at least.
-        Before its first report an attempt has ``first_report_seconds``: nothing is known of its
-        pace, and it may have to train again what a damaged checkpoint has lost.
+        The deadline is ``hang_factor`` times the attempt's longest epoch, and ``hang_seconds`` at
+        least. Before its first report an attempt has ``first_report_seconds``: its pace is not
+        known yet, and it may first retrain epochs that a damaged checkpoint has lost.
         """
         now = self._clock() - self._report_seconds
         return [key for key, since in self._since.items() if now - since > self._allowed(key)]

@@ -60,7 +60,7 @@ class Options:
     seed: int | None = None
 
     def as_settings(self) -> list[Setting]:
-        """``--set`` and the options that are short for one, the latter winning."""
+        """Return ``--set`` and the options that are short for one, the latter winning."""
         short = {
             "name": self.name,
             "search.trials": self.trials,
@@ -77,7 +77,7 @@ class Options:
 
 
 def parse_duration(text: str | float) -> float:
-    """Seconds of ``90``, ``45s``, ``30m`` or ``1h30m``.
+    """Return the seconds of ``90``, ``45s``, ``30m`` or ``1h30m``.
 
     Raises:
         SpecError: not a duration above zero.
@@ -111,7 +111,7 @@ def study_of_tables(tables: dict[str, Any], options: Options, origin: str) -> St
 
 
 def _checked(spec: StudySpec, origin: str) -> StudySpec:
-    """A study whose sampler exists and whose local files are named by their whole paths."""
+    """Return a study whose sampler exists and whose local files have whole paths."""
     try:
         check_sampler(spec.search.sampler)
     except SpecError as error:
@@ -151,7 +151,7 @@ def plan_session(
     force: bool = False,
     take_over: bool = False,
 ) -> SessionPlan:
-    """What this session asks for.
+    """Return what this session asks for.
 
     Raises:
         SeqtuneError, ClusterError: an option is wrong.

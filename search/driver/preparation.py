@@ -1,4 +1,4 @@
-"""What a study needs on the disk before its first trial: its data, as its task prepares it."""
+"""The data that a study needs on the disk before its first trial, as its task prepares it."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from trainables.tasks.declaration import PreparedInputs
 
 
 def _inputs_key(spec: StudySpec) -> str:
-    """What of a study decides what its trials read."""
+    """Return a key of all that decides what a study's trials read."""
     return json.dumps([spec.inputs, spec.fixed, spec.space], sort_keys=True)
 
 
@@ -24,11 +24,11 @@ class PreparedData:
     earlier: Mapping[str, PreparedInputs] = field(default_factory=dict)
 
     def of(self, spec: StudySpec) -> PreparedInputs:
-        """What trials made under this spec read."""
+        """Return the data of trials made under this spec."""
         return self.earlier.get(_inputs_key(spec), self.current)
 
     def shipped_files(self) -> list[str]:
-        """Files that a machine without the data needs, relative to its folder."""
+        """Return the files that a machine without the data needs, relative to its folder."""
         everything = (self.current, *self.earlier.values())
         return sorted({name for inputs in everything for name in inputs.shipped_files()})
 

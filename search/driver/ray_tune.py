@@ -1,8 +1,10 @@
 """Joins a study to Ray Tune: thin adapters that ask and tell the study, and the run itself.
 
-A Ray trial is one attempt at one of ours, keyed by our trial's number; Ray's retries, snapshots,
-loggers and stoppers are off, and its experiment folder is scratch. Ray swallows ordinary
-exceptions in several hooks, so what must end the run is raised as ``Halt``.
+A Ray trial is one attempt at one of our trials, keyed by our trial's number. Ray's retries,
+snapshots, loggers and stoppers are off, and its experiment folder is scratch. Ray swallows ordinary
+exceptions in several hooks, so an error that must end the run is raised as ``Halt``.
+
+This file imports ray. Import it only after ``cluster.connect`` has set Ray's environment.
 """
 
 import logging
@@ -34,11 +36,11 @@ class StudySearcher(Searcher):
         self._study = study
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Ray pickles its searcher beside the experiment; ours has nothing to say there."""
+        """Pickle as an empty searcher: Ray stores it beside its experiment, which nobody reads."""
         return (StudySearcher, (None,))
 
     def suggest(self, trial_id: str) -> Any:
-        """An assignment, None while others run, FINISHED when all wanted trials have ended."""
+        """Return an assignment; None while others run; FINISHED when all trials have ended."""
         assert self._study is not None
         with halting():
             work = self._study.next()
@@ -51,13 +53,13 @@ class StudySearcher(Searcher):
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """Nothing: the scheduler has told the study already."""
+        """Do nothing: the scheduler has told the study already."""
 
     def save(self, checkpoint_path: str) -> None:
-        """Nothing: the journal is the study's memory."""
+        """Do nothing: the journal is the study's memory."""
 
     def restore(self, checkpoint_path: str) -> None:
-        """Nothing: see ``save``."""
+        """Do nothing: see ``save``."""
 
 
 class StudyScheduler(TrialScheduler):
@@ -74,14 +76,14 @@ class StudyScheduler(TrialScheduler):
         return (StudyScheduler, (None,))
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        """The study's decision on the epochs of one message."""
+        """Return the study's decision on the epochs of one message."""
         assert self._study is not None
         with halting():
             goes_on = self._study.report(REPORTS.validate_json(result[EPOCHS]))
         return str(TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP)
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
-        """An attempt ended without a report."""
+        """Tell the study that an attempt ended without a report."""
         assert self._study is not None
         number, attempt = attempt_key(trial)
         failure = read_failure(_error_text(trial), hung=(number, attempt) in self._killed)
@@ -92,7 +94,7 @@ class StudyScheduler(TrialScheduler):
             self._study.fail(number, attempt, failure)
 
     def kill_hung(self, watch: HangWatch) -> None:
-        """Ends the processes of attempts past their deadline; Ray then calls ``on_trial_error``."""
+        """End the processes of attempts past their deadline; Ray then calls ``on_trial_error``."""
         for key in watch.overdue():
             trial = self._attempts.get(key)
             actor = trial.temporary_state.ray_actor if trial is not None else None
@@ -102,33 +104,36 @@ class StudyScheduler(TrialScheduler):
                 ray.kill(actor)
 
     def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
-        """Ray's trials are started in the order they come."""
+        """Queue one of Ray's trials: they start in the order they come."""
         self._pending.append(trial)
         self._attempts[attempt_key(trial)] = trial
 
     def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
-        """The decision was the study's; the attempt is over. Ray keeps its trials to the end, and
-        would keep what they reported."""
+        """Forget an attempt that is over.
+
+        Ray keeps its trials to the end of the run, with everything they reported: that would grow
+        without end.
+        """
         self._attempts.pop(attempt_key(trial), None)
         for figures in (trial.metric_analysis, trial.metric_n_steps, trial.last_result):
             figures.clear()
 
     def on_trial_remove(self, tune_controller: Any, trial: Any) -> None:
-        """An attempt that never ran waits in the study."""
+        """Forget an attempt that never ran; its trial waits in the study."""
         self._attempts.pop(attempt_key(trial), None)
 
     def choose_trial_to_run(self, tune_controller: Any) -> Any:
-        """The first that waits for an actor."""
+        """Return the first that waits for an actor."""
         self._pending = [t for t in self._pending if t.status in ("PENDING", "PAUSED")]
         return self._pending[0] if self._pending else None
 
     def debug_string(self) -> str:
-        """Shown nowhere: Ray's own output is off."""
+        """Return a name that is shown nowhere, for Ray's own output is off."""
         return "seqtune"
 
 
 class StudyCallback(tune.Callback):
-    """Looks up from the work at every step of Ray's loop, ten times a second or more."""
+    """Calls a function at every step of Ray's loop, ten times a second or more."""
 
     def __init__(self, on_step: Callable[[], None] | None) -> None:
         self._on_step = on_step
@@ -137,7 +142,7 @@ class StudyCallback(tune.Callback):
         return (StudyCallback, (None,))
 
     def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
-        """Calls what was given; a ``Halt`` from there ends the run."""
+        """Call the function; a ``Halt`` from there ends the run."""
         assert self._on_step is not None
         self._on_step()
 
@@ -154,7 +159,7 @@ def halting() -> Iterator[None]:
 def run(
     study: StudyRecorder, resources: TrialResources, watch: HangWatch, on_step: Callable[[], None]
 ) -> None:
-    """Runs until all wanted trials have ended; calls ``on_step`` at every step.
+    """Run until all wanted trials have ended; call ``on_step`` at every step.
 
     Raises:
         Halt: the search was told to leave, or cannot write its journal.
@@ -199,7 +204,7 @@ def _short_name(trial: Any) -> str:
 
 
 def _error_text(trial: Any) -> str:
-    """What Ray wrote of the last error, less its own heading."""
+    """Return Ray's text of the last error, without its heading."""
     path = trial.error_file
     if path is None:
         return "the attempt ended without a word"
@@ -208,6 +213,6 @@ def _error_text(trial: Any) -> str:
 
 
 def attempt_key(trial: Any) -> tuple[int, int]:
-    """Trial and attempt numbers behind one of Ray's trials."""
+    """Return the trial and attempt numbers behind one of Ray's trials."""
     work = Assignment.model_validate_json(trial.config[ASSIGNMENT])
     return work.number, work.attempt

@@ -81,7 +81,7 @@ class StudyRecorder:
         self._record(SessionEnded(reason=reason))
 
     def next(self) -> Assignment | Literal["wait", "finished"]:
-        """The next attempt to start: one that was in flight, else a new trial."""
+        """Return the next attempt to start: one that was in flight, else a new trial."""
         state = self.state
         waiting = next((t for t in state.trials if t.state == "waiting"), None)
         if waiting is None and len(state.trials) < state.total:
@@ -120,7 +120,7 @@ class StudyRecorder:
         return events
 
     def _events_of(self, report: Report) -> list[Event]:
-        """The events of an epoch; none if it is not the trial's next."""
+        """Return the events of an epoch; none if it is not the trial's next."""
         trial = self.state.trials[report.number]
         stale = trial.state != "running" or trial.attempts != report.attempt
         if stale or report.epoch != trial.epoch + 1:
@@ -155,7 +155,7 @@ class StudyRecorder:
         self._record(*events)
 
     def common_failure(self) -> str | None:
-        """The cause for which this session's first trials have all failed, if it is one cause."""
+        """Return the cause for which this session's first trials have all failed, if it is one."""
         numbers = self.state.ended_order[self._ended_before :][:MAX_COMMON_FAILURES]
         first = [self.state.trials[number] for number in numbers]
         if len(first) < MAX_COMMON_FAILURES or any(trial.state != "failed" for trial in first):

@@ -1,9 +1,9 @@
-"""Keeps the checkpoints a study can still need and removes the others.
+"""Which checkpoints stay on the disk: those that a study can still need.
 
-A trial that may go on keeps its last two, so that a damaged one has a predecessor, and its best;
-of the trials that have ended, the best ``resources.keep_best`` keep their best. So the disk holds
-at most ``keep_best`` files and three a running trial. A file is removed only after the line that
-makes it superfluous is on the disk.
+A trial that may go on keeps its best, and its last two, so that a damaged one has a predecessor. Of
+the trials that have ended, the best ``resources.keep_best`` keep their best. So the disk holds at
+most ``keep_best`` files, and three a running trial. A file is removed only after the journal line
+that makes it superfluous is on the disk.
 """
 
 import bisect
@@ -18,12 +18,12 @@ NEWEST_KEPT = 2
 
 
 class CheckpointKeeper:
-    """Follows a study and tidies up after each epoch."""
+    """Follows a study and removes superfluous checkpoints after each epoch."""
 
     def __init__(self, folder: StudyDir, state: StudyState, keep_best: int) -> None:
-        """Takes up where the journal is, and removes what a crash left standing.
+        """Begin where the journal is, and remove files that a crash has left.
 
-        Made anew when the metric changes, for it remembers what each epoch was worth.
+        Make a new keeper when the metric changes: this one remembers each epoch's value.
         """
         self._folder, self._root = folder, folder.root
         self._objective = state.objective
@@ -46,7 +46,7 @@ class CheckpointKeeper:
                 self._keep(trial, self._needed(trial))
 
     def __call__(self, event: Event, state: StudyState) -> None:
-        """Removes what an epoch or an end has made superfluous."""
+        """Remove the files that an epoch or an end has made superfluous."""
         if isinstance(event, EpochDone):
             self._present.setdefault(event.trial, {})[event.checkpoint.path] = event
             trial = state.trials[event.trial]
@@ -60,18 +60,18 @@ class CheckpointKeeper:
                 )
 
     def _needed(self, trial: Trial) -> set[str]:
-        """Of a trial that may go on: its newest, and its best."""
+        """Return the files that a trial which may go on needs: its newest, and its best."""
         newest = {epoch.checkpoint.path for epoch in trial.epochs[-NEWEST_KEPT:]}
         return newest | self._best(trial)
 
     def _best(self, trial: Trial) -> set[str]:
-        """The best of those that are there: by another metric it may have gone already."""
+        """Return the best of the files that are there; by another metric the best may be gone."""
         there = self._present.get(trial.number, {}).values()
         best = best_of([epoch for epoch in there if epoch is not None], self._objective)
         return {best.checkpoint.path} if best else set()
 
     def _retire(self, trial: Trial, state: StudyState) -> None:
-        """Ranks an ended trial, and lets go of the one that drops out."""
+        """Rank an ended trial, and remove the file of the one that drops out."""
         self._keep(trial, self._best(trial))
         if trial.best_value is None:
             return

@@ -142,7 +142,7 @@ def _resources(work: _Work, nodes: list[Node]) -> TrialResources:
 
 
 def creation(spec: StudySpec, prepared: PreparedData) -> StudyCreated:
-    """The first event of a new study."""
+    """Return the first event of a new study."""
     return StudyCreated(
         format=FORMAT,
         name=spec.name,
@@ -155,8 +155,8 @@ def creation(spec: StudySpec, prepared: PreparedData) -> StudyCreated:
 
 @contextmanager
 def _opened(work: _Work) -> Iterator[StudyRecorder]:
-    """The study's recorder, brought to where its journal is, with a session begun; a study without
-    a past is created."""
+    """Open the study's recorder where its journal is, and begin a session; create a study that has
+    no past."""
     folder, plan, prepared = work.folder, work.plan, work.prepared
     journal = Journal(folder.journal)
     try:

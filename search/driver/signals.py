@@ -30,7 +30,7 @@ _REASONS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 
 
 class Halt(BaseException):
-    """Leaves the search now. Not an ``Exception``: Ray swallows those in its hooks."""
+    """Leaves the search now. It is no ``Exception``, for Ray swallows those in its hooks."""
 
     def __init__(self, reason: str, exit_code: int) -> None:
         super().__init__(reason)
@@ -58,7 +58,7 @@ class Interrupter:
     _asked: bool = False
 
     def check(self) -> None:
-        """Raises ``Halt`` when a signal came or the time is up."""
+        """Raise ``Halt`` when a signal came or the time is up."""
         self._asked = True
         if self._signal is not None:
             raise Halt(_REASONS[signal.Signals(self._signal)], 128 + self._signal)
@@ -67,7 +67,7 @@ class Interrupter:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Takes the signals over for the length of the block."""
+        """Take the signals over for the length of the block."""
         old = {number: signal.getsignal(number) for number in (*_REASONS, signal.SIGALRM)}
         self._listening = True
         self.listen_again()
@@ -115,7 +115,7 @@ class Interrupter:
         self._exit(self.resume_hint(), 128 + number)
 
     def _exit(self, message: str, code: int) -> None:
-        """Ends the process at once; the journal needs no goodbye."""
+        """End the process at once; the journal is complete at every moment."""
         if message:
             print(f"\n{message}", file=sys.stderr, flush=True)
         os._exit(code)

@@ -1,4 +1,4 @@
-"""Every kind of line the journal holds. A study's state is a fold over these, in order."""
+"""Every kind of line in the journal. A study's state is a fold over these events, in order."""
 
 from typing import Annotated, Any, Literal
 
@@ -99,8 +99,10 @@ class AttemptStarted(_Event):
 
 
 class EpochDone(_Event):
-    """An acknowledged epoch and what was decided on it. ``value`` is the study's metric; None if
-    any metric is not finite."""
+    """An acknowledged epoch and the decision on it.
+
+    ``value`` is the study's metric, None if any metric is not finite.
+    """
 
     event: Literal["epoch"] = "epoch"
     trial: int

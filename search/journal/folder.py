@@ -13,7 +13,7 @@ from search.spec.names import check_name
 
 @dataclass(frozen=True)
 class StudyDir:
-    """``results/NAME``: where each thing of a study is."""
+    """``results/NAME``: the one place that knows the files of a study."""
 
     root: Path
 
@@ -42,24 +42,24 @@ class StudyDir:
         return self.root / "report.md"
 
     def checkpoints_of(self, number: int) -> Path:
-        """The folder of a trial's checkpoints."""
+        """Return the folder of a trial's checkpoints."""
         return self.checkpoints / f"trial-{number:04d}"
 
     def checkpoint_prefix(self, number: int, attempt: int) -> str:
-        """Where an attempt's checkpoints begin, relative to the study's folder."""
+        """Return the start of an attempt's checkpoint paths, relative to the study's folder."""
         folder = self.checkpoints_of(number).relative_to(self.root)
         return f"{folder}/attempt-{attempt:02d}-"
 
     def unreported(self, number: int, attempt: int) -> str:
-        """Where an attempt keeps epochs it has not reported yet, relative to the study's folder."""
+        """Return where an attempt keeps unreported epochs, relative to the study's folder."""
         return f"{self.checkpoint_prefix(number, attempt)}unreported.jsonl"
 
     def trial_events(self, number: int) -> Path:
-        """The folder of a trial's TensorBoard events."""
+        """Return the folder of a trial's TensorBoard events."""
         return self.tensorboard / f"trial-{number:04d}"
 
     def wait_for_file(self, path: str) -> bool:
-        """Whether a file another machine has just written is here; network folders may lag."""
+        """Whether a file that another machine has just written arrives; network folders may lag."""
         for _ in range(10):
             if (self.root / path).exists():
                 return True
@@ -79,8 +79,7 @@ class StudyDir:
         return self.root / "lock"
 
     def locked(self, take_over: bool = False) -> AbstractContextManager[None]:
-        """Holds the study for one driver (see ``lock``); a study that never began leaves
-        nothing behind.
+        """Hold the study for one driver (see ``lock``); a study that never began leaves nothing.
 
         Raises:
             StudyLocked: another driver holds it, or may.
@@ -88,11 +87,11 @@ class StudyDir:
         return hold(self.lock, self.name, take_over, self._remove_if_unbegun)
 
     def running_driver(self) -> Driver | None:
-        """The driver at work now, or None."""
+        """Return the driver at work now, or None."""
         return find_driver(self.lock)
 
     def _remove_if_unbegun(self) -> None:
-        """Leaves nothing behind of a study that never began; called by the lock's holder."""
+        """Remove a study that never began; the lock's holder calls this."""
         if not self.exists() and {path.name for path in self.root.iterdir()} <= {
             path.name for path in (self.spec, self.lock, self.journal)
         }:
@@ -102,7 +101,7 @@ class StudyDir:
 
 
 def check_free(results: Path, name: str) -> StudyDir:
-    """Where a new study of this name would be.
+    """Return where a new study of this name would be.
 
     Raises:
         StudyExists: a study of that name was begun, or something else lies there.
@@ -125,7 +124,7 @@ def check_free(results: Path, name: str) -> StudyDir:
 
 
 def create_study_dir(results: Path, name: str) -> StudyDir:
-    """Makes the folder of a new study.
+    """Make the folder of a new study.
 
     Raises:
         StudyExists: see ``check_free``.
@@ -145,7 +144,7 @@ def create_study_dir(results: Path, name: str) -> StudyDir:
 
 
 def open_study_dir(results: Path, name: str) -> StudyDir:
-    """The folder of a study that was begun.
+    """Return the folder of a study that was begun.
 
     Raises:
         StudyNotFound: there is none of that name.
@@ -159,7 +158,7 @@ def open_study_dir(results: Path, name: str) -> StudyDir:
 
 
 def list_studies(results: Path) -> list[StudyDir]:
-    """All studies under a results folder, by name."""
+    """Return all studies under a results folder, by name."""
     if not results.is_dir():
         return []
     found = [StudyDir(path.absolute()) for path in sorted(results.iterdir()) if path.is_dir()]

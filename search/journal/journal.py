@@ -32,7 +32,7 @@ class Line:
 
 
 def encode(line: Line) -> bytes:
-    """The bytes of one line, newline included."""
+    """Return the bytes of one line, newline included."""
     content = {"seq": line.seq, "time": round(line.time, 3)}
     content |= line.event.model_dump(mode="json")
     body = json.dumps(content, separators=(",", ":"), allow_nan=False).encode()[:-1]
@@ -40,7 +40,7 @@ def encode(line: Line) -> bytes:
 
 
 def decode(raw: bytes) -> Line:
-    """The opposite of ``encode``.
+    """Return the line behind some bytes.
 
     Raises:
         ValueError: not a whole line, a wrong checksum, or an event of no known kind.
@@ -58,7 +58,7 @@ def decode(raw: bytes) -> Line:
 
 
 def read_journal(path: Path) -> Iterator[Line]:
-    """All whole lines in order; a torn last line is passed over, and left where it is.
+    """Yield all whole lines in order; pass over a torn last line, and leave it where it is.
 
     Raises:
         JournalDamaged: a line other than the last is damaged, or lines are missing.
@@ -82,7 +82,7 @@ def read_journal(path: Path) -> Iterator[Line]:
 
 
 def read_events(path: Path) -> list[Event]:
-    """What the lines say; raises as ``read_journal`` does."""
+    """Return the events of all lines; raise as ``read_journal`` does."""
     return [line.event for line in read_journal(path)]
 
 
@@ -93,7 +93,7 @@ class Journal:
     """
 
     def __init__(self, path: Path) -> None:
-        """Opens for appending; the caller holds the study's lock.
+        """Open for appending; the caller holds the study's lock.
 
         Raises:
             JournalDamaged: see ``read_journal``.
@@ -113,7 +113,7 @@ class Journal:
         self._broken: str | None = None
 
     def append(self, *events: Event) -> None:
-        """Writes the events and waits until the disk has them.
+        """Write the events and wait until the disk has them.
 
         Raises:
             StudyFailed: the disk is full or gone, now or at an earlier append.
@@ -133,5 +133,5 @@ class Journal:
         self._next += len(events)
 
     def close(self) -> None:
-        """Releases the file."""
+        """Release the file."""
         os.close(self._descriptor)

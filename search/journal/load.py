@@ -1,4 +1,4 @@
-"""What readers begin with: a study's events and state, from its journal alone."""
+"""Load a study's events and state from its journal alone, as every reader does."""
 
 from search.errors import JournalDamaged
 from search.journal.events import Event
@@ -8,7 +8,7 @@ from search.journal.state import StudyState, replay
 
 
 def load_events(folder: StudyDir) -> list[Event]:
-    """What a study's journal says, whether or not a driver is at work.
+    """Load a study's events, whether or not a driver is at work.
 
     Raises:
         JournalDamaged: the journal is not what was written, or cannot be read.
@@ -20,5 +20,5 @@ def load_events(folder: StudyDir) -> list[Event]:
 
 
 def load_state(folder: StudyDir) -> StudyState:
-    """A study's state; raises as ``load_events`` does."""
+    """Load a study's state; raise as ``load_events`` does."""
     return replay(load_events(folder))

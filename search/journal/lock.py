@@ -27,7 +27,7 @@ class Driver:
 
 @contextmanager
 def hold(path: Path, study: str, take_over: bool, on_release: Callable[[], None]) -> Iterator[None]:
-    """Holds the lock for the length of the block; ``on_release`` runs while it is still held.
+    """Hold the lock for the length of the block; ``on_release`` runs while it is still held.
 
     Raises:
         StudyLocked: another driver holds it; or one of another host may, and ``take_over`` is off.
@@ -54,7 +54,7 @@ def hold(path: Path, study: str, take_over: bool, on_release: Callable[[], None]
 
 
 def find_driver(path: Path) -> Driver | None:
-    """The driver that holds the lock now, or None."""
+    """Return the driver that holds the lock now, or None."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -69,7 +69,7 @@ def find_driver(path: Path) -> Driver | None:
 
 
 def _lock(descriptor: int, path: Path, study: str) -> None:
-    """Takes the lock; a reader that looks at it for a moment is waited for."""
+    """Take the lock; wait for a reader that looks at it for a moment."""
     for patience in (0.2, 0.3, 0.5, 0.0):
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

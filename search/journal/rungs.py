@@ -10,7 +10,7 @@ from search.spec.study import StoppingSpec
 
 
 def rung_epochs(stopping: StoppingSpec) -> tuple[int, ...]:
-    """Epochs at which trials are compared, ascending, below ``max_epochs``."""
+    """Return the epochs at which trials are compared, ascending, below ``max_epochs``."""
     epochs = []
     epoch = stopping.grace_epochs
     while epoch < stopping.max_epochs:
@@ -27,7 +27,7 @@ class Rungs:
 
     @classmethod
     def empty(cls, stopping: StoppingSpec) -> "Rungs":
-        """Rungs that no trial has reached."""
+        """Make rungs that no trial has reached."""
         return cls({epoch: {} for epoch in rung_epochs(stopping)})
 
     @property
@@ -41,5 +41,5 @@ class Rungs:
             self.values[epoch][number] = value
 
     def at(self, epoch: int) -> list[float]:
-        """The values at an epoch, in the order they came; none where it is no rung."""
+        """Return the values at an epoch, in the order they came; none where it is no rung."""
         return list(self.values.get(epoch, {}).values())

@@ -146,7 +146,7 @@ class StudyState:
                 raise JournalDamaged("the journal begins twice")
 
     def present_spec(self) -> StudySpec:
-        """The study as it goes on: trials in all and resources are the last session's."""
+        """Return the study as it goes on: trials in all and resources are the last session's."""
         update: dict[str, Any] = {
             "search": self.spec.search.model_copy(update={"trials": self.total})
         }
@@ -227,12 +227,14 @@ class StudyState:
         return trial.data == self.data
 
     def comparable_trials(self) -> list[Trial]:
-        """The trials over the study's present data."""
+        """Return the trials over the study's present data."""
         return [trial for trial in self.trials if self.is_comparable(trial)]
 
     def pending_end(self, trial: Trial) -> tuple[EndState, str | None] | None:
-        """The end that is due and not yet recorded: by the trial's last decision, or for its data
-        is no longer the study's."""
+        """Return the end that is due and not yet recorded.
+
+        A trial's last decision ends it, and so does a change of the study's data.
+        """
         if trial.ended:
             return None
         if not self.is_comparable(trial):
@@ -251,13 +253,13 @@ class StudyState:
         return self.ended >= self.total
 
     def best(self) -> Best | None:
-        """The comparable trial with the best finite epoch, however it ended; of equals the lowest
-        number."""
+        """Return the comparable trial with the best finite epoch, however it ended; of equals the
+        lowest number."""
         return self._best
 
 
 def replay(events: Sequence[Event]) -> StudyState:
-    """The state after these events.
+    """Return the state after these events.
 
     Raises:
         JournalDamaged: the first is not the study's, or one cannot follow the others.

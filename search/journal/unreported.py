@@ -1,7 +1,7 @@
-"""Epochs that a trial had finished and not yet reported when its process or its driver died.
+"""Epochs that a trial had finished, and not yet reported, when its process or its driver died.
 
-Quick epochs are reported several at a time. Until then they stand in a file beside the attempt's
-checkpoints, so that no more is repeated than the epoch under way.
+Quick epochs are reported several at a time. Until then they are in a file beside the attempt's
+checkpoints, so that only the epoch under way is repeated.
 """
 
 from pydantic import ValidationError
@@ -12,9 +12,9 @@ from trainables.attempts.messages import Report
 
 
 def read_unreported(folder: StudyDir, trial: Trial) -> list[Report]:
-    """Those of the trial's present attempt that follow what the journal has.
+    """Read the epochs of the trial's present attempt that follow the journal's last.
 
-    A torn line, another attempt's, or one whose checkpoint is gone, ends what is read.
+    Reading ends at a torn line, at another attempt's, and at one whose checkpoint is gone.
     """
     path = folder.root / folder.unreported(trial.number, trial.attempts)
     if not path.exists():

@@ -43,14 +43,14 @@ class Progress:
             self._live.stop()
 
     def redraw(self) -> None:
-        """Draws the table again when it is time; called at every step."""
+        """Draw the table again when it is time; the driver calls this at every step."""
         now = time.monotonic()
         if self._live is not None and now - self._drawn >= REDRAW_SECONDS:
             self._drawn = now
             self._live.update(self._picture(), refresh=True)
 
     def __call__(self, event: Event, state: StudyState) -> None:
-        """Prints a line for what happened, where there is no table."""
+        """Print a line for an event, where there is no table."""
         if isinstance(event, TrialRestored):
             self._say(f"trial {event.trial}: {event.reason}; retraining from epoch {event.epoch}")
         if isinstance(event, EpochDone):
@@ -70,7 +70,7 @@ class Progress:
                 pass
 
     def _tell_slow(self, epoch: EpochDone) -> None:
-        """Says of a machine, once, that its processor could do better."""
+        """Say of a machine, once, that it trains without the native kernel."""
         slow = epoch.numerics.device == "cpu" and epoch.numerics.recurrence == "torch"
         if slow and epoch.host not in self._slow:
             self._slow.add(epoch.host)
@@ -98,7 +98,7 @@ class Progress:
         return f"about {minutes}:{seconds:02d} left"
 
     def _picture(self) -> Group:
-        """The headline, then running trials first and the newest of the others."""
+        """Return the headline, the running trials, and the newest of the others."""
         state = self._state
         running = [t for t in state.trials if t.state == "running"]
         others = sorted((t for t in state.trials if t.state != "running"), key=lambda t: -t.number)

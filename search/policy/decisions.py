@@ -1,4 +1,4 @@
-"""What a finished epoch means for its trial: a pure rule over the study's state."""
+"""Decides on a finished epoch whether its trial goes on: a pure rule over the study's state."""
 
 from search.journal.events import (
     ENDS,
@@ -15,8 +15,11 @@ from trainables.attempts.messages import Report
 
 
 def judge(state: StudyState, report: Report) -> list[Event]:
-    """The trial's next epoch as the journal has it: with the decision, what happened on the way
-    there, and the trial's end if it is one."""
+    """Return the events of a reported epoch.
+
+    They are how the trial came there, if a reader must know, the epoch with the decision on it, and
+    the trial's end if the decision ends it.
+    """
     decision, reason = _decide(state, report)
     events = _circumstances(state.trials[report.number], report)
     events.append(_epoch(state, report, decision, reason))
@@ -46,7 +49,7 @@ def _decide(state: StudyState, report: Report) -> tuple[Decision, str | None]:
 
 
 def _out_of_patience(state: StudyState, report: Report, value: float | None) -> str | None:
-    """Why a trial that no longer improves has come to its own end, if it has."""
+    """Return why a trial that no longer improves ends, if it does."""
     trial = state.trials[report.number]
     patience = {**trial.spec.fixed, **trial.params}.get("patience", 0)
     best = trial.best_epoch if patience else None
@@ -59,7 +62,7 @@ def _out_of_patience(state: StudyState, report: Report, value: float | None) -> 
 
 
 def _circumstances(trial: Trial, report: Report) -> list[Event]:
-    """What happened on the way to this epoch that a reader must know."""
+    """Return events on the way to this epoch that a reader must know of."""
     events: list[Event] = []
     who = {"trial": report.number, "attempt": report.attempt}
     if report.restored is not None:

@@ -1,4 +1,4 @@
-"""Why attempts end without a report: sorted by what Ray wrote, and how often each is forgiven."""
+"""Why attempts end without a report: sorted by Ray's text, with the number of retries of each."""
 
 from dataclasses import dataclass
 
@@ -15,8 +15,8 @@ _MEMORY = (
 )
 _DISK = ("No space left on device", "Disk quota exceeded")
 
-#: How often an attempt that ended for this reason is tried again, if less often than
-#: ``max_failures`` allows. An exception would only repeat itself: trials are deterministic.
+#: Retries of an attempt by the reason of its end, where fewer than ``max_failures``. An exception
+#: would only repeat itself, since trials are deterministic.
 _RETRIES: dict[FailureKind, int] = {"memory": 1, "exception": 0}
 
 
@@ -30,15 +30,15 @@ class Failure:
 
 
 def retries(kind: FailureKind, max_failures: int) -> int:
-    """How often an attempt that ended for this reason is tried again."""
+    """Return how often an attempt that ended for this reason is tried again."""
     return min(_RETRIES.get(kind, max_failures), max_failures)
 
 
 def read_failure(text: str, hung: bool = False) -> Failure | str:
-    """A failure of this attempt alone; or, as a string, a cause that stops the whole study.
+    """Return a failure of this attempt alone; or, as a string, a cause that stops the whole study.
 
-    An exception's text holds the task's traceback, whose first lines name a ``ray::`` function; a
-    lost worker's does not.
+    An exception's text is the task's traceback, whose first lines name a ``ray::`` function. The
+    text of a lost worker has none.
     """
     lines = [line.strip() for line in text.splitlines() if line.strip()] or ["unknown"]
     raised = any("ray::" in line for line in lines[:2])

@@ -4,6 +4,6 @@ import hashlib
 
 
 def derive_seed(seed: int, *keys: int | str) -> int:
-    """A 32-bit seed that depends on all of its arguments."""
+    """Return a 32-bit seed that depends on all of its arguments."""
     text = "/".join(map(str, (seed, *keys)))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")

@@ -25,12 +25,12 @@ def write_report(folder: StudyDir, state: StudyState, running: bool) -> None:
 
 
 def markdown_report(folder: StudyDir, state: StudyState, running: bool) -> str:
-    """The whole report as text."""
+    """Return the whole report as text."""
     return render(report_sections(Subject(folder, state, running)))
 
 
 def render(sections: Sequence[Section]) -> str:
-    """Sections as text; the first has its title at the top."""
+    """Return sections as text; the first one's title is the report's."""
     first, *others = sections
     blocks = [_section("#", first), *(_section("##", section) for section in others)]
     return "\n\n".join(blocks) + "\n"

@@ -9,7 +9,7 @@ from search.journal.state import StudyState, Trial
 
 
 def trial_state(trial: Trial, running: bool) -> str:
-    """A trial's state as a reader sees it: begun and nobody at work on it is ``interrupted``."""
+    """Return a trial's state for readers: ``interrupted`` if begun with no driver at work now."""
     if trial.ended:
         return trial.state
     if not running and trial.attempts:
@@ -18,16 +18,16 @@ def trial_state(trial: Trial, running: bool) -> str:
 
 
 def count_states(state: StudyState, running: bool) -> dict[str, int]:
-    """How many trials are in each state."""
+    """Count the trials in each state."""
     return dict(Counter(trial_state(trial, running) for trial in state.trials))
 
 
 def trial_row(
     trial: Trial, state: StudyState, running: bool, folder: StudyDir | None = None
 ) -> dict[str, Any]:
-    """One trial as the contract's JSON object.
+    """Return one trial as a JSON object, whose keys are a contract with other tools.
 
-    Its checkpoint is named when it is there, in ``folder`` (which a live table does without).
+    Its checkpoint is named if it lies in ``folder``; a live table does without.
     """
     best = trial.best_epoch
     last = trial.epochs[-1] if trial.epochs else None
@@ -53,7 +53,7 @@ def trial_row(
 
 
 def best_row(state: StudyState, running: bool, folder: StudyDir) -> dict[str, Any]:
-    """The best trial's object, with study, metric and mode.
+    """Return the best trial's object, with study, metric and mode.
 
     Raises:
         NoFiniteResult: no trial has one.
@@ -72,7 +72,7 @@ def best_row(state: StudyState, running: bool, folder: StudyDir) -> dict[str, An
 
 
 def status_row(folder: StudyDir, state: StudyState) -> dict[str, Any]:
-    """A study's status as the contract's JSON object."""
+    """Return a study's status as a JSON object, whose keys are a contract with other tools."""
     driver = folder.running_driver()
     best = state.best()
     return {
@@ -86,7 +86,7 @@ def status_row(folder: StudyDir, state: StudyState) -> dict[str, Any]:
 
 
 def failure_causes(state: StudyState) -> dict[str, list[int]]:
-    """Numbers of the failed trials by cause."""
+    """Group the numbers of the failed trials by cause."""
     causes: dict[str, list[int]] = {}
     for trial in state.trials:
         if trial.state == "failed":
@@ -95,6 +95,6 @@ def failure_causes(state: StudyState) -> dict[str, list[int]]:
 
 
 def damaged_row(folder: StudyDir) -> dict[str, Any]:
-    """What stands in a list of studies for one whose journal cannot be read."""
+    """Return the row of a study whose journal cannot be read."""
     unknown = dict.fromkeys(("total", "best", "driver"))
     return {"study": folder.name, "state": "damaged", "counts": {}, **unknown}

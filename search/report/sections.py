@@ -72,7 +72,7 @@ class Subject:
 
 
 def report_sections(subject: Subject) -> list[Section]:
-    """The whole report."""
+    """Return the whole report."""
     made = (section(subject) for section in SECTIONS)
     return [section for section in made if section is not None]
 
@@ -114,7 +114,7 @@ def _best_trial(subject: Subject) -> Section:
 
 
 def _confusion(epoch: EpochDone) -> tuple[Part, ...]:
-    """How many validation examples of each class were taken for which, if the task tells."""
+    """Return a table of true against predicted classes, if the task reports their counts."""
     counts = {
         tuple(name.removeprefix(_CONFUSION).split(" as ", 1)): value
         for name, value in epoch.metrics.items()

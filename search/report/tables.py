@@ -7,12 +7,12 @@ from typing import Any
 
 
 def as_json(content: Any) -> str:
-    """JSON for people and programs alike."""
+    """Format as JSON that people can read too."""
     return json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False)
 
 
 def as_csv(rows: list[dict[str, Any]]) -> str:
-    """Rows as CSV: params in columns of their own, without the list of epochs."""
+    """Format rows as CSV: each hyperparameter in a column of its own, without the epochs."""
     flat = [_flat(row) for row in rows]
     names = list(dict.fromkeys(name for row in flat for name in row))
     out = io.StringIO()
@@ -36,7 +36,7 @@ def _flat(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def short(value: Any) -> str:
-    """A value for a table's cell."""
+    """Format a value for a table's cell."""
     if value is None:
         return "–"
     if isinstance(value, dict):
@@ -45,8 +45,10 @@ def short(value: Any) -> str:
 
 
 def as_table(title: str, rows: list[dict[str, Any]], columns: list[str]) -> Any:
-    """A rich table of some columns; ``params`` is spread over one column each. What stands in
-    brackets is text like any other, not rich's markup."""
+    """Make a rich table of some columns; ``params`` is spread over a column each.
+
+    Cells are ``Text``, for rich would take words in brackets for markup.
+    """
     from rich.table import Table
     from rich.text import Text
 
@@ -63,7 +65,7 @@ def as_table(title: str, rows: list[dict[str, Any]], columns: list[str]) -> Any:
 
 
 def render(rows: list[dict[str, Any]] | dict[str, Any], form: str) -> str:
-    """JSON or CSV text of one object or several."""
+    """Format one object or several as JSON or CSV."""
     if form == "json":
         return as_json(rows)
     return as_csv(rows if isinstance(rows, list) else [rows])

@@ -8,7 +8,7 @@ from trainables.tasks import find_task
 
 
 def builtin_studies() -> list[dict[str, Any]]:
-    """Name, data, trials and description of each built-in study.
+    """List name, data, trials and description of each built-in study.
 
     The description is the comment on the file's first line.
     """
@@ -29,7 +29,7 @@ def builtin_studies() -> list[dict[str, Any]]:
 
 
 def hyperparameter_rows(task: str) -> list[dict[str, Any]]:
-    """Kind, range, default, meaning and source of each hyperparameter of a task.
+    """List kind, range, default, meaning and source of each hyperparameter of a task.
 
     Raises:
         TaskError: there is no such task.

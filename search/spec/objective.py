@@ -18,18 +18,18 @@ class Objective:
     mode: Mode
 
     def value_of(self, metrics: Mapping[str, float | None]) -> float | None:
-        """What an epoch with these metrics is worth; None if any of them is not finite.
+        """Return the value of an epoch with these metrics; None if any of them is not finite.
 
         A network of NaN has an accuracy too, that of the first class.
         """
         return None if None in metrics.values() else metrics.get(self.metric)
 
     def cost(self, value: float) -> float:
-        """The value turned so that less is better."""
+        """Turn a value so that less is better."""
         return -value if self.mode == "max" else value
 
     def value(self, cost: float) -> float:
-        """The value behind a cost."""
+        """Turn a cost back into its value."""
         return self.cost(cost)
 
     def improves(self, value: float, on: float) -> bool:

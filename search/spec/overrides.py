@@ -17,7 +17,7 @@ _EXCLUSIVE = {"fixed": "space", "space": "fixed"}
 
 
 def parse_setting(setting: str) -> tuple[list[str], Any]:
-    """Splits ``section.key=value``; the value is read as TOML, or else taken as a bare string.
+    """Split ``section.key=value``; read the value as TOML, or else take it as a bare string.
 
     Raises:
         SpecError: no ``=`` or an empty key.
@@ -33,7 +33,7 @@ def parse_setting(setting: str) -> tuple[list[str], Any]:
 
 
 def apply_settings(tables: dict[str, Any], settings: list[Setting]) -> dict[str, Any]:
-    """A copy of the tables with the settings laid over, later ones over earlier.
+    """Return a copy of the tables with the settings laid over, later ones over earlier.
 
     A hyperparameter that a setting leaves without effect is taken out of the tables: to fix the
     embedding at given vectors is to take their width.

@@ -45,14 +45,14 @@ def _task_name(tables: Mapping[str, Any]) -> str:
 
 
 def _with_defaults(tables: dict[str, Any], task: TaskDeclaration) -> dict[str, Any]:
-    """The tables with a task, a metric and its better end."""
+    """Return the tables with a task, a metric and its better end."""
     metric = tables.get("metric", next(iter(task.metrics)))
     mode = task.metrics.get(metric, "max") if isinstance(metric, str) else "max"
     return {"task": DEFAULT_TASK, "metric": metric, "mode": mode} | tables
 
 
 def _parse(tables: dict[str, Any], task: TaskDeclaration) -> StudySpec:
-    """A study whose input tables are complete."""
+    """Return a study whose input tables are complete."""
     try:
         spec = StudySpec.from_tables(tables)
     except ValidationError as error:
@@ -112,7 +112,7 @@ def _check_hyperparameters(spec: StudySpec, task: TaskDeclaration) -> None:
 
 
 def _bounds(dimensions: Mapping[str, Dimension]) -> Iterator[tuple[str, Any]]:
-    """The values that decide whether a dimension is in its hyperparameter's range."""
+    """Yield the values that decide whether a dimension is in its hyperparameter's range."""
     for name, dimension in dimensions.items():
         values = dimension.options if isinstance(dimension, Choice) else dimension.ends
         yield from ((name, value) for value in values)
@@ -152,7 +152,7 @@ def check_value(kind: type[Hyperparameters], name: str, value: Any, where: str) 
 
 
 def _explain(error: ValidationError, root: type[BaseModel], section: str = "") -> str:
-    """The first problem in one line: where it is, and what would be right."""
+    """Return the first problem in one line: where it is, and what would be right."""
     first = error.errors()[0]
     place = [str(part) for part in first["loc"] if part not in ("SplitNames",)]
     place = [part for part in place if not part.startswith(("tuple[", "function-"))]

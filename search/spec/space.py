@@ -67,7 +67,7 @@ def parse_space(
 
 
 def unknown_hyperparameter(name: str, known: Mapping[str, Any], where: str) -> SpecError:
-    """The error for a name that the task does not have."""
+    """Return the error for a name that the task does not have."""
     return SpecError(f"{where}: no hyperparameter {name!r}: {did_you_mean(name, list(known))}")
 
 

@@ -101,7 +101,7 @@ class StudySpec(_Section):
 
     @classmethod
     def from_tables(cls, tables: dict[str, Any]) -> Self:
-        """A study from the tables of its file or of a journal.
+        """Make a study from the tables of its file or of a journal.
 
         Raises:
             pydantic.ValidationError: a section of the search's own is wrong.
@@ -112,7 +112,7 @@ class StudySpec(_Section):
         return cls.model_validate(own | {"inputs": inputs})
 
     def tables(self) -> dict[str, Any]:
-        """The tables of its file: plain JSON, ``None`` left out."""
+        """Return the tables of its file: plain JSON, ``None`` left out."""
         dump = self.model_dump(mode="json", exclude_none=True)
         inputs = dump.pop("inputs")
         head = {name: dump.pop(name) for name in ("name", "task", "metric", "mode")}
@@ -124,7 +124,8 @@ class StudySpec(_Section):
         return Objective(self.metric, self.mode)
 
     def options(self) -> dict[str, tuple[Any, ...]]:
-        """The values that some trial may take, of each hyperparameter that is fixed or a choice."""
+        """Return the values that some trial may take, of each hyperparameter that is fixed or a
+        choice."""
         fixed = {name: (value,) for name, value in self.fixed.items()}
         return fixed | {
             n: tuple(entry) for n, entry in self.space.items() if isinstance(entry, list)
@@ -132,7 +133,7 @@ class StudySpec(_Section):
 
 
 def find_study_file(study: str) -> Path:
-    """A built-in study's file, or a path as given.
+    """Return a built-in study's file, or a path as given.
 
     Raises:
         StudyNotFound: neither.
@@ -150,7 +151,7 @@ def find_study_file(study: str) -> Path:
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """The raw tables of a study file.
+    """Read the raw tables of a study file.
 
     Raises:
         SpecError: unreadable, too large, or not TOML.
@@ -166,7 +167,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def to_toml(spec: StudySpec) -> str:
-    """The resolved study as a study file that resolves to the same spec."""
+    """Write a resolved study as a study file that resolves to the same spec."""
     import tomli_w
 
     return tomli_w.dumps(spec.tables())

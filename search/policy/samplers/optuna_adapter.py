@@ -48,12 +48,12 @@ class OptunaSampler(Sampler):
         self._history: _History | None = None
 
     def suggest(self, state: StudyState, number: int) -> Suggestion:
-        """What Optuna's sampler says behind the state's trials."""
+        """Ask Optuna's sampler, behind the state's trials."""
         seed = derive_seed(state.spec.search.seed, "sampler", number)
         return self.history(state).ask(self._make(seed))
 
     def history(self, state: StudyState) -> "_History":
-        """The Optuna study of a state: brought up to date, or made anew if it has gone astray."""
+        """Return the Optuna study of a state, up to date; made anew if it went astray."""
         if self._history is None or not self._history.precedes(state):
             self._history = _History(state, self._new_storage())
         self._history.follow(state)
@@ -107,7 +107,7 @@ class _History:
         self._ended += len(ended)
 
     def ask(self, sampler: BaseSampler) -> Suggestion:
-        """The next trial's configuration."""
+        """Draw the next trial's configuration."""
         study = optuna.load_study(study_name=_NAME, storage=self.storage, sampler=sampler)
         trial = study.ask(fixed_distributions=self._distributions)
         self._asked = {name: trial.params[name] for name in self._distributions}
@@ -115,7 +115,7 @@ class _History:
         return Suggestion(dict(self._asked), dict(frozen.system_attrs))
 
     def _add(self, trial: Trial) -> None:
-        """A trial of the state's; of its values those that lie in the space as it is now."""
+        """Add a trial, with those of its values that lie in the space as it is now."""
         params = {
             name: trial.params[name]
             for name, dimension in self._space.items()
@@ -161,13 +161,13 @@ class _History:
         return found
 
     def trials(self) -> list[FrozenTrial]:
-        """Every trial that Optuna's sampler sees."""
+        """Return every trial that Optuna's sampler sees."""
         found: list[FrozenTrial] = self.storage.get_all_trials(self._study)
         return found
 
 
 def to_distributions(space: Mapping[str, Dimension]) -> dict[str, BaseDistribution]:
-    """Optuna's distributions, by name."""
+    """Return Optuna's distribution of each dimension."""
     return {name: _distribution(dimension) for name, dimension in space.items()}
 
 

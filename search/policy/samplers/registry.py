@@ -64,7 +64,7 @@ class TrialChooser:
         self._samplers: dict[str, Sampler] = {}
 
     def choose(self, state: StudyState) -> TrialCreated:
-        """The next trial.
+        """Choose the next trial.
 
         The first trials take ``[[first]]`` in order; what one leaves open is drawn at random.
         """

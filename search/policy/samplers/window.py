@@ -34,7 +34,7 @@ class RecentTrialsStorage(InMemoryStorage):
         deepcopy: bool = True,
         states: Container[TrialState] | None = None,
     ) -> list[FrozenTrial]:
-        """The shown trials, in number order."""
+        """Return the shown trials, in number order."""
         trials: list[FrozenTrial] = super().get_all_trials(study_id, deepcopy, states)
         return [trial for trial in trials if trial.number not in self._unseen]
 
@@ -58,7 +58,7 @@ class RecentTrialsStorage(InMemoryStorage):
         self._unseen |= dropped - kept
 
     def _rank(self, trial: FrozenTrial) -> tuple[int, int, float]:
-        """TPE's order: completed trials by value, then stopped ones by last epoch and value."""
+        """Rank as TPE does: completed trials by value, then stopped ones by epoch and value."""
         if trial.state == TrialState.COMPLETE:
             assert trial.value is not None
             return 0, 0, trial.value
