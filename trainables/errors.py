@@ -30,7 +30,7 @@ class CheckpointError(SeqtuneError):
 
 
 def did_you_mean(word: str, known: list[str]) -> str:
-    """Ends an error about a misspelt ``word``: the nearest known one, or all of them."""
+    """Return the end of an error about a misspelt ``word``: the nearest known one, or all."""
     from difflib import get_close_matches
 
     near = get_close_matches(word, known, n=1, cutoff=0.6)

@@ -9,7 +9,7 @@ from platformdirs import user_cache_path
 
 @dataclass(frozen=True)
 class Cache:
-    """What is prepared once for all studies of a user; this class alone knows where each thing is.
+    """Things prepared once for all studies of a user; only this class knows where each lies.
 
     A corpus's own files are ``trainables.data.corpus.Corpus``'s to name.
     """
@@ -17,7 +17,7 @@ class Cache:
     root: Path
 
     def corpus(self, key: str) -> Path:
-        """The folder of a prepared corpus, by its digest."""
+        """Return the folder of a prepared corpus, by its digest."""
         return self.root / "corpora" / key
 
     @property
@@ -32,7 +32,7 @@ class Cache:
 
 
 def default_cache() -> Cache:
-    """This user's cache: ``SEQTUNE_CACHE``, or the system's usual place."""
+    """Return this user's cache: ``SEQTUNE_CACHE``, or the system's usual place."""
     return Cache(Path(os.environ.get("SEQTUNE_CACHE") or user_cache_path("seqtune")))
 
 

@@ -27,7 +27,7 @@ class RecurrentTrial(tune.Trainable):
     def setup(
         self, config: dict[str, Any], parcel: Sequence[Any] = (), report_seconds: float = 0.0
     ) -> None:
-        """Takes an assignment; the work starts with the first step.
+        """Take an assignment; the work starts with the first step.
 
         ``parcel`` holds a reference to the packed corpus, or nothing where the folder is shared;
         ``report_seconds`` is how long an epoch may wait to be reported together with the next.
@@ -40,12 +40,12 @@ class RecurrentTrial(tune.Trainable):
         self._attempt: Attempt | None = None
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Drops the old trial and takes the next one."""
+        """Drop the old trial and take the next one."""
         self._take(new_config)
         return True
 
     def step(self) -> dict[str, Any]:
-        """Trains an epoch that is not yet acknowledged, or several quick ones, and reports them."""
+        """Train an epoch that is not yet acknowledged, or several quick ones, and report them."""
         from trainables.attempts.attempt import begin, next_epochs
 
         if self._attempt is None:
@@ -54,7 +54,7 @@ class RecurrentTrial(tune.Trainable):
         return {EPOCHS: REPORTS.dump_json(reports).decode()}
 
     def _data(self) -> Path:
-        """The prepared data on this machine, where the first trial that misses it unpacks it."""
+        """Return the prepared data on this machine; unpack the parcel where it is missing."""
         from trainables.data.shipping import unpack
         from trainables.storage import default_cache
 

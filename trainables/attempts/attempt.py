@@ -70,7 +70,7 @@ def begin(assignment: Assignment, folder: Path) -> Attempt:
 
 
 def _precision(assignment: Assignment, device: torch.device, native: bool) -> str:
-    """What the trial or the study began with, unless this machine lacks it."""
+    """Return the precision that the trial or the study began with, unless this machine lacks it."""
     wanted = assignment.precision
     if not assignment.precision_required and wanted not in precisions(device, native):
         wanted = "auto"

@@ -1,4 +1,4 @@
-"""What a result depends on beside seed and data: device, precision, threads, processor, kernel."""
+"""The numerics of a result: device, precision, threads, processor and kernel."""
 
 import os
 import platform
@@ -10,7 +10,10 @@ from trainables.kernels.recurrence import has_native_kernel
 
 
 def describe_numerics(device: torch.device, precision: str, native: bool = True) -> Numerics:
-    """How a model computes here; ``native`` says whether its recurrence has a kernel of ours."""
+    """Describe how a model computes here.
+
+    ``native`` says whether its recurrence has a kernel of ours.
+    """
     native = native and has_native_kernel(device, getattr(torch, precision))
     return Numerics(
         device=str(device) if device.type == "cpu" else torch.cuda.get_device_name(device),

@@ -16,13 +16,13 @@ from trainables.errors import DeviceError
 from trainables.networks.hyperparameters import RecurrentClassifierHyperparameters
 from trainables.tasks import TASKS
 
-#: Of made-up texts; one step keeps a CPU busy, a GPU takes no notice of it.
+#: Size of the made-up data, by device: a GPU needs many texts at a time to be busy.
 _TEXTS, _TOKENS, _WORDS = {"cpu": 64, "cuda": 2048}, 128, 2000
 
 #: What ``seconds_per_token`` trains unless told otherwise.
 SMALL = RecurrentClassifierHyperparameters()
 
-#: How much faster half the bits must be to be worth the three digits they have.
+#: How much faster half the bits must be, to be worth their three digits.
 _MARGIN = 1.25
 
 
@@ -31,10 +31,11 @@ def seconds_per_token(
     precision: str = "float32",
     hyperparameters: RecurrentClassifierHyperparameters = SMALL,
 ) -> float:
-    """Seconds a device takes to train on one token of made-up texts: the fastest of three passes
-    behind one that warms up.
+    """Measure the seconds that a device takes to train on one token of made-up texts.
 
-    The random generators of this process start anew."""
+    It is the fastest of three passes, behind one that warms up. The random generators of this
+    process are seeded anew.
+    """
     rng, texts = np.random.default_rng(0), _TEXTS[device.type]
     offsets = np.arange(texts + 1, dtype=np.int64) * _TOKENS
     ids = rng.integers(2, _WORDS, texts * _TOKENS, dtype=np.int32)
@@ -55,8 +56,9 @@ def seconds_per_token(
 
 
 def choose_precision(wanted: str, device_name: str, native: bool = True) -> str:
-    """What is wanted, or for ``auto`` what the ``cpu`` or ``cuda`` of this machine trains faster
-    with, measured once by each worker.
+    """Return the wanted precision; for ``auto`` the one in which this machine trains faster.
+
+    Each worker measures that once. ``device_name`` is ``cpu`` or ``cuda``.
 
     Raises:
         DeviceError: the device does not compute in what is wanted.

@@ -5,9 +5,9 @@ the lecture's model trains on 136 thousand tokens a second without this and on 2
 (one core, micro-batches of 16,384 tokens). One arena only, or the heaps of Ray's many threads keep
 separate hoards: 939 MB instead of 595.
 
-What is kept lies in fragments between tensors of ever new lengths and grows without end, to 2.6 GB
-in the largest model of the ``imdb`` space, which needs 0.65. So free pages go back to the kernel
-whenever the process has grown beyond a bound.
+Kept memory fragments, for no two batches have tensors of the same length. It grows without end, to
+2.6 GB in the largest model of the ``imdb`` space, which needs 0.65. So free pages go back to the
+kernel whenever the process has grown beyond a limit.
 """
 
 import ctypes
@@ -33,7 +33,7 @@ _keeping = False
 
 
 def keep_freed_memory() -> bool:
-    """Applies to this process from now on; False where the C library has no ``mallopt``."""
+    """Tell this process's allocator from now on; return False where it has no ``mallopt``."""
     global _keeping
     mallopt = getattr(_libc, "mallopt", None)
     if mallopt is None or not hasattr(_libc, "malloc_trim"):
@@ -43,13 +43,13 @@ def keep_freed_memory() -> bool:
 
 
 def give_back_freed_memory() -> None:
-    """Gives free pages back to the kernel, if they have been kept."""
+    """Give free pages back to the kernel, if they have been kept."""
     if _keeping and _libc is not None:
         _libc.malloc_trim(0)
 
 
 def trim_above_limit() -> None:
-    """Gives free pages back when the process has grown beyond the bound; 10 µs when it has not."""
+    """Give free pages back if the process has grown beyond the limit; takes 10 µs if it has not."""
     if not _keeping:
         return
     with open("/proc/self/statm") as file:

@@ -24,12 +24,12 @@ class AverageModel(nn.Module):
                 module.flatten_parameters()  # a copy's lie apart: cuDNN would gather them each time
 
     def forward(self, *inputs: Any) -> Any:
-        """What the averaged weights make of them."""
+        """Return the outputs of the averaged weights."""
         return self.module(*inputs)
 
     @torch.no_grad()
     def follow(self, model: nn.Module) -> None:
-        """Moves each average towards the model's weights.
+        """Move each average towards the model's weights.
 
         The first is a copy, and the first steps count for more: after n of them the decay is
         (1 + n) / (10 + n) at most, so that the weights a network starts from are soon forgotten.
@@ -41,5 +41,5 @@ class AverageModel(nn.Module):
 
 
 def average_of(model: nn.Module, decay: float) -> AverageModel | None:
-    """What follows the model's weights; None where ``decay`` is 0."""
+    """Make a running average of the model's weights; None where ``decay`` is 0."""
     return AverageModel(model, decay) if decay else None

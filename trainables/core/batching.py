@@ -34,12 +34,12 @@ class Batch:
         return len(self.targets_B)
 
     def to(self, device: torch.device) -> "Batch":
-        """The same batch on another device, without waiting for it."""
+        """Copy the batch to another device without waiting for it."""
         return Batch(tuple(moved(x, device) for x in self.inputs), moved(self.targets_B, device))
 
 
 def moved(tensor: Tensor, device: torch.device) -> Tensor:
-    """A copy on the device, made without waiting for it; the same tensor if it is there."""
+    """Copy a tensor to a device without waiting for it; return the same one if it is there."""
     if tensor.device.type == device.type:
         return tensor
     return tensor.pin_memory().to(device, non_blocking=True)
@@ -49,23 +49,23 @@ class Reader(Protocol):
     """One part of the data, as batches of its examples."""
 
     def __len__(self) -> int:
-        """How many examples there are."""
+        """Return how many examples there are."""
 
     @property
     def lengths_N(self) -> NDArray[np.int64]:
         """Steps of each example as the model sees it, at least 1."""
 
     def read(self, rows: Rows) -> Batch:
-        """The examples of these rows, on the CPU or on the device that holds them."""
+        """Return the examples of these rows, on the CPU or on the device that holds them."""
 
     def for_training(self, hyperparameters: Hyperparameters, rng: np.random.Generator) -> "Reader":
-        """A reader for one epoch, whose examples are augmented as the hyperparameters ask."""
+        """Return a reader for one epoch, which augments as the hyperparameters ask."""
 
 
 def shuffled_batches(
     lengths_N: NDArray[np.int64], batch_size: int, rng: np.random.Generator
 ) -> list[Rows]:
-    """All rows once, in batches of near-equal length, in random order.
+    """Deal all rows into batches of near-equal length, in random order.
 
     Every batch has ``batch_size`` rows but at most one, which has the rest.
     """

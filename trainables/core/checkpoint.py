@@ -21,7 +21,7 @@ _HEADER_KEY = "seqtune"
 
 
 def write_checkpoint(path: Path, tensors: dict[str, Tensor], state: dict[str, Any]) -> str:
-    """Writes atomically and durably; returns the SHA-256 of the file's bytes, in hex.
+    """Write atomically and durably; return the SHA-256 of the file's bytes, in hex.
 
     Raises:
         OSError: the disk is full or the folder cannot be written; nothing is left under ``path``.
@@ -36,7 +36,7 @@ def write_checkpoint(path: Path, tensors: dict[str, Tensor], state: dict[str, An
 def read_checkpoint(
     path: Path, digest: str | None = None
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Reads tensors and state back.
+    """Read tensors and state back.
 
     Raises:
         CheckpointError: the file is missing, differs from ``digest``, or is no checkpoint.

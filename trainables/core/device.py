@@ -6,17 +6,19 @@ from trainables.core.allocator import keep_freed_memory
 from trainables.core.memory import ACTIVATION_BYTES
 from trainables.errors import DeviceError
 
-#: Of what a process may take of a GPU's memory, the share that activations may, as they are
-#: counted; gradients and workspaces come on top.
+#: Share of a process's GPU memory for activations, as they are counted; gradients and workspaces
+#: come on top.
 _SHARE_OF_ACTIVATIONS = 1 / 8
 
-#: What all trials only read moves to a GPU when it takes at most this share of what is free there.
+#: Data that trials only read moves to a GPU if it takes at most this share of the free memory.
 _SHARE_OF_FREE_MEMORY = 1 / 16
 
 
 def prepare_device(name: str, threads: int, keep_memory: bool = True) -> torch.device:
-    """Sets this process up to compute on ``cpu`` or ``cuda`` with ``threads`` CPU threads; on a CPU
-    it keeps the memory that a training step frees, if told to."""
+    """Set this process up to compute on ``cpu`` or ``cuda`` with ``threads`` CPU threads.
+
+    With ``keep_memory`` the C library keeps the memory that a training step on a CPU frees.
+    """
     device = torch.device(name)
     torch.set_num_threads(max(1, threads))
     if device.type == "cpu" and keep_memory:
@@ -29,14 +31,19 @@ def prepare_device(name: str, threads: int, keep_memory: bool = True) -> torch.d
 
 
 def limit_gpu_memory(share: float) -> None:
-    """Lets this process take at most that share of its GPU's memory: a trial that needs more runs
-    out of memory itself, and not one of its neighbours on the same GPU."""
+    """Limit this process to a share of its GPU's memory.
+
+    A trial that needs more then runs out of memory itself; its neighbours on the GPU do not.
+    """
     torch.cuda.set_per_process_memory_fraction(share)
 
 
 def activation_bytes(device: torch.device) -> int:
-    """What a forward pass may keep there for the backward pass. A GPU needs many texts at a time to
-    be busy, and has its own memory for them; on a CPU more would only leave the cache."""
+    """Return the bytes that a forward pass may keep for the backward pass.
+
+    A GPU needs many texts at a time to be busy, and has the memory for them. On a CPU more texts
+    would only leave the cache.
+    """
     if device.type == "cpu":
         return ACTIVATION_BYTES
     _, total = torch.cuda.mem_get_info(device)
@@ -45,7 +52,7 @@ def activation_bytes(device: torch.device) -> int:
 
 
 def check_gpu() -> None:
-    """Makes sure that torch computes on a GPU here.
+    """Make sure that torch computes on a GPU here.
 
     Raises:
         DeviceError: it has none, or was built without CUDA.
@@ -57,8 +64,7 @@ def check_gpu() -> None:
 
 
 def fits_on_gpu(size: int, device: torch.device) -> bool:
-    """Whether so many bytes may lie in the memory of ``device``; never if that is a CPU, where
-    files are mapped."""
+    """Whether a device should hold a copy of so many bytes; never a CPU, where files are mapped."""
     if device.type == "cpu":
         return False
     free, _ = torch.cuda.mem_get_info(device)

@@ -1,4 +1,4 @@
-"""What every task trains by, and how a hyperparameter is declared; imports no torch.
+"""The hyperparameters of every task, and how one is declared; imports no torch.
 
 A task's hyperparameters are one class: a subclass of ``Hyperparameters``, put together from the
 classes that stand beside the code which heeds them. Each field is a hyperparameter that a study
@@ -17,7 +17,7 @@ from trainables.errors import TaskError
 
 
 def from_source(source: str) -> dict[str, Any]:
-    """Where a hyperparameter comes from, for its field's ``json_schema_extra``."""
+    """Name a hyperparameter's source in the literature, for its field's ``json_schema_extra``."""
     return {"source": source}
 
 
@@ -112,11 +112,11 @@ class Hyperparameters(BaseModel):
     ] = 0
 
     def parameter_count(self, shape: DataShape) -> int:
-        """Trainable numbers of the whole model."""
+        """Count the trainable numbers of the whole model."""
         raise NotImplementedError(f"{type(self).__name__}.parameter_count")
 
     def activation_bytes_per_step(self) -> int:
-        """What one step of one example leaves behind for the backward pass."""
+        """Count the bytes that one step of one example leaves behind for the backward pass."""
         raise NotImplementedError(f"{type(self).__name__}.activation_bytes_per_step")
 
     @property
@@ -126,7 +126,7 @@ class Hyperparameters(BaseModel):
 
     @classmethod
     def without_effect(cls, options: Mapping[str, tuple[Any, ...]]) -> dict[str, str]:
-        """Hyperparameters that no trial would heed, each with the reason.
+        """Name the hyperparameters that no trial would heed, each with the reason.
 
         ``options`` holds the values that some trial may take, by hyperparameter; where it holds
         none, all trials take the default.
@@ -164,7 +164,7 @@ class EmbeddingHyperparameters(Hyperparameters):
 
 
 class Declaration(BaseModel):
-    """A hyperparameter as plain data: what the journal keeps, so that readers need no task."""
+    """A hyperparameter as plain data; the journal keeps it, so that readers need no task."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -187,7 +187,7 @@ _KINDS: dict[str, Literal["int", "float", "bool"]] = {
 
 
 def declare(hyperparameters: type[Hyperparameters]) -> dict[str, Declaration]:
-    """Every hyperparameter of a class, by name.
+    """Declare every hyperparameter of a class, by name.
 
     Raises:
         TaskError: a field has no default, or is of no kind that can be searched.

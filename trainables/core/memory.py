@@ -40,12 +40,12 @@ class DataShape:
 
 
 def micro_batch_steps(bytes_per_step: int, activation_bytes: int = ACTIVATION_BYTES) -> int:
-    """Padded steps of one forward pass that may keep so many bytes: at least one."""
+    """Return the padded steps of one forward pass that may keep so many bytes: at least one."""
     return max(1, activation_bytes // max(LEAST_BYTES_PER_STEP, bytes_per_step))
 
 
 def estimate_bytes(parameters: int, bytes_per_step: int, max_steps: int, averaged: bool) -> int:
-    """Resident memory, at its peak, of the process that trains such a model.
+    """Estimate the resident memory, at its peak, of a process that trains a model.
 
     A parameter counts nine times: weight, gradient, two moments, and copies of all but the
     gradient while a checkpoint is written; an averaged model's three times more.

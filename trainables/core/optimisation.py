@@ -17,14 +17,17 @@ _RISE, _START = 0.3, 0.04
 
 
 def embedding_parameters(model: nn.Module) -> list[nn.Parameter]:
-    """Parameters of the model's token embedding, if it has one."""
+    """Return the parameters of the model's token embedding, if it has one."""
     embedding = getattr(model, "embedding", None)
     return list(embedding.parameters()) if isinstance(embedding, nn.Module) else []
 
 
 def _without_dynamo(rule: type[optim.Optimizer]) -> Any:
-    """A rule without torch's compiler, which each of these methods would import to keep it away:
-    72 MB and 1.8 s in every process that trains."""
+    """Unwrap an optimiser's methods so that they do not import torch's compiler.
+
+    torch wraps these five methods to keep its compiler away from them, and imports it to do so:
+    72 MB and 1.8 s in every process that trains.
+    """
     methods = ("step", "zero_grad", "add_param_group", "state_dict", "load_state_dict")
     plain: dict[str, Any] = {name: unwrap(getattr(rule, name)) for name in methods}
     plain["step"] = torch.no_grad()(plain["step"])
@@ -48,7 +51,7 @@ def freeze_or_release(model: nn.Module, hyperparameters: Hyperparameters, epoch:
 
 
 def build_optimizer(model: nn.Module, hyperparameters: Hyperparameters) -> optim.Optimizer:
-    """The update rule, fused; the embedding is a group of its own with its own rate."""
+    """Make the update rule, fused; the embedding is a group of its own, with its own rate."""
     h = hyperparameters
     embedding = embedding_parameters(model)
     factor = h.embedding_lr_factor if isinstance(h, EmbeddingHyperparameters) else 1.0
@@ -67,12 +70,12 @@ def build_optimizer(model: nn.Module, hyperparameters: Hyperparameters) -> optim
 
 
 def build_schedule(optimizer: optim.Optimizer, kind: str, total_steps: int) -> LambdaLR:
-    """A schedule that is stepped after every optimiser step, ``total_steps`` times in all."""
+    """Make a schedule that is stepped after every optimiser step, ``total_steps`` times in all."""
     return LambdaLR(optimizer, _factor(kind, total_steps))
 
 
 def _factor(kind: str, total_steps: int) -> Callable[[int], float]:
-    """Learning rate at a step, as a share of its peak."""
+    """Return the learning rate at a step, as a share of its peak."""
 
     def cosine(share: float) -> float:
         return 0.5 * (1.0 + math.cos(math.pi * min(1.0, share)))

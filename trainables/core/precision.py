@@ -17,24 +17,26 @@ from trainables.kernels.recurrence import has_native_kernel
 
 
 def computing_in(precision: str, device: torch.device) -> AbstractContextManager[object]:
-    """Within this, a forward pass computes in ``precision``."""
+    """Make forward passes compute in ``precision`` for the length of the block."""
     kind, half = getattr(torch, precision), precision != "float32"
     return torch.autocast(device.type, kind if half else None, enabled=half)
 
 
 def in_float32(device: torch.device) -> AbstractContextManager[object]:
-    """Within this, the same pass computes in float32 after all."""
+    """Make a part of such a pass compute in float32 after all."""
     return torch.autocast(device.type, enabled=False)
 
 
 def loss_scaler(precision: str, device: torch.device) -> torch.amp.GradScaler:
-    """Keeps small gradients in float16's range, and leaves out a step whose gradients have left it;
-    does nothing in other precisions."""
+    """Make a scaler that keeps small gradients in float16's range; it is off in other precisions.
+
+    A step whose gradients have left that range is skipped.
+    """
     return torch.amp.GradScaler(device.type, enabled=precision == "float16")
 
 
 def precisions(device: torch.device, native: bool = True) -> tuple[str, ...]:
-    """What a model may compute in there.
+    """Return the precisions that a model may compute in on a device.
 
     ``native`` says whether its recurrence has a kernel of ours: on a CPU nothing else computes in
     bfloat16.

@@ -9,19 +9,19 @@ from torch import Tensor
 
 
 def seed_everything(seed: int) -> None:
-    """Seeds Python's, NumPy's and torch's generators (every device's)."""
+    """Seed Python's, NumPy's and torch's generators (every device's)."""
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
 
 
 def epoch_generator(seed: int, epoch: int) -> np.random.Generator:
-    """Draws the order of one epoch: a function of seed and epoch alone, so it needs no state."""
+    """Make the generator of one epoch's order; it follows from seed and epoch alone."""
     return np.random.default_rng([seed, epoch])
 
 
 def random_state() -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """State of all generators: tensors, and what is plain JSON."""
+    """Return the state of all generators: tensors, and plain JSON."""
     name, keys, position, has_gauss, gauss = np.random.get_state(legacy=True)
     tensors = {"rng.torch": torch.get_rng_state(), "rng.numpy": torch.from_numpy(np.array(keys))}
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
@@ -32,7 +32,7 @@ def random_state() -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def restore_random_state(tensors: dict[str, Tensor], plain: dict[str, Any]) -> None:
-    """Puts all generators back to a stored state; a GPU's only where there is one now."""
+    """Put all generators back to a stored state; a GPU's only where there is one now."""
     torch.set_rng_state(tensors["rng.torch"])
     name, position, has_gauss, gauss = plain["numpy"]
     np.random.set_state((name, tensors["rng.numpy"].numpy(), position, has_gauss, gauss))

@@ -73,7 +73,7 @@ class Trainer:
         self.epoch = 0
 
     def train_epoch(self) -> float:
-        """One pass over the training part; returns the mean training loss."""
+        """Train on every example once; return the mean training loss."""
         self.model.train()
         freeze_or_release(self.model, self.hyperparameters, self.epoch)
         rng = epoch_generator(self.settings.seed, self.epoch)
@@ -85,7 +85,7 @@ class Trainer:
         return total.item() / len(reader)
 
     def _train_step(self, reader: Reader, rows: Rows) -> Tensor:
-        """One optimiser step; the gradient is the whole batch's, however it is cut."""
+        """Make one optimiser step; the gradient is the whole batch's, however it is cut."""
         total = torch.zeros((), dtype=torch.float64, device=self.settings.device)
         for outputs_BC, targets_B in self._outputs(self.model, reader, rows):
             losses_B = self.task.losses(outputs_BC, targets_B)
@@ -114,20 +114,22 @@ class Trainer:
             trim_above_limit()
 
     def evaluate(self, reader: Reader) -> dict[str, float]:
-        """The task's metrics over a whole part, with dropout off."""
+        """Return the task's metrics over a whole part, with dropout off."""
         outputs_NC, targets_N = self.predict(reader)
         return self.task.metrics(outputs_NC, targets_N)
 
     def predict(self, reader: Reader) -> tuple[Tensor, Tensor]:
-        """Outputs and targets of a whole part, texts by ascending length; by the averaged weights
-        where there are such."""
+        """Return outputs and targets of a whole part, examples by ascending length.
+
+        Averaged weights take the place of the last ones, if there are any.
+        """
         model = self.model if self.average is None else self.average
         with _evaluating(model):
             pairs = list(self._outputs(model, reader, np.arange(len(reader))))
         return torch.cat([o for o, _ in pairs]).cpu(), torch.cat([t for _, t in pairs]).cpu()
 
     def save(self, path: Path) -> str:
-        """Stores all that the next epoch depends on; returns the file's SHA-256.
+        """Store all that the next epoch depends on; return the file's SHA-256.
 
         Raises:
             OSError: the file cannot be written; an older one under the name is untouched.
@@ -150,7 +152,7 @@ class Trainer:
         return write_checkpoint(path, tensors, state)
 
     def load(self, path: Path, digest: str | None = None) -> None:
-        """Goes on from a stored epoch.
+        """Go on from a stored epoch.
 
         Raises:
             CheckpointError: damaged, not a checkpoint, or another configuration's; the trainer
@@ -174,7 +176,7 @@ class Trainer:
 
 
 def _json_state(schedule: dict[str, Any]) -> dict[str, Any]:
-    """A schedule's state without its functions, which are rebuilt from its name."""
+    """Return a schedule's state without its functions, which are rebuilt from its name."""
     return {k: v for k, v in schedule.items() if k not in ("lr_lambdas", "base_lrs")} | {
         "lr_lambdas": [None] * len(schedule["lr_lambdas"]),
         "base_lrs": list(schedule["base_lrs"]),

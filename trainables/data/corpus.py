@@ -48,7 +48,7 @@ class Part:
 
 
 def read_lengths(part: Part, max_tokens: int) -> NDArray[np.int64]:
-    """Tokens of each text as it is read: ``max_tokens`` at most."""
+    """Return the tokens of each text as it is read: ``max_tokens`` at most."""
     return np.minimum(part.lengths, max_tokens)
 
 
@@ -77,11 +77,11 @@ class Corpus:
         return self.path / "tokenizer.json"
 
     def vectors_file(self, name: str) -> Path:
-        """Where word vectors of this vocabulary are kept."""
+        """Return the path of a file of word vectors."""
         return self.path / "vectors" / name
 
     def part(self, name: str) -> Part:
-        """Maps one part read-only. ``test`` is for final scoring only.
+        """Map one part read-only; ``test`` is for final scoring only.
 
         Raises:
             DataError: the part's files are gone or are not what was written.
@@ -97,7 +97,7 @@ class Corpus:
 
 
 def open_corpus(path: Path) -> Corpus:
-    """Opens a prepared corpus by its folder.
+    """Open a prepared corpus by its folder.
 
     Raises:
         DataError: the folder holds no complete corpus.
@@ -116,7 +116,7 @@ def open_corpus(path: Path) -> Corpus:
 
 
 def corpus_key(spec: DataSpec, labels: str = "class") -> str:
-    """The digest a corpus of this spec has: format, source bytes and every choice that shapes it.
+    """Return the digest of a corpus: over format, source bytes and every choice that shapes it.
 
     ``max_tokens`` and ``keep`` are left out: texts are stored whole and cut when read.
     """
@@ -128,7 +128,7 @@ def corpus_key(spec: DataSpec, labels: str = "class") -> str:
 
 
 def prepare(spec: DataSpec, cache: Cache, labels: Labels = "class") -> Corpus:
-    """Reads, splits and tokenises a data set once; later calls open what is there.
+    """Read, split and tokenise a data set once; later calls open the prepared corpus.
 
     ``labels`` are one of a closed set (``class``) or numbers to be predicted (``number``).
 

@@ -35,7 +35,7 @@ class Parts:
 
 
 def cut_parts(tables: dict[str, Table], spec: DataSpec, labels: Labels) -> Parts:
-    """Codes the labels and deals the rows out.
+    """Code the labels and deal the rows out.
 
     Raises:
         DataError: one class only, too many, a label that is no number, or too few rows.
@@ -69,7 +69,7 @@ def cut_parts(tables: dict[str, Table], spec: DataSpec, labels: Labels) -> Parts
 
 
 def _some(table: Table, spec: DataSpec) -> Table:
-    """A seeded draw of at most ``limit`` rows, in their order."""
+    """Draw at most ``limit`` rows by the split's seed; keep their order."""
     rows = np.random.default_rng(spec.split_seed).permutation(len(table.texts))[: spec.limit]
     chosen = sorted(rows.tolist())
     return Table(
@@ -92,7 +92,7 @@ def _number(label: Label, spec: DataSpec) -> float:
 
 
 def _classes(tables: dict[str, Table], source: str) -> list[Label]:
-    """Distinct labels of all parts, numbers by value and strings by spelling."""
+    """Return the distinct labels of all parts, numbers by value and strings by spelling."""
     seen = {label for table in tables.values() for label in table.labels}
     classes = sorted(seen, key=lambda x: (isinstance(x, str), x))
     if len(classes) == 1:
@@ -110,7 +110,7 @@ def _classes(tables: dict[str, Table], source: str) -> list[Label]:
 
 
 def _cut(coded: Coded, spec: DataSpec) -> Coded:
-    """Texts and labels of the three parts; classes keep their shares in each."""
+    """Return texts and labels of the three parts; classes keep their shares in each."""
     if isinstance(spec.split, SplitNames):
         names = spec.split.model_dump()
         missing = [name for name in names.values() if name not in coded]
@@ -132,7 +132,7 @@ def _cut(coded: Coded, spec: DataSpec) -> Coded:
 
 
 def _left_out(tables: dict[str, Table]) -> list[str]:
-    """A note on each part that has unusable rows."""
+    """Write a note on each part that has unusable rows."""
     notes = []
     for part, table in tables.items():
         if table.left_out:
@@ -146,7 +146,7 @@ def _left_out(tables: dict[str, Table]) -> list[str]:
 
 
 def _oddities(train_N: NDArray[np.int64], classes: list[Label]) -> list[str]:
-    """Notes on classes never seen in training, and on one that drowns the others."""
+    """Write notes on classes never seen in training, and on one with nearly all texts."""
     counts = np.bincount(train_N, minlength=len(classes))
     notes = []
     unseen = [str(label) for label, count in zip(classes, counts, strict=True) if count == 0]

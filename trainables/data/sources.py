@@ -63,12 +63,12 @@ class Source:
     folder: Path | None = None
 
     def names(self, path: Path) -> tuple[str, ...]:
-        """What says which part a file holds: the folders that it lies in, and its own name."""
+        """Return the names that may say which part a file holds: its folders', and its own."""
         inside = path.relative_to(self.folder).parts[:-1] if self.folder else ()
         return (*inside, path.stem)
 
     def digest(self) -> str:
-        """SHA-256 over names and bytes of all files (over the name for a hub data set)."""
+        """Return the SHA-256 over names and bytes of all files; over the name of a hub data set."""
         digest = hashlib.sha256(repr((self.builder, self.options, self.only)).encode())
         for path in self.files:
             digest.update("/".join((*self.names(path), path.suffix)).encode() + b"\0")
@@ -78,7 +78,7 @@ class Source:
 
 
 def find_source(name: str) -> Source:
-    """Locates a data set without reading its rows.
+    """Locate a data set without reading its rows.
 
     Raises:
         DataError: the package, file or folder is not there, or has no known format.
@@ -130,7 +130,7 @@ def _local(files: tuple[Path, ...], name: str, folder: Path | None = None) -> So
 
 
 def read_tables(spec: DataSpec, cache_dir: Path) -> dict[str, Table]:
-    """Reads all parts the source has; a single file or folder is one part, ``train``.
+    """Read all parts of a source; a single file or folder is one part, ``train``.
 
     Folders keep their parts where the names of files, or of the folders they lie in, say train,
     validation (or valid, dev) and test.
@@ -155,7 +155,7 @@ def read_tables(spec: DataSpec, cache_dir: Path) -> dict[str, Table]:
 
 
 def read_texts(name: str, cache_dir: Path) -> list[str]:
-    """The texts of all parts of a data set, whatever their labels; blank ones left out.
+    """Read the texts of all parts of a data set, whatever their labels; leave blank ones out.
 
     Raises:
         DataError: unreadable, or no column that looks like the text.
@@ -225,12 +225,12 @@ def _data_files(source: Source, spec: DataSpec) -> dict[str, list[str]]:
 
 
 def _literal(path: Path) -> str:
-    """A path that ``datasets`` does not take for a pattern."""
+    """Escape a path, or ``datasets`` takes its brackets for a pattern."""
     return glob.escape(str(path))
 
 
 def _part_of(names: tuple[str, ...]) -> str:
-    """The part that a file's own name says, else the nearest folder's that says one."""
+    """Return the part that a file's own name says, else the nearest folder's that says one."""
     for name in reversed(names):
         words = set(re.split(r"[^a-z]+", name.lower()))
         for part, said in _PARTS.items():

@@ -33,13 +33,15 @@ class Section(BaseModel):
     described_by: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     def located(self) -> Self:
-        """The same with every local file by its whole path, so that a study resumes from any
-        folder."""
+        """Return the same with every local file by its whole path.
+
+        A study then resumes from any folder.
+        """
         return self
 
 
 def whole_path(place: str) -> str:
-    """A local file or folder, or a file of a local archive, by its whole path; else as it is."""
+    """Return the whole path of a local file, folder or archive member; other names as they are."""
     path = Path(place).expanduser()
     local = path.exists() or any(parent.is_file() for parent in path.parents)
     return str(path.absolute()) if local else place
@@ -95,7 +97,7 @@ class DataSpec(Section):
         return self
 
     def located(self) -> Self:
-        """The same with a local source by its whole path; a built-in name stays one."""
+        """Return the same with a local source by its whole path; a built-in name stays one."""
         if self.source in PACKAGED:
             return self
         return self.model_copy(update={"source": whole_path(self.source)})

@@ -11,7 +11,7 @@ PARTS = ("train", "validation", "test")
 def split_rows(
     texts: list[str], classes_N: NDArray[np.int64], fractions: tuple[float, ...], seed: int
 ) -> list[NDArray[np.int64]]:
-    """Row numbers of each part, ascending; their sizes follow ``fractions`` within every class.
+    """Return row numbers of each part, ascending; sizes follow ``fractions`` within every class.
 
     Rows with equal texts fall in one part, so nothing seen in training is asked again later.
 
@@ -45,7 +45,7 @@ def _deal(
     rng: np.random.Generator,
     parts: list[list[int]],
 ) -> None:
-    """Deals one class's groups out, large ones first so that single rows fill the exact quota."""
+    """Deal one class's groups out, large ones first so that single rows fill the exact quota."""
     total = sum(map(len, groups))
     room = _quotas(total, fractions)
     order = rng.permutation(len(groups))
@@ -64,7 +64,7 @@ def _deal(
 
 
 def _quotas(total: int, fractions: tuple[float, ...]) -> list[int]:
-    """Whole numbers that sum to ``total``, by largest remainder; train gets at least one."""
+    """Round to whole numbers that sum to ``total``, by largest remainder; train gets one."""
     exact = [total * fraction for fraction in fractions]
     quotas = [int(x + 1e-9) for x in exact]
     by_remainder = sorted(range(len(exact)), key=lambda i: quotas[i] - exact[i])

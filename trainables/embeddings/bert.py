@@ -39,11 +39,11 @@ class BertTable(WordVectors):
     """The table that BERT starts from: a vector a word piece, whatever its context."""
 
     def digest(self, request: VectorRequest) -> str:
-        """The package and its version."""
+        """Return the package and its version."""
         return bert_version()
 
     def read(self, request: VectorRequest) -> NDArray[np.float32]:
-        """vectors_VE, NaN where there is none."""
+        """Return vectors_VE, NaN where there is none."""
         return bert_vectors(words_of(request.corpus))
 
 
@@ -51,7 +51,7 @@ class BertFeatures(VectorSource):
     """What BERT makes of every piece in its context, frozen."""
 
     def digest(self, request: VectorRequest) -> str:
-        """The package and its version, and how texts are cut."""
+        """Return the package and its version, and how texts are cut."""
         return json.dumps([bert_version(), request.data.max_tokens, request.data.keep])
 
     def write(self, request: VectorRequest, path: Path) -> None:
@@ -61,8 +61,7 @@ class BertFeatures(VectorSource):
 
 
 def bert_vectors(pieces: list[str]) -> NDArray[np.float32]:
-    """vectors_VE of these word pieces from the table the model starts from, NaN where there is
-    none."""
+    """Return vectors_VE of these word pieces from the model's own table, NaN where it has none."""
     from safetensors.numpy import load_file
 
     table_VE = load_file(bert_folder() / "model.safetensors")[_TABLE]
@@ -70,7 +69,7 @@ def bert_vectors(pieces: list[str]) -> NDArray[np.float32]:
 
 
 def positions(corpus: Corpus, name: str, max_tokens: int) -> Part:
-    """A part whose ids are rows of the features instead of tokens; its texts are cut already."""
+    """Return a part whose ids are rows of the features; its texts are cut already."""
     start = _RESERVED
     for part in map(corpus.part, _PARTS[: _PARTS.index(name)]):
         start += int(read_lengths(part, max_tokens).sum())
@@ -81,7 +80,7 @@ def positions(corpus: Corpus, name: str, max_tokens: int) -> Part:
 
 
 def write_features(corpus: Corpus, words: list[str], data: DataSpec, path: Path) -> None:
-    """Computes features_ME (float16) once; ``path`` is there when they are whole.
+    """Compute features_ME (float16) once; ``path`` is there when they are whole.
 
     Raises:
         DataError: no room for them.
@@ -134,7 +133,7 @@ Window = tuple[NDArray[np.int32], slice]
 
 
 def _windows(part: Part, place: Part, data: DataSpec) -> list[Window]:
-    """Token ids of at most one window each, and the rows their features go to; shortest first."""
+    """Cut texts into windows: token ids, and the rows of their features; shortest first."""
     found: list[Window] = []
     for text in range(len(part)):
         ids = part.ids[part.offsets[text] : part.offsets[text + 1]]
@@ -147,7 +146,7 @@ def _windows(part: Part, place: Part, data: DataSpec) -> list[Window]:
 
 
 def _passes(windows: list[Window]) -> list[list[Window]]:
-    """Runs of windows whose padded size is bounded."""
+    """Group windows into passes of bounded padded size."""
     passes: list[list[Window]] = [[]]
     for window in windows:
         if passes[-1] and (len(passes[-1]) + 1) * len(window[0]) > _PASS_TOKENS:
@@ -159,7 +158,7 @@ def _passes(windows: list[Window]) -> list[list[Window]]:
 def _run(
     model: Any, texts: list[NDArray[np.int64]], rows: list[slice], features_ME: NDArray[np.float16]
 ) -> None:
-    """One forward pass over texts of BERT's own ids, its marks around each."""
+    """Run one forward pass over texts of BERT's own ids, its marks around each."""
     import torch
 
     start, end, pad = (bert_pieces().index(mark) for mark in ("[CLS]", "[SEP]", "[PAD]"))

@@ -27,7 +27,7 @@ class GloveSettings(Section):
     glove: Place = PACKAGED_GLOVE
 
     def located(self) -> Self:
-        """The same with a file by its whole path."""
+        """Return the same with a file by its whole path."""
         place = self.glove if self.glove == PACKAGED_GLOVE else whole_path(self.glove)
         return super().located().model_copy(update={"glove": place})
 
@@ -36,7 +36,7 @@ class Glove(WordVectors):
     """GloVe's vectors, by word."""
 
     def digest(self, request: VectorRequest) -> str:
-        """The package's name, or the digest of the file."""
+        """Return the package's name, or the digest of the file."""
         place = request.settings(GloveSettings).glove
         if place == PACKAGED_GLOVE:
             _package_folder()
@@ -45,7 +45,7 @@ class Glove(WordVectors):
         return file_digest(str(archive), "embeddings.glove") + (f"/{member}" if member else "")
 
     def read(self, request: VectorRequest) -> NDArray[np.float32]:
-        """vectors_VE, NaN where there is none."""
+        """Return vectors_VE, NaN where there is none."""
         place, words = request.settings(GloveSettings).glove, words_of(request.corpus)
         if place == PACKAGED_GLOVE:
             return packaged_vectors(words)
@@ -53,7 +53,7 @@ class Glove(WordVectors):
 
 
 def file_digest(source: str, key: str) -> str:
-    """SHA-256 of a vector file.
+    """Return the SHA-256 of a vector file.
 
     Raises:
         DataError: it cannot be read.
@@ -76,7 +76,7 @@ def _package_folder() -> Path:
 
 
 def packaged_vectors(words: list[str]) -> NDArray[np.float32]:
-    """vectors_VE of these words from the package."""
+    """Return vectors_VE of these words from the package."""
     import pyarrow.parquet as parquet
 
     folder = _package_folder()
@@ -108,12 +108,12 @@ def _from_text(path: Path, words: list[str]) -> NDArray[np.float32]:
 
 
 def _archive_and_member(path: Path) -> tuple[Path, str | None]:
-    """``glove.6B.zip/glove.6B.300d.txt`` in its two halves; any other path alone."""
+    """Split ``glove.6B.zip/glove.6B.300d.txt`` in two; return any other path alone."""
     return (path.parent, path.name) if path.parent.suffix == ".zip" else (path, None)
 
 
 def _lines(path: Path) -> Iterator[str]:
-    """Lines of a .txt, of the only .txt in a .zip, or of the one that is named behind it."""
+    """Yield lines of a .txt, of the only .txt in a .zip, or of the one named behind it."""
     path, member = _archive_and_member(path)
     if path.suffix != ".zip":
         with path.open(encoding="utf-8", errors="replace") as file:

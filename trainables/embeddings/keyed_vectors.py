@@ -30,17 +30,17 @@ class _Record:
 
 class _InertReader(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> type[_Record]:
-        """An inert record, whatever is named."""
+        """Return an inert record, whatever is named."""
         return type(name, (_Record,), {})
 
 
 def arrays_beside(path: Path) -> Path:
-    """Where gensim puts the vectors of a large .kv."""
+    """Return where gensim puts the vectors of a large .kv."""
     return path.with_name(f"{path.name}.vectors.npy")
 
 
 def read_keyed_vectors(path: Path) -> tuple[list[str], NDArray[np.float32]]:
-    """The words of a .kv file (gensim 4) and their vectors, word by word.
+    """Read the words of a .kv file (gensim 4) and their vectors, word by word.
 
     Raises:
         DataError: damaged, something else's, or an array that belongs to it is missing.
@@ -81,7 +81,7 @@ _UNREADABLE = (
 
 
 def _array(record: _Record) -> NDArray[Any]:
-    """A small array, kept in the file itself: numpy's state of version 1."""
+    """Rebuild a small array that is kept in the file itself: numpy's state of version 1."""
     _, shape, kind, fortran, content = record.state
     numbers = np.dtype(kind.arguments[0]).newbyteorder(kind.state[1])
     if numbers.kind != "f":

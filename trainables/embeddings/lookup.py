@@ -11,7 +11,7 @@ from trainables.data.corpus import Corpus
 
 
 def words_of(corpus: Corpus) -> list[str]:
-    """The vocabulary in the order of its ids."""
+    """Return the vocabulary in the order of its ids."""
     vocabulary = Tokenizer.from_file(str(corpus.tokenizer_file)).get_vocab()
     return sorted(vocabulary, key=vocabulary.__getitem__)
 
@@ -19,7 +19,7 @@ def words_of(corpus: Corpus) -> list[str]:
 def pick_rows(
     words: Sequence[str], names: Sequence[str], table: NDArray[np.floating[Any]]
 ) -> NDArray[np.float32]:
-    """vectors_VE of these words out of a table whose rows are named, NaN where there is none."""
+    """Pick vectors_VE of these words from a table with named rows, NaN where it has none."""
     row_of = {name: row for row, name in enumerate(names)}
     result = np.full((len(words), table.shape[1]), np.nan, dtype=np.float32)
     for index, word in enumerate(words):

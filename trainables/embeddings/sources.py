@@ -1,4 +1,4 @@
-"""The sources of word vectors by name, and what each of them is; imports no torch.
+"""The sources of word vectors by name, and their interface; imports no torch.
 
 Shapes: V words of the vocabulary, M positions of a corpus, E numbers each.
 """
@@ -33,7 +33,7 @@ class VectorRequest:
     cache: Cache
 
     def settings(self, kind: type[Settings]) -> Settings:
-        """A source's own keys of the ``[embeddings]`` table."""
+        """Return a source's own keys of the ``[embeddings]`` table."""
         assert isinstance(self.embeddings, kind)  # EmbeddingsSpec has every source's keys
         return self.embeddings
 
@@ -43,7 +43,7 @@ class VectorSource(ABC):
 
     @abstractmethod
     def digest(self, request: VectorRequest) -> str:
-        """What identifies the vectors, beside their corpus.
+        """Return a text that identifies the vectors, beside their corpus.
 
         Raises:
             DataError: a package or a file is missing.
@@ -66,7 +66,7 @@ class WordVectors(VectorSource):
 
     @abstractmethod
     def read(self, request: VectorRequest) -> NDArray[np.float32]:
-        """vectors_VE of the corpus's vocabulary, NaN where a word has none."""
+        """Return vectors_VE of the corpus's vocabulary, NaN where a word has none."""
 
     def write(self, request: VectorRequest, path: Path) -> None:
         """Put what ``read`` returns at ``path``."""

@@ -9,7 +9,7 @@ from trainables.embeddings.sources import SOURCES
 
 
 def _combined() -> type[Section]:
-    """One record with the keys of all sources; each source reads its own part of it."""
+    """Make one record with the keys of all sources; each source reads its own part of it."""
     parts = [entry.load_settings() for entry in SOURCES.values()]
     bases: Any = tuple(part for part in parts if part is not None)
     combined: Any = create_model("EmbeddingsSpec", __base__=bases)

@@ -72,7 +72,7 @@ def write_matrix(vectors_VE: Matrix, path: Path) -> None:
 
 
 def _describe(corpus: Corpus, path: Path) -> Vectors:
-    """What a file covers: features of positions cover everything."""
+    """Count what a file covers: features of positions cover everything."""
     matrix = np.load(path, mmap_mode="r", allow_pickle=False)
     width = int(matrix.shape[1])
     if matrix.dtype == np.float16:

@@ -46,7 +46,7 @@ class Word2VecSettings(Section):
         return self
 
     def located(self) -> Self:
-        """The same with files by their whole paths."""
+        """Return the same with files by their whole paths."""
         source = self.word2vec if self.word2vec == TRAINED_HERE else whole_path(self.word2vec)
         more = whole_path(self.unlabelled) if self.unlabelled else None
         return super().located().model_copy(update={"word2vec": source, "unlabelled": more})
@@ -56,7 +56,7 @@ class Word2Vec(WordVectors):
     """Word2Vec's vectors, by word."""
 
     def digest(self, request: VectorRequest) -> str:
-        """What they are learnt from and by, or the digest of the file."""
+        """Return the settings that they are learnt by, or the digest of the file."""
         settings = request.settings(Word2VecSettings)
         try:
             import gensim
@@ -73,7 +73,7 @@ class Word2Vec(WordVectors):
         return digest
 
     def read(self, request: VectorRequest) -> NDArray[np.float32]:
-        """vectors_VE, NaN where there is none."""
+        """Return vectors_VE, NaN where there is none."""
         settings, corpus = request.settings(Word2VecSettings), request.corpus
         if settings.word2vec == TRAINED_HERE:
             wanted = [str(number) for number in range(corpus.vocabulary)]
@@ -103,7 +103,7 @@ class _Sentences:
 
 
 def _encode(corpus: Corpus, source: str, cache: Cache) -> list[NDArray[np.int32]]:
-    """Texts of another file in the corpus's own tokens."""
+    """Read the texts of another file in the corpus's own tokens."""
     tokenizer = Tokenizer.from_file(str(corpus.tokenizer_file))
     texts = [clean(text) for text in read_texts(source, cache.datasets)]
     encodings = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
@@ -111,7 +111,7 @@ def _encode(corpus: Corpus, source: str, cache: Cache) -> list[NDArray[np.int32]
 
 
 def _train(settings: Word2VecSettings, corpus: Corpus, cache: Cache) -> Named:
-    """Skip-gram with negative sampling, window 5; one thread, so that it repeats."""
+    """Learn by skip-gram with negative sampling, window 5; one thread, so that it repeats."""
     from gensim.models import Word2Vec
 
     model = Word2Vec(

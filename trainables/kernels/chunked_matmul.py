@@ -1,8 +1,9 @@
 """Matrix products of very many rows, as a CPU multiplies them best.
 
-In bfloat16 oneDNN compiles code for every shape that it meets and keeps it for good, 0.4 to 0.7 MB
-each, and no two batches have the same number of tokens: an epoch over IMDB would cost gigabytes. So
-there products are of so many rows at a time, and what is left over is multiplied in float32.
+In bfloat16 oneDNN compiles code for every shape that it meets, 0.4 to 0.7 MB each, and keeps it for
+good. No two batches have the same number of tokens, so an epoch over IMDB would cost gigabytes.
+Therefore products in bfloat16 are of a fixed number of rows, and the rest is multiplied in
+float32.
 
 Shapes: N rows, K and C columns.
 """
@@ -20,7 +21,7 @@ _ROWS = 1024
 
 
 def linear(x_NK: Tensor, weight_CK: Tensor, bias_C: Tensor) -> Tensor:
-    """``x_NK @ weight_CK.T + bias_C``, all of one type: y_NC."""
+    """Return ``x_NK @ weight_CK.T + bias_C``, all of one type: y_NC."""
     if x_NK.dtype == torch.bfloat16:
         y_NC: Tensor = _Linear.apply(x_NK, weight_CK, bias_C)  # type: ignore[no-untyped-call]
         return y_NC
@@ -28,7 +29,7 @@ def linear(x_NK: Tensor, weight_CK: Tensor, bias_C: Tensor) -> Tensor:
 
 
 def sum_of_outer_products(a_NK: Tensor, b_NC: Tensor) -> Tensor:
-    """``a_NK.T @ b_NC``, both of one type: sum_KC, summed up in float32."""
+    """Return ``a_NK.T @ b_NC``, both of one type: sum_KC, summed up in float32."""
     if a_NK.dtype != torch.bfloat16:
         return a_NK.t() @ b_NC
     sum_KC = a_NK.new_zeros(a_NK.shape[1], b_NC.shape[1], dtype=torch.float32)
@@ -63,7 +64,7 @@ def _product(a_NK: Tensor, b_KC: Tensor) -> Tensor:
 
 
 def _row_ranges(count: int) -> Iterator[slice]:
-    """Ranges of ``_ROWS`` each, and of what is left."""
+    """Yield ranges of ``_ROWS`` each, and one of the rest."""
     return (slice(first, min(first + _ROWS, count)) for first in range(0, count, _ROWS))
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from trainables.storage import default_cache
 
-#: A product and a sum may be one operation, and nobody asks whether one trapped; what is not a
-#: number stays so.
+#: Lets the compiler fuse a product and a sum, and ignore traps and errno. NaN still stays NaN,
+#: which -ffast-math would not guarantee.
 _NUMBERS = ("-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math")
 _OPTIONS = ("-std=c++17", "-O3", "-march=native", *_NUMBERS, "-shared", "-fPIC")
 _PATIENCE_SECONDS = 120
@@ -22,7 +22,7 @@ _PATIENCE_SECONDS = 120
 
 @cache
 def compiled(source: Path) -> ctypes.CDLL | None:
-    """A source's functions; None where there is no compiler, or none that can do it."""
+    """Compile a source, or load it from the cache; None where no compiler can do it."""
     command = (*shlex.split(os.environ.get("CXX", "c++")), *_OPTIONS)
     sources = (source, *sorted(source.parent.glob("*.h")))
     content = (*(s.read_bytes() for s in sources), " ".join(command).encode(), _processor())
@@ -40,7 +40,7 @@ def compiled(source: Path) -> ctypes.CDLL | None:
 
 
 def _compile(command: tuple[str, ...], source: Path, path: Path) -> None:
-    """Puts the library in its place, whole; other processes may be doing the same."""
+    """Put the library in its place, whole; other processes may be doing the same."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="compiling-", dir=path.parent) as folder:
         built = Path(folder) / path.name
@@ -56,7 +56,7 @@ def _compile(command: tuple[str, ...], source: Path, path: Path) -> None:
 
 
 def _processor() -> bytes:
-    """What its instructions depend on: a cache may be shared by machines of several kinds."""
+    """Identify the processor, for machines of several kinds may share a cache."""
     try:
         lines = Path("/proc/cpuinfo").read_bytes().splitlines()
     except OSError:

@@ -1,11 +1,12 @@
-"""The recurrence on a CPU: an own forward and backward pass over time, on gates computed before.
+"""The recurrence on a CPU: our own forward and backward pass over time.
 
-A batch holds the same words many times (12,000 tokens of IMDB are 2,300 different ones), so the
-input's share of the gates is computed once a word and gathered, which leaves half of the
-arithmetic of an LSTM whose embedding is as wide as its state. What remains is one small product
-and one pass over the gates at each time; ``recurrence.cpp`` does both while they are in the cache.
-In bfloat16 the products multiply, and what is kept for the way back is held; sums, an LSTM's cell
-states and a GRU's running state are float32 all the same.
+A batch holds the same words many times: 12,000 tokens of IMDB are 2,300 different words. So the
+input's share of the gates is computed once a word and gathered. That leaves half of the arithmetic
+of an LSTM whose embedding is as wide as its state. One small product and one pass over the gates
+remain for each step; ``recurrence.cpp`` does both while they are in the cache.
+
+In bfloat16, products are multiplied and activations kept in bfloat16. Sums, an LSTM's cell states
+and a GRU's running state stay float32.
 
 Equations: LSTM, Hochreiter & Schmidhuber 1997 with forget gates (Gers 2000); GRU, Cho 2014, the
 reset gate behind the product as in cuDNN; Elman 1990.
@@ -66,13 +67,12 @@ def has_native_kernel(device: torch.device, dtype: torch.dtype) -> bool:
 
 
 def _function(name: str, dtype: torch.dtype) -> Any:
-    """The library's function for such numbers; None where it has none or there is no library."""
+    """Return the library's function for a dtype; None where there is none, or no library."""
     return getattr(compiled(_SOURCE), f"{name}_{_NUMBERS.get(dtype)}", None)
 
 
 def _run(name: str, given: ctypes.Structure, dtype: torch.dtype, count: int, block: int) -> None:
-    """The library's function over so many texts or columns, a block of them at a time in each
-    thread."""
+    """Run the library's function over ``count`` texts or columns, each thread a block at a time."""
     function, threads = _function(name, dtype), torch.get_num_threads()
 
     def run_from(first: int) -> None:
@@ -90,7 +90,7 @@ def _pool(threads: int) -> ThreadPoolExecutor:
 
 
 def _pass_over(name: str, dtype: torch.dtype, numbers: dict[str, int], **tensors: Tensor) -> None:
-    """One pass of all texts."""
+    """Run one pass over all texts."""
     T, B = tensors["index_TB"].shape
     places = {field: tensor.data_ptr() for field, tensor in tensors.items()}
     block = min(_BLOCK, _share(B, _TILE))
@@ -98,8 +98,7 @@ def _pass_over(name: str, dtype: torch.dtype, numbers: dict[str, int], **tensors
 
 
 def _sums_of_rows(from_KC: Tensor, index_K: Tensor, count: int) -> Tensor:
-    """Each row added to the one that its index tells: sums_NC of that ``count``, summed up in
-    float32."""
+    """Add each row of from_KC to the row of sums_NC that index_K names; sum in float32."""
     K, C = from_KC.shape
     sums_NC = from_KC.new_zeros(count, C, dtype=torch.float32)
     tensors = {"from_KC": from_KC, "index_K": index_K, "sums_NC": sums_NC}
@@ -109,13 +108,15 @@ def _sums_of_rows(from_KC: Tensor, index_K: Tensor, count: int) -> Tensor:
 
 
 def _share(count: int, unit: int) -> int:
-    """What a thread gets of so many, in whole units."""
+    """Return the share of a thread, in whole units."""
     return unit * math.ceil(count / torch.get_num_threads() / unit)
 
 
 def _panels(weight_KC: Tensor) -> Tensor:
-    """The matrix as the library reads it: panel by panel, as many rows at a time as fill 32 bits,
-    their numbers in turn."""
+    """Lay a matrix out as the library reads it.
+
+    It reads panel by panel. As many rows as fill 32 bits are interleaved, number by number.
+    """
     (K, C), together = weight_KC.shape, 4 // weight_KC.itemsize
     split = weight_KC.reshape(K // together, together, C // _PANEL, _PANEL)
     return split.permute(2, 0, 3, 1).flatten()
@@ -133,7 +134,7 @@ class _Recurrence(torch.autograd.Function):
         ordered: bool,
         *weights: Tensor,
     ) -> Tensor:
-        """y_TBH. Gates of rows that are ``ordered`` are overwritten."""
+        """Return y_TBH; gates of rows that are ``ordered`` are overwritten."""
         weight_GH, bias_H = weights
         (T, B), (G, H) = index_TB.shape, weight_GH.shape
         gates_TBG = gates_NG.view(T, B, G) if ordered else gates_NG.new_empty(T, B, G)
@@ -161,7 +162,7 @@ class _Recurrence(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, dy_TBH: Tensor) -> tuple[Tensor | None, ...]:
-        """Gradients of the rows' gates, the recurrent weights, the candidate's bias."""
+        """Return gradients of the rows' gates, the recurrent weights and the candidate's bias."""
         if ctx.own is None:
             raise RuntimeError("a recurrence goes backward once: its gates are overwritten")
         y_TBH, index_TB, weight_GH = ctx.saved_tensors
@@ -197,7 +198,7 @@ class _Recurrence(torch.autograd.Function):
 
 
 def recur(cell: nn.RNNBase, x: Steps) -> Tensor:
-    """What a cell of one layer and one direction gives for every step: y_BTH.
+    """Run a layer of one direction over texts: y_BTH.
 
     ``cell(x.dense())[0]``, in float32 to 1e-6 or so. Our own on a CPU with a C++ compiler, in
     float32, or in bfloat16 where autocast asks for it and the processor has it, for one backward
@@ -229,7 +230,7 @@ def recur(cell: nn.RNNBase, x: Steps) -> Tensor:
 
 
 def _with_idle_units(weight: Tensor, gates: int, extra: int) -> Tensor:
-    """Rows of zeros behind each gate's own: units whose state stays zero."""
+    """Append rows of zeros to each gate: units whose state stays zero."""
     if extra == 0:
         return weight
     behind = [0, 0] * (weight.dim() - 1) + [0, extra]

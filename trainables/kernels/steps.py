@@ -1,4 +1,4 @@
-"""What a batch feeds to a recurrent layer: rows, and which of them stands where.
+"""The input of a recurrent layer: rows, and the place of each in every text.
 
 Shapes: B texts, T tokens, N rows, E features.
 """
@@ -24,18 +24,18 @@ class Steps:
 
     @classmethod
     def of(cls, x_BTE: Tensor) -> "Steps":
-        """Inputs that are given for every step."""
+        """Make steps of inputs that are given one by one."""
         B, T, E = x_BTE.shape
         index_TB = torch.arange(T * B, device=x_BTE.device).view(T, B)
         return cls(x_BTE.transpose(0, 1).reshape(T * B, E), index_TB.t(), ordered=True)
 
     def dense(self) -> Tensor:
-        """x_BTE: the input of every step."""
+        """Return x_BTE, the input of every step."""
         if self.ordered:
             B, T = self.index_BT.shape
             return self.rows_NE.view(T, B, -1).transpose(0, 1)
         return functional.embedding(self.index_BT, self.rows_NE)
 
     def turned(self, positions_BT: Tensor) -> "Steps":
-        """The same rows in another order of steps."""
+        """Return the same rows in another order of steps."""
         return Steps(self.rows_NE, self.index_BT.gather(1, positions_BT))

@@ -18,14 +18,16 @@ from trainables.networks.hyperparameters import TokenHyperparameters
 
 _ROWS_AT_ONCE = 65_536
 #: Standard deviation of vectors that start at random. Adam moves a number by about the learning
-#: rate a step, so torch's 1.0 stays noise for epochs: the first configuration of ``imdb`` is at
-#: 0.84 after eight from there, and at 0.86 after two from here (one seed).
+#: rate a step, so with torch's 1.0 they stay noise for epochs. The first configuration of ``imdb``
+#: reaches 0.84 after eight epochs with 1.0, and 0.86 after two with 0.1 (one seed).
 _SPREAD = 0.1
 
 
 class FrozenRows(nn.Module):
-    """Rows of a memory-mapped matrix, of which nothing is trained or stored. It stays where it is;
-    a GPU that has room for it holds a copy, or each micro-batch would wait for the host."""
+    """Rows of a memory-mapped matrix, which is neither trained nor stored with the model.
+
+    A GPU that has room for the matrix holds a copy, or each micro-batch would wait for the host.
+    """
 
     def __init__(self, rows_ME: NDArray[np.floating[Any]]) -> None:
         super().__init__()
@@ -34,13 +36,13 @@ class FrozenRows(nn.Module):
         self._held_ME: Tensor | None = None
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "FrozenRows":
-        """The same matrix: a copy of a mapped file would be a copy in memory."""
+        """Share the matrix: a copy of a mapped file would be a copy in memory."""
         twin = FrozenRows(self._rows_ME)
         twin._device, twin._held_ME = self._device, self._held_ME
         return twin
 
     def forward(self, ids_BT: Tensor) -> Tensor:
-        """x_BTE (float32) on the ids' device."""
+        """Return x_BTE (float32) on the ids' device."""
         if ids_BT.device != self._device:
             fits = fits_on_gpu(self._rows_ME.nbytes, ids_BT.device)
             self._held_ME = _copied(self._rows_ME, ids_BT.device) if fits else None
@@ -52,7 +54,7 @@ class FrozenRows(nn.Module):
 
 
 def _copied(rows_ME: NDArray[np.floating[Any]], device: torch.device) -> Tensor:
-    """A matrix in a device's memory, without a second copy of it in the host's."""
+    """Copy a matrix to a device's memory, without a second copy of it in the host's."""
     held_ME = torch.empty(rows_ME.shape, dtype=torch.float16, device=device)
     for start in range(0, len(rows_ME), _ROWS_AT_ONCE):
         part = slice(start, start + _ROWS_AT_ONCE)
@@ -77,7 +79,7 @@ def token_embedding(
 def build_embedding(
     vocabulary: int, width: int, vectors_VE: NDArray[np.floating[Any]] | None
 ) -> nn.Embedding | FrozenRows:
-    """A layer whose padding row is zero.
+    """Build a layer whose padding row is zero.
 
     With no vectors the words start at random and small, as in Zaremba (2014). Half-precision
     vectors are features of positions, not of words. Words without a vector are drawn from a normal

@@ -20,7 +20,7 @@ POOLED_STATES = {"last": 1, "mean": 1, "max": 1, "attention": 1, "concat": 3}
 
 
 def padding_mask(lengths_B: Tensor, width: int) -> Tensor:
-    """True where a position holds a real token: mask_BT."""
+    """Return mask_BT, True where a position holds a real token."""
     return torch.arange(width, device=lengths_B.device) < lengths_B[:, None]
 
 
@@ -38,7 +38,7 @@ class EncoderLayer(nn.Module):
         self.norm = nn.LayerNorm(width) if h.layer_norm else nn.Identity()
 
     def forward(self, x: Steps, lengths_B: Tensor) -> Tensor:
-        """Outputs of every step: y_BTD; what stands behind a text's end is meaningless."""
+        """Return y_BTD, the outputs of every step; outputs behind a text's end are meaningless."""
         y_BTD: Tensor = self.norm(self._both(x, lengths_B))
         return y_BTD
 
@@ -53,7 +53,7 @@ class EncoderLayer(nn.Module):
 
 
 def _reversal(lengths_B: Tensor, width: int) -> Tensor:
-    """Positions that reverse each text within its length and leave the padding where it is."""
+    """Return positions that reverse each text within its length; padding stays in place."""
     positions_T = torch.arange(width, device=lengths_B.device)
     mirrored_BT = lengths_B[:, None] - 1 - positions_T
     return torch.where(mirrored_BT >= 0, mirrored_BT, positions_T)
@@ -70,7 +70,7 @@ class Pooling(nn.Module):
         self.score = nn.Linear(width, 1) if kind == "attention" else None
 
     def forward(self, y_BTD: Tensor, lengths_B: Tensor) -> Tensor:
-        """pooled_BP."""
+        """Return pooled_BP."""
         mask_BT1 = padding_mask(lengths_B, y_BTD.shape[1])[:, :, None]
         if self.score is not None:
             with in_float32(y_BTD.device):
@@ -86,7 +86,7 @@ class Pooling(nn.Module):
         return torch.cat(pooled, dim=1)
 
     def _last(self, y_BTD: Tensor, lengths_B: Tensor) -> Tensor:
-        """State after the last token read: the text's end forwards, its start backwards."""
+        """Return the state after the last token read: at the text's end, backwards at its start."""
         H = self.hidden_size
         rows_B = torch.arange(len(lengths_B), device=y_BTD.device)
         forwards_BD = y_BTD[rows_B, lengths_B - 1]
@@ -112,7 +112,7 @@ class RecurrentEncoder(nn.Module):
         self.output_size = self.pooling.output_size
 
     def forward(self, x: Steps, lengths_B: Tensor) -> Tensor:
-        """pooled_BP of texts with at least one token each."""
+        """Return pooled_BP of texts with at least one token each."""
         if self.training and self.drops_input:  # each place loses other features
             x = Steps.of(self.input_dropout(x.dense()))
         first, *others = self.layers

@@ -1,7 +1,4 @@
-"""The hyperparameters of a recurrent network that reads tokens; imports no torch.
-
-Each name is heeded by the file of this folder that it speaks of.
-"""
+"""The hyperparameters of a recurrent network that reads tokens; imports no torch."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -24,7 +21,7 @@ _HEAD_COPIES = 3
 
 
 class TokenHyperparameters(EmbeddingHyperparameters, AugmentationHyperparameters):
-    """How a text's tokens come in: where their embedding starts, what is dropped of it."""
+    """The embedding of tokens: where it starts, how wide it is, and its dropout."""
 
     embedding: Annotated[
         str,
@@ -68,9 +65,9 @@ class TokenHyperparameters(EmbeddingHyperparameters, AugmentationHyperparameters
 
     @classmethod
     def without_effect(cls, options: Mapping[str, tuple[Any, ...]]) -> dict[str, str]:
-        """Pretrained vectors bring their own width, and features of positions never train.
+        """Name what given vectors decide: their width, and for frozen features how they train.
 
-        To fix how such features train is idle talk and no mistake: only to search it is.
+        To fix how frozen features train does no harm, so only searching it is reported.
         """
         kinds = options.get("embedding", (SCRATCH,))
         reasons: dict[str, str] = {}
@@ -186,7 +183,7 @@ class RecurrentHyperparameters(TokenHyperparameters):
         return CELLS[self.cell].native
 
     def parameter_count(self, shape: DataShape) -> int:
-        """Trainable numbers of embedding, encoder and head."""
+        """Count the trainable numbers of embedding, encoder and head."""
         directions = 2 if self.bidirectional else 1
         width, gates = self.embedding_dim, CELLS[self.cell].gates
         count = shape.vocabulary * width
@@ -202,8 +199,10 @@ class RecurrentHyperparameters(TokenHyperparameters):
         return count + (pooled + 1) * shape.outputs
 
     def activation_bytes_per_step(self) -> int:
-        """Bytes of a token's embedding, of gates, states and outputs of every layer and direction,
-        and of the head, as if each text had one token only."""
+        """Count the bytes of a token's embedding, and of every layer's gates, states and outputs.
+
+        The head counts as if each text had one token only.
+        """
         per_unit = CELLS[self.cell].gates + 6
         directions = 2 if self.bidirectional else 1
         units = self.num_layers * directions * self.hidden_size
@@ -215,7 +214,7 @@ class RecurrentHyperparameters(TokenHyperparameters):
 
 
 class ClassificationHyperparameters(Hyperparameters):
-    """What only a loss over classes heeds."""
+    """Hyperparameters of a loss over classes."""
 
     label_smoothing: Annotated[
         float,

@@ -28,7 +28,7 @@ class TextNetwork(nn.Module):
         self.head = _head(self.encoder.output_size, h, outputs)
 
     def forward(self, ids_BT: Tensor, lengths_B: Tensor) -> Tensor:
-        """outputs_BC; padding behind a text's length changes nothing."""
+        """Return outputs_BC; padding behind a text's length changes nothing."""
         words = embed_tokens(self.embedding, ids_BT, self.hyperparameters)
         pooled_BP = self.encoder(words, lengths_B)
         with in_float32(ids_BT.device):
@@ -37,7 +37,7 @@ class TextNetwork(nn.Module):
 
 
 def _head(width: int, h: RecurrentHyperparameters, outputs: int) -> nn.Module:
-    """Linear, or with one hidden layer."""
+    """Make a linear head, or one with a hidden layer."""
     if h.head_hidden == 0:
         return nn.Linear(width, outputs)
     return nn.Sequential(

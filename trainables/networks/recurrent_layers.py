@@ -1,4 +1,4 @@
-"""What a recurrent layer is to the encoder: one method.
+"""The interface of a recurrent layer: one method.
 
 Shapes: B texts, T tokens of the longest, H units.
 """
@@ -20,7 +20,7 @@ class RecurrentLayer(nn.Module, ABC):
 
     @abstractmethod
     def read(self, x: Steps, weight_drop: float) -> Tensor:
-        """The output of every step: y_BTH.
+        """Return y_BTH, the output of every step.
 
         ``x.dense()`` is the input x_BTE. In training, set a share ``weight_drop`` of the recurrent
         weights to zero for this pass (DropConnect on hidden-to-hidden matrices, Merity 2018).

@@ -21,7 +21,7 @@ class LockedDropout(nn.Module):
         self.share = share
 
     def forward(self, x_BTE: Tensor) -> Tensor:
-        """x_BTE with whole features zeroed and the others scaled up, in training only."""
+        """Return x_BTE with whole features zeroed and the others scaled up, in training only."""
         if not self.training or self.share == 0:
             return x_BTE
         ones_B1E = torch.ones_like(x_BTE[:, :1])
@@ -29,7 +29,7 @@ class LockedDropout(nn.Module):
 
 
 def make_dropout(share: float, locked: bool) -> nn.Module:
-    """Dropout between the layers of a sequence."""
+    """Make the dropout between the layers of a sequence."""
     return LockedDropout(share) if locked else nn.Dropout(share)
 
 
@@ -48,8 +48,11 @@ def embed_tokens(
 
 
 def embed(layer: nn.Embedding | FrozenRows, ids_BT: Tensor, share: float) -> Steps:
-    """Embedded tokens, each word once; in training, a share of the vocabulary's words is zero
-    everywhere in the batch and the others are scaled up (Gal & Ghahramani 2016; Merity 2018)."""
+    """Embed tokens, each different word once.
+
+    In training a share of the vocabulary's words is zero everywhere in the batch, and the others
+    are scaled up (Gal & Ghahramani 2016; Merity 2018).
+    """
     ids_N, index_BT = _ids_and_places(layer, ids_BT)
     rows_NE: Tensor = layer(ids_N)
     if layer.training and share > 0:
@@ -58,8 +61,11 @@ def embed(layer: nn.Embedding | FrozenRows, ids_BT: Tensor, share: float) -> Ste
 
 
 def _ids_and_places(layer: nn.Embedding | FrozenRows, ids_BT: Tensor) -> tuple[Tensor, Tensor]:
-    """The ids that occur, and which of them stands where. To count them would make a GPU's host
-    wait: there it is all words there are, or every position, of which few occur twice."""
+    """Return ids_N to embed, and which of them stands where.
+
+    On a CPU these are the ids that occur. Finding them would make a GPU's host wait, so there they
+    are the whole vocabulary; or every position of frozen features, of which few occur twice.
+    """
     device = ids_BT.device
     if device.type == "cpu":
         ids_N, index_BT = torch.unique(ids_BT, return_inverse=True)

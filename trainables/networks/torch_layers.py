@@ -24,7 +24,7 @@ class Elman(RecurrentLayer, nn.RNN):
         nn.RNN.__init__(self, input_size, hidden_size, batch_first=True)
 
     def read(self, x: Steps, weight_drop: float) -> Tensor:
-        """y_BTH."""
+        """Return y_BTH, the output of every step."""
         return _read(self, x, weight_drop)
 
 
@@ -35,7 +35,7 @@ class Gru(RecurrentLayer, nn.GRU):
         nn.GRU.__init__(self, input_size, hidden_size, batch_first=True)
 
     def read(self, x: Steps, weight_drop: float) -> Tensor:
-        """y_BTH."""
+        """Return y_BTH, the output of every step."""
         return _read(self, x, weight_drop)
 
 
@@ -46,7 +46,7 @@ class Lstm(RecurrentLayer, nn.LSTM):
         nn.LSTM.__init__(self, input_size, hidden_size, batch_first=True)
 
     def read(self, x: Steps, weight_drop: float) -> Tensor:
-        """y_BTH."""
+        """Return y_BTH, the output of every step."""
         return _read(self, x, weight_drop)
 
 

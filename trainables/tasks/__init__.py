@@ -71,7 +71,7 @@ TASKS = {
 
 
 def find_task(name: str) -> TaskEntry:
-    """A task by its own name, or one of the user's as ``module:Class``.
+    """Find a task by its own name, or one of the user's as ``module:Class``.
 
     Raises:
         TaskError: there is none, or the class does not say what a task must.
@@ -100,7 +100,7 @@ def find_task(name: str) -> TaskEntry:
 
 
 def code_of(name: str) -> Path | None:
-    """The file or package folder of a task of the user's own; None for those of this package."""
+    """Return the file or package folder of a user's own task; None for a built-in one."""
     if name in TASKS:
         return None
     _import(name)
@@ -110,7 +110,7 @@ def code_of(name: str) -> Path | None:
 
 
 def _import(location: str) -> Any:
-    """The class at ``module:Class``; modules in the current folder are found too."""
+    """Import the class at ``module:Class``; modules in the current folder are found too."""
     module, _, name = location.partition(":")
     here = str(Path.cwd())
     if here not in sys.path:

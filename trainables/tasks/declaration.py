@@ -1,7 +1,7 @@
-"""What a search must know of a task before torch is there: metrics, hyperparameters, and inputs.
+"""A task as a search knows it, before torch is there: metrics, hyperparameters, and inputs.
 
-``Inputs`` is what a task reads. It owns tables of the study file, turns them into a folder that all
-trials map, and opens that folder in the process that trains.
+The ``Inputs`` of a task are the data that it reads. They own tables of the study file, turn them
+into a folder that all trials map, and open that folder in the process that trains.
 """
 
 from abc import ABC, abstractmethod
@@ -32,7 +32,7 @@ Options = Mapping[str, tuple[Any, ...]]
 
 
 class TrialInputs(BaseModel):
-    """What one trial reads of the prepared folder; plain JSON, sent to where the trial runs.
+    """The part of the prepared folder that one trial reads; plain JSON, sent to the trial.
 
     Attributes:
         settings: for ``Inputs.open`` alone.
@@ -68,24 +68,24 @@ class PreparedInputs(ABC):
 
     @abstractmethod
     def complete(self, configuration: dict[str, Any]) -> dict[str, Any]:
-        """The configuration with what the data decides, such as the width of given vectors."""
+        """Add what the data decides to a configuration, such as the width of given vectors."""
 
     @abstractmethod
     def of_trial(self, configuration: dict[str, Any]) -> TrialInputs:
-        """What a trial with this completed configuration reads."""
+        """Return the inputs of a trial with this completed configuration."""
 
     @abstractmethod
     def training_steps(self) -> int:
-        """Steps of the training part as they are read, padding left out."""
+        """Count the steps of the training part as they are read, padding left out."""
 
     @abstractmethod
     def shipped_files(self) -> tuple[str, ...]:
-        """Files, relative to ``folder``, that a machine without it needs; never the test part."""
+        """Name the files in ``folder`` that another machine needs; never the test part."""
 
 
 @dataclass(frozen=True)
 class OpenedInputs:
-    """What a trial trains on, validates on, and builds its model by."""
+    """The data that a trial trains and validates on, and the context of its model."""
 
     train: "Reader"
     validation: "Reader"
@@ -93,7 +93,7 @@ class OpenedInputs:
 
 
 class Inputs(ABC):
-    """What a task reads."""
+    """The data that a task reads."""
 
     #: The tables of the study file that say what to read; one of them is ``data``.
     sections: ClassVar[Mapping[str, type[Section]]]
@@ -123,11 +123,11 @@ class Inputs(ABC):
         """
 
     def check(self, tables: Mapping[str, dict[str, Any]], options: Options) -> str | None:
-        """Why these tables do not fit these hyperparameters, and what to do; None if they do."""
+        """Say why these tables do not fit the hyperparameters, and what to do; None if they do."""
         return None
 
     def parse(self, tables: Mapping[str, dict[str, Any]]) -> dict[str, Section]:
-        """The tables as validated records, defaults filled in.
+        """Parse the tables into validated records, defaults filled in.
 
         Raises:
             pydantic.ValidationError: a key or a value is wrong.
@@ -140,7 +140,7 @@ class Inputs(ABC):
 
 @dataclass(frozen=True)
 class TaskDeclaration:
-    """What a task says of itself.
+    """A task's own description, for the search.
 
     Attributes:
         metrics: its metrics as a study names them, each with its better end; the first is the

@@ -8,13 +8,13 @@ from torch import Tensor
 
 
 def confusion(predicted_N: Tensor, targets_N: Tensor, classes: int) -> Tensor:
-    """counts_CC: row the true class, column the one said."""
+    """Count predictions: counts_CC, a row for each true class, a column for each predicted one."""
     flat = torch.bincount(targets_N * classes + predicted_N, minlength=classes * classes)
     return flat.reshape(classes, classes)
 
 
 def macro_f1(predicted_N: Tensor, targets_N: Tensor, classes: int) -> float:
-    """F1 of each class, averaged over the classes that are predicted or present, all alike."""
+    """Average F1 over the classes that are predicted or present, all alike."""
     counts_CC = confusion(predicted_N, targets_N, classes)
     met_C = counts_CC.sum(0) + counts_CC.sum(1)
     f1_C = 2.0 * counts_CC.diagonal().double() / met_C
@@ -22,9 +22,12 @@ def macro_f1(predicted_N: Tensor, targets_N: Tensor, classes: int) -> float:
 
 
 def auc(logits_NC: Tensor, targets_N: Tensor) -> float:
-    """Area under the ROC curve: how often a text of a class is given more of it than a text of
-    another, equal shares counting half (Hanley & McNeil 1982); over several classes the mean of one
-    against the rest. NaN logits make NaN; 0.5 where only one class is present."""
+    """Return the area under the ROC curve (Hanley & McNeil 1982).
+
+    It is the probability that an example of a class scores higher than one of another class; ties
+    count half. Over several classes it is the mean of one against the rest. NaN logits give NaN,
+    and a part with one class gives 0.5.
+    """
     if logits_NC.isnan().any():
         return float("nan")
     columns = range(1, 2) if logits_NC.shape[1] == 2 else range(logits_NC.shape[1])
@@ -40,14 +43,14 @@ def auc(logits_NC: Tensor, targets_N: Tensor) -> float:
 
 
 def _log_odds(logits_NC: Tensor, klass: int) -> Tensor:
-    """How much more a class is thought of than all others; never saturates, as its share would."""
+    """Return a class's log odds against all others; unlike its probability they never saturate."""
     others = [c for c in range(logits_NC.shape[1]) if c != klass]
     odds_N: Tensor = logits_NC[:, klass] - logits_NC[:, others].logsumexp(dim=1)
     return odds_N
 
 
 def _middle_ranks(values_N: Tensor) -> Tensor:
-    """Ranks from 1; equal values share the middle of theirs."""
+    """Rank from 1; equal values share the middle of their ranks."""
     _, where_N, counts = torch.unique(values_N, return_inverse=True, return_counts=True)
     middle: Tensor = counts.cumsum(0) - (counts - 1) / 2
     return middle.double()[where_N]

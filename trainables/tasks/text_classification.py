@@ -37,12 +37,12 @@ class TextClassification:
             self._weights_C = balanced(torch.from_numpy(context.targets_N), len(context.classes))
 
     def build(self) -> nn.Module:
-        """A recurrent network with random weights, but for what its embedding starts from."""
+        """Build a recurrent network; its weights are random, but for pretrained vectors."""
         assert isinstance(self.hyperparameters, RecurrentHyperparameters)
         return TextNetwork(self.hyperparameters, self.context, len(self.context.classes))
 
     def losses(self, logits_BC: Tensor, targets_B: Tensor) -> Tensor:
-        """Cross-entropy of each text, losses_B."""
+        """Return the cross-entropy of each text: losses_B."""
         if self._weights_C is not None:  # moved once, the same ever after
             self._weights_C = self._weights_C.to(logits_BC.device)
         return functional.cross_entropy(
@@ -54,8 +54,10 @@ class TextClassification:
         )
 
     def metrics(self, logits_NC: Tensor, targets_N: Tensor) -> dict[str, float]:
-        """Accuracy, macro-averaged F1, ROC-AUC and mean log loss over a whole part; of few classes
-        also how many texts of each were taken for which."""
+        """Return accuracy, macro-averaged F1, ROC-AUC and mean log loss over a whole part.
+
+        Of few classes the confusion matrix is added, as single figures.
+        """
         predicted_N, classes = logits_NC.argmax(dim=1), self.context.classes
         figures = {
             "accuracy": (predicted_N == targets_N).double().mean().item(),
@@ -75,8 +77,10 @@ class TextClassification:
 
 
 def balanced(targets_N: Tensor, classes: int) -> Tensor:
-    """weights_C inverse to each class's share, 1 on average over the texts; a class never seen
-    counts 1."""
+    """Return weights_C inverse to each class's share, 1 on average over the texts.
+
+    A class never seen counts 1.
+    """
     counts_C = torch.bincount(targets_N, minlength=classes)
     seen_C = counts_C > 0
     weights_C = len(targets_N) / (seen_C.sum() * counts_C.clamp(min=1))

@@ -1,4 +1,4 @@
-"""What the text tasks read: a table of texts and labels, as tokens; word vectors for them.
+"""The inputs of the text tasks: texts with labels, as tokens; word vectors for them.
 
 Imports no torch before a trial opens its data.
 """
@@ -44,12 +44,12 @@ class PreparedTexts(PreparedInputs):
     vectors: Mapping[str, Vectors] = field(kw_only=True)
 
     def complete(self, configuration: dict[str, Any]) -> dict[str, Any]:
-        """Pretrained vectors bring their own width."""
+        """Set the embedding's width to that of its vectors."""
         found = self.vectors.get(str(configuration.get("embedding")))
         return configuration | ({"embedding_dim": found.width} if found else {})
 
     def of_trial(self, configuration: dict[str, Any]) -> TrialInputs:
-        """How texts are cut, and the trial's vectors."""
+        """Return how texts are cut, and the trial's vectors."""
         found = self.vectors.get(str(configuration.get("embedding")))
         cut = {"max_tokens": self.data.max_tokens, "keep": self.data.keep}
         if found is None:
@@ -57,12 +57,12 @@ class PreparedTexts(PreparedInputs):
         return TrialInputs(settings=cut | {"vectors": found.name}, files=(_vectors_file(found),))
 
     def training_steps(self) -> int:
-        """Tokens of the training texts as they are cut."""
+        """Count the tokens of the training texts as they are cut."""
         part = open_corpus(self.folder).part("train")
         return int(part.lengths.clip(1, self.data.max_tokens).sum())
 
     def shipped_files(self) -> tuple[str, ...]:
-        """Two parts of the corpus, and all vectors."""
+        """Name two parts of the corpus, and all vectors."""
         return (*_SHIPPED, *sorted(_vectors_file(vectors) for vectors in self.vectors.values()))
 
 
@@ -82,7 +82,7 @@ class TextInputs(Inputs):
         self.labels = labels
 
     def check(self, tables: Mapping[str, dict[str, Any]], options: Options) -> str | None:
-        """Some vectors are made for tokens of their own."""
+        """Refuse vectors that are made for other tokens than the data's."""
         tokens = cast(DataSpec, self.parse(tables)["data"]).tokens
         for kind in _pretrained(options):
             needed = SOURCES[kind].tokens
@@ -136,14 +136,14 @@ class TextInputs(Inputs):
 
 
 def _part(corpus: Corpus, name: str, max_tokens: int, frozen: bool) -> Part:
-    """A part's tokens; or, for frozen features, the rows that they stand in."""
+    """Return a part's tokens; or, for frozen features, their rows."""
     from trainables.embeddings.bert import positions
 
     return positions(corpus, name, max_tokens) if frozen else corpus.part(name)
 
 
 def _pretrained(options: Options) -> list[str]:
-    """Sources of vectors that some trial may start from."""
+    """List the sources of vectors that some trial may start from."""
     kinds: Iterable[Any] = options.get("embedding", (SCRATCH,))
     return sorted(str(kind) for kind in kinds if kind != SCRATCH)
 

@@ -24,15 +24,15 @@ class TextRegression:
         self.deviation = float(context.targets_N.std()) or 1.0
 
     def build(self) -> nn.Module:
-        """A new model with random weights, but for what its embedding starts from."""
+        """Build a recurrent network; its weights are random, but for pretrained vectors."""
         return TextNetwork(self.hyperparameters, self.context, outputs=1)
 
     def losses(self, outputs_B1: Tensor, targets_B: Tensor) -> Tensor:
-        """Squared error of each text in squared standard deviations, losses_B."""
+        """Return the squared error of each text in squared standard deviations: losses_B."""
         return (outputs_B1[:, 0] - (targets_B - self.mean) / self.deviation).square()
 
     def metrics(self, outputs_N1: Tensor, targets_N: Tensor) -> dict[str, float]:
-        """Mean absolute error, root mean squared error, share of variance explained, loss."""
+        """Return mean absolute error, root mean squared error, R² and loss."""
         predicted_N = outputs_N1[:, 0].double() * self.deviation + self.mean
         errors_N = predicted_N - targets_N
         squared = errors_N.square().mean()

@@ -16,7 +16,7 @@ Ids = NDArray[np.int32]
 
 
 class AugmentationHyperparameters(Hyperparameters):
-    """What is done to a training text, anew each epoch."""
+    """Random changes to each training text, drawn anew each epoch."""
 
     token_drop: Annotated[
         float,
@@ -59,7 +59,7 @@ class Augmentation:
         return self.crop > 0 or self.drop > 0 or self.swap > 0
 
     def apply(self, ids_T: Ids, rng: np.random.Generator) -> Ids:
-        """The changed text: no longer than it was, and empty only if it was."""
+        """Return the changed text: no longer than it was, and empty only if it was."""
         if len(ids_T) and self.crop > 0:
             ids_T = _window(ids_T, self.crop, rng)
         if len(ids_T) and self.drop > 0:
@@ -75,14 +75,14 @@ class Augmentation:
 
 
 def _window(ids_T: Ids, crop: float, rng: np.random.Generator) -> Ids:
-    """A run of tokens that leaves out up to a share ``crop`` of them, all amounts alike."""
+    """Cut a run of tokens that leaves out up to a share ``crop``, every amount equally likely."""
     gone = int(rng.integers(int(len(ids_T) * crop) + 1))
     start = int(rng.integers(gone + 1))
     return ids_T[start : len(ids_T) - (gone - start)]
 
 
 def augmentation_of(hyperparameters: Hyperparameters) -> Augmentation:
-    """What a configuration asks for; nothing where its task knows no augmentation."""
+    """Return the augmentation that a configuration asks for; none where its task knows none."""
     h = hyperparameters
     if not isinstance(h, AugmentationHyperparameters):
         return Augmentation()

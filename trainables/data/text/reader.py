@@ -37,7 +37,7 @@ class DeviceTexts:
         return cls(ids_K.to(device), torch.from_numpy(np.array(part.labels)).to(device))
 
     def gather(self, rows: Rows, starts: Rows, ends: Rows) -> Batch:
-        """The tokens from ``starts`` to ``ends`` of each row, padded, put together there."""
+        """Gather the tokens from ``starts`` to ``ends`` of each row on the device, padded."""
         width, device = max(1, int((ends - starts).max())), self.ids_K.device
         rows_B, starts_B, ends_B = (
             moved(torch.from_numpy(some), device) for some in (rows, starts, ends)
@@ -68,7 +68,7 @@ class TextReader:
         return len(self.part)
 
     def placed(self, device: torch.device) -> "TextReader":
-        """A reader of the same texts out of a GPU's memory, where they fit."""
+        """Return a reader of the same texts out of a GPU's memory, if they fit."""
         if not fits_on_gpu(self.part.ids.nbytes, device):
             return self
         return replace(self, held=DeviceTexts.of(self.part, device))
@@ -76,7 +76,7 @@ class TextReader:
     def for_training(
         self, hyperparameters: Hyperparameters, rng: np.random.Generator
     ) -> "TextReader":
-        """A reader for one epoch, which draws its augmentation from ``rng``."""
+        """Return a reader for one epoch, which draws its augmentation from ``rng``."""
         augmentation = augmentation_of(hyperparameters)
         return replace(self, augment=partial(augmentation.apply, rng=rng) if augmentation else None)
 

@@ -27,7 +27,7 @@ _WORD = r"\w+(?=n't)|n't|'(?:s|re|ve|ll|d|m)\b|\w+|[^\w\s]"
 
 
 def word_splitter() -> PreTokenizer:
-    """Splits cleaned text into words, marks and clitics."""
+    """Make the splitter of cleaned text into words, marks and clitics."""
     return Split(Regex(_WORD), "removed", invert=True)
 
 
@@ -36,7 +36,7 @@ _ASCII_WORD = re.compile(_WORD, re.ASCII)
 
 
 def _split(text: str) -> list[str]:
-    """A text's words; none of them reaches over a space."""
+    """Return a text's words; none of them reaches over a space."""
     if text.isascii():
         return _ASCII_WORD.findall(text)
     words: list[str] = []
@@ -51,8 +51,10 @@ def _split(text: str) -> list[str]:
 def index_words(
     texts: Mapping[str, Sequence[str]], special: Sequence[str], vocabulary: int
 ) -> tuple[dict[str, int], dict[str, list[Ids]]]:
-    """The ``vocabulary`` most frequent words of ``train`` with their ids, behind the ``special``
-    ones, and every part's texts as ids_N; a word outside the vocabulary has the last special id.
+    """Number the ``vocabulary`` most frequent words of ``train``, behind the ``special`` ones.
+
+    Return the ids by word, and every part's texts as ids_N. A word outside the vocabulary has the
+    last special id.
     """
     number: defaultdict[str, int] = defaultdict(count().__next__)
 
