@@ -1,8 +1,8 @@
 // The passes of recurrent cells over time, on a CPU.
 //
-// A step is a product of the states with the recurrent weights, and a pass over gates that the
-// cache still holds. Texts do not depend on each other, so threads may take some each. What is kept
-// for the way back are Numbers; an LSTM's cell states and a GRU's running state are float.
+// A step is a product of the states with the recurrent weights, and a pass over gates that are still
+// in the cache. Texts do not depend on each other, so each thread takes some. Activations for the
+// backward pass are kept as Numbers; an LSTM's cell states and a GRU's running state are float.
 //
 // Shapes: B texts, T tokens, N rows, H units, G numbers of all gates (H, 3H or 4H), R texts of one
 // call, K rows and C columns of a matrix. H is a multiple of PANEL; padded units stay zero.
@@ -15,9 +15,9 @@
 
 namespace {
 
-// What a pass reads and writes; recurrence.py has the same. Backward, gates_TBG holds the values of
-// the open gates and then their gradients, and dy_TBH has strides of its own. kept_TBH are an
-// LSTM's cell states, in float, or the state's share of a GRU's candidate.
+// The arguments of a pass; the same structure is in recurrence.py. In the backward pass gates_TBG
+// holds the values of the gates and then their gradients, and dy_TBH has its own strides. kept_TBH
+// are an LSTM's cell states, in float, or the state's share of a GRU's candidate.
 template <typename Number>
 struct Pass {
   int64_t T, B, H, dy_T, dy_B;
@@ -27,7 +27,7 @@ struct Pass {
   void* kept_TBH;
 };
 
-// Rows to be added up, each in the place that its index tells; recurrence.py has the same.
+// Rows to be added up, each into the row of its index; the same structure is in recurrence.py.
 template <typename Number>
 struct Sum {
   int64_t K, C;
@@ -36,7 +36,7 @@ struct Sum {
   float* sums_NC;
 };
 
-// The texts [first, last) of a pass, at one step after another.
+// The texts [first, last) of a pass, step by step.
 template <typename Number>
 struct Texts {
   const Pass<Number>& pass;
@@ -46,7 +46,7 @@ struct Texts {
   Texts(const Pass<Number>& pass, int64_t first, int64_t last, int64_t gates)
       : pass(pass), first(first), R(last - first), G(gates * pass.H), from_R(R) {}
 
-  // Where a step's rows start; those of a step that is not there are never read.
+  // Where a step's rows start. Rows of a step before the first are never read.
   int64_t at(int64_t later = 0) const { return (t + later) * pass.B + first; }
   Number* gates() const { return pass.gates_TBG + at() * G; }
   Number* y() const { return pass.y_TBH + at() * pass.H; }
@@ -57,12 +57,12 @@ struct Texts {
   bool is_first() const { return t == 0; }
   bool is_last() const { return t + 1 == pass.T; }
 
-  // The input's share of the gates, a row a word.
+  // The input's share of the gates, one row for each word.
   const std::vector<const Number*>& inputs() {
     for (int64_t r = 0; r < R; r++) from_R[r] = pass.gates_NG + pass.index_TB[at() + r] * G;
     return from_R;
   }
-  // What the step's outputs get from where they went besides the next step.
+  // The gradient of the step's outputs, without the part through the next step.
   const std::vector<const Number*>& dy() {
     for (int64_t r = 0; r < R; r++)
       from_R[r] = pass.dy_TBH + t * pass.dy_T + (first + r) * pass.dy_B;
@@ -129,7 +129,7 @@ void lstm_back(const Pass<Number>& pass, int64_t first, int64_t last) {
   }
 }
 
-// Keeps the state's share of the candidate, which stands behind the reset gate.
+// Keep the state's share of the candidate, which is behind the reset gate.
 template <typename Number>
 void gru(const Pass<Number>& pass, int64_t first, int64_t last) {
   Texts<Number> now(pass, first, last, 3);
@@ -157,7 +157,7 @@ void gru(const Pass<Number>& pass, int64_t first, int64_t last) {
   }
 }
 
-// Leaves the gradient of the kept share in its place.
+// Put the gradient of the kept share in its place.
 template <typename Number>
 void gru_back(const Pass<Number>& pass, int64_t first, int64_t last) {
   Texts<Number> now(pass, first, last, 3);

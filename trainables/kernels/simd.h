@@ -1,7 +1,7 @@
-// Vectors of numbers as a CPU's instructions have them, and a small matrix product of them, in
-// float32 and, where the processor has instructions for it, in bfloat16.
+// SIMD vectors, and a small matrix product over them: in float32, and in bfloat16 where the
+// processor has instructions for it.
 //
-// A Number is what products multiply and what is kept in memory; sums are float in any case.
+// A Number is multiplied and kept in memory; sums are float in any case.
 //
 // Shapes: R rows, K rows and C columns of a matrix, which stands in panels of PANEL columns.
 
@@ -59,7 +59,7 @@ inline void store(bfloat16* p, Vector v) {
   std::memcpy(p, &halves, sizeof halves);
 }
 
-// The same of two numbers of a row and two vectors, whose numbers stand in turn.
+// The same with two numbers of a row and two interleaved vectors.
 inline void add(Vector& sum, const bfloat16* a, const bfloat16* w) {
   int32_t two;
   std::memcpy(&two, a, sizeof two);
@@ -69,7 +69,7 @@ inline void add(Vector& sum, const bfloat16* a, const bfloat16* w) {
 }
 #endif
 
-// Eigen's rational approximation, to 3e-7; what is not a number stays so.
+// Eigen's rational approximation, to 3e-7; NaN stays NaN.
 inline Vector tanh(Vector x) {
   const Vector end = all(7.99881172180175781f);
   x = x > end ? end : x;
@@ -89,9 +89,8 @@ inline Vector tanh(Vector x) {
 
 inline Vector sigmoid(Vector x) { return tanh(x * 0.5f) * 0.5f + 0.5f; }
 
-// The value of an open gate, kept for the way back. Of half the bits, 0.999 would be 1, and what a
-// nearly open gate lets through would never fade: above one half, what is left to 1 is kept, below
-// zero.
+// The value of a gate, kept for the backward pass. bfloat16 rounds 0.999 to 1, so a nearly open gate
+// would never forget. Above 0.5, store y - 1 (negative) instead of y.
 inline Vector load_gate(const float* p) { return load(p); }
 inline void store_gate(float* p, Vector y) { store(p, y); }
 #if defined(__AVX512BF16__)
@@ -106,19 +105,19 @@ inline void store_gate(bfloat16* p, Vector y) {
 }
 #endif
 
-// Gradients before a nonlinearity, from its value and the gradient behind it.
+// The gradient before a nonlinearity, from its value and the gradient behind it.
 inline Vector before_tanh(Vector d, Vector y) { return d - d * y * y; }
 inline Vector before_sigmoid(Vector d, Vector y) { return d * y * (1.0f - y); }
 
-// The rows of a matrix, `row` numbers from one to the next.
+// The rows of a matrix, `row` numbers apart.
 template <typename Number>
 struct Rows {
   Number* at;
   int64_t row;
 };
 
-// out[r, c:] = from[r][c:] + sum over k of a[r, k] * w[k, :], PANEL columns of each; w is one panel,
-// as many of its rows at a time as fill 32 bits, their numbers in turn.
+// out[r, c:] = from[r][c:] + sum over k of a[r, k] * w[k, :], PANEL columns of each. w is one panel;
+// as many of its rows as fill 32 bits are interleaved.
 template <int ROWS, typename From, typename Number>
 void multiply(const From* const* from, int64_t c, Rows<const Number> a, const Number* w, int64_t K,
               Rows<float> out) {
@@ -134,7 +133,7 @@ void multiply(const From* const* from, int64_t c, Rows<const Number> a, const Nu
     for (int v = 0; v < VECTORS; v++) store(out.at + r * out.row + c + v * LANES, sum[r][v]);
 }
 
-// multiply<rows>: a number of rows that is known only now, 1 to TILE.
+// multiply<rows>, for 1 to TILE rows that are known only at run time.
 template <typename From, typename Number, int... LESS>
 auto multiply_of(int64_t rows, std::integer_sequence<int, LESS...>) {
   constexpr decltype(&multiply<1, From, Number>) of_size[] = {multiply<LESS + 1, From, Number>...};
