@@ -73,7 +73,7 @@ class TokenHyperparameters(EmbeddingHyperparameters, AugmentationHyperparameters
         reasons: dict[str, str] = {}
         if SCRATCH not in kinds:
             reasons["embedding_dim"] = "the embedding's vectors bring their own width"
-            if all(kind in SOURCES and SOURCES[kind].frozen for kind in kinds):
+            if all(isinstance(k, str) and k in SOURCES and SOURCES[k].frozen for k in kinds):
                 names = EmbeddingHyperparameters.__annotations__
                 searched = [name for name in names if len(options.get(name, ())) != 1]
                 reasons |= dict.fromkeys(searched, f"{kinds[0]} stays frozen")

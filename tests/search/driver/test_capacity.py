@@ -1,11 +1,22 @@
 """How many trials a cluster holds, and how often they report."""
 
+import itertools
+from dataclasses import replace
+
 import pytest
 
 from cluster.connect import Node
-from search.driver.capacity import TrialResources, concurrent_trials
+from search.driver.capacity import TrialResources, concurrent_trials, memory_needed
+from search.driver.changes import declared
+from search.driver.preparation import PreparedData
 from search.errors import SpecError
+from search.spec.resolve import resolve
+from search.spec.space import Choice, parse_space
 from search.spec.study import ResourcesSpec
+from tests.study_harness import PREPARED
+from trainables.core.memory import estimate_bytes
+from trainables.embeddings.vectors import Vectors
+from trainables.networks.hyperparameters import RecurrentClassifierHyperparameters
 
 #: A head with no cores to spare and little memory, and two workers; a trial takes 4 GiB.
 GIB = 1 << 30
@@ -51,3 +62,30 @@ def test_a_trial_that_fits_nowhere_is_refused(wanted, nodes, memory, message):
 @pytest.mark.parametrize(("concurrent", "seconds"), [(1, 0.1), (10, 0.1), (500, 5.0)])
 def test_the_more_trials_run_the_longer_quick_epochs_may_wait(concurrent, seconds):
     assert TrialResources(1, 0.0, concurrent).report_seconds == pytest.approx(seconds)
+
+
+def test_the_largest_configuration_is_what_is_counted(tables):
+    """Against every corner of the space, choices without numbers included."""
+    tables["fixed"] = {}
+    tables["space"] = {
+        "cell": ["rnn", "lstm", "gru"],
+        "pooling": ["concat", "last"],
+        "embedding_dim": [64, 16],
+        "hidden_size": {"low": 8, "high": 256},
+        "num_layers": {"low": 1, "high": 3},
+        "bidirectional": [True, False],
+        "ema_decay": [0.0, 0.9],
+        "dropout": {"low": 0.0, "high": 0.5},
+        "embedding": ["glove", "scratch"],
+    }
+    spec = resolve(tables, "x")
+    wide = replace(PREPARED.current, vectors={"glove": Vectors("f", 300, 1.0, 1.0)})
+    shape, corners = wide.shape, []
+    space = parse_space(spec.space, declared(spec))
+    ends = [d.options if isinstance(d, Choice) else d.ends for d in space.values()]
+    for values in itertools.product(*ends):
+        chosen = wide.complete(dict(zip(space, values, strict=True)))
+        h = RecurrentClassifierHyperparameters(**chosen)
+        counted = h.parameter_count(shape), h.activation_bytes_per_step()
+        corners.append(estimate_bytes(*counted, shape.max_steps, averaged=h.ema_decay > 0))
+    assert memory_needed(spec, PreparedData(wide)) == max(corners)

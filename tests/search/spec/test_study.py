@@ -3,6 +3,7 @@
 import copy
 
 import pytest
+import tomli_w
 
 from search.driver.plan import Options, new_study
 from search.errors import SpecError, StudyNotFound
@@ -207,3 +208,18 @@ def test_unknown_and_hostile_study_files(tmp_path):
     torn.write_text('name = "x')
     with pytest.raises(SpecError, match="not valid TOML"):
         read_toml(torn)
+
+
+def test_metric_and_mode_follow_from_the_task(tables):
+    spec = resolve(tables | {"task": "text-regression"}, "x")
+    assert (spec.metric, spec.mode) == ("val/mae", "min")
+    spec = resolve(tables | {"metric": "val/loss"}, "x")
+    assert (spec.metric, spec.mode) == ("val/loss", "min")
+
+
+def test_an_unknown_sampler_is_told_before_anything_starts(tables, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tables["search"]["sampler"] = "grid"
+    (tmp_path / "x.toml").write_text(tomli_w.dumps(tables))
+    with pytest.raises(SpecError, match=r"^x.toml: search.sampler = 'grid': .* known: gp, random"):
+        new_study("x.toml", Options())
