@@ -11,10 +11,11 @@ import torch
 from trainables.attempts.messages import Assignment
 from trainables.core.task import TaskContext
 from trainables.core.trainer import CPU, Trainer, TrainerSettings
-from trainables.data.corpus import Corpus, Part
+from trainables.data.corpus import Corpus
+from trainables.data.part import Part
 from trainables.data.spec import DataSpec
 from trainables.data.text.reader import TextReader
-from trainables.embeddings.sources import VectorRequest
+from trainables.embeddings.base import VectorRequest
 from trainables.storage import Cache
 from trainables.tasks import TASKS, TaskEntry
 from trainables.tasks.declaration import TrialInputs

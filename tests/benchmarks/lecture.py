@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from trainables.data.corpus import Part
+from trainables.data.part import Part
 from trainables.data.text.tokens import PAD
 
 TOKENS = 500

@@ -15,7 +15,8 @@ from trainables.core.device import prepare_device
 from trainables.core.precision import precisions
 from trainables.core.task import TaskContext
 from trainables.core.trainer import Trainer, TrainerSettings
-from trainables.data.corpus import Part, prepare
+from trainables.data.corpus import prepare
+from trainables.data.part import Part
 from trainables.data.spec import DataSpec
 from trainables.data.text.reader import TextReader
 from trainables.networks.hyperparameters import RecurrentClassifierHyperparameters

@@ -26,7 +26,8 @@ from trainables.attempts.probe import choose_precision
 from trainables.core.device import prepare_device
 from trainables.core.task import TaskContext
 from trainables.core.trainer import Trainer, TrainerSettings
-from trainables.data.corpus import Corpus, Part, prepare
+from trainables.data.corpus import Corpus, prepare
+from trainables.data.part import Part
 from trainables.data.spec import DataSpec
 from trainables.data.text.reader import TextReader
 from trainables.networks.hyperparameters import RecurrentClassifierHyperparameters

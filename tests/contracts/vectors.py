@@ -6,7 +6,8 @@ import pytest
 from tests.builders import vector_request
 from trainables.data.corpus import prepare
 from trainables.data.spec import DataSpec
-from trainables.embeddings.sources import SourceEntry, VectorRequest
+from trainables.embeddings.base import VectorRequest
+from trainables.embeddings.sources import SourceEntry
 from trainables.embeddings.spec import EmbeddingsSpec
 from trainables.storage import Cache
 

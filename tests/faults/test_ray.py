@@ -82,7 +82,7 @@ def test_trials_that_all_fail_alike_end_the_study(tmp_path, tables):
     assert 5 <= len(rows) <= 8
     assert "damaged" in rows[0]["reason"]
     failure = next(event for event in place.events() if event.event == "failure")
-    assert failure.kind == "exception" and "corpus.py" in failure.detail
+    assert failure.kind == "exception" and "part.py" in failure.detail
     out, _ = place.run("status", "small")
     assert "failed: " in out and "damaged" in out
 

@@ -10,7 +10,7 @@ from trainables.core.allocator import give_back_freed_memory
 from trainables.core.precision import precisions
 from trainables.core.task import TaskContext
 from trainables.core.trainer import Trainer, TrainerSettings
-from trainables.data.corpus import Part
+from trainables.data.part import Part
 from trainables.data.text.reader import TextReader
 from trainables.errors import DeviceError
 from trainables.networks.hyperparameters import RecurrentClassifierHyperparameters

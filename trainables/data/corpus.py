@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trainables.data.part import ARRAYS, Part, map_part
 from trainables.data.parts import Labels, Parts, cut_parts
 from trainables.data.sources import find_source, read_tables
 from trainables.data.spec import DataSpec
@@ -24,32 +25,6 @@ from trainables.errors import DataError
 from trainables.storage import Cache
 
 FORMAT = 5
-ARRAYS = ("ids", "offsets", "labels")
-
-
-@dataclass(frozen=True)
-class Part:
-    """One part's texts: text ``i`` is ``ids[offsets[i]:offsets[i + 1]]``, its label ``labels[i]``.
-
-    ids int32, offsets int64 (one more than there are texts), labels int64 (classes) or float32.
-    """
-
-    ids: NDArray[np.int32]
-    offsets: NDArray[np.int64]
-    labels: NDArray[np.int64] | NDArray[np.float32]
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    @property
-    def lengths(self) -> NDArray[np.int64]:
-        """Tokens of each text."""
-        return np.diff(self.offsets)
-
-
-def read_lengths(part: Part, max_tokens: int) -> NDArray[np.int64]:
-    """Return the tokens of each text as it is read: ``max_tokens`` at most."""
-    return np.minimum(part.lengths, max_tokens)
 
 
 @dataclass(frozen=True)
@@ -86,14 +61,7 @@ class Corpus:
         Raises:
             DataError: the part's files are gone or are not what was written.
         """
-        try:
-            ids, offsets, labels = (
-                np.load(self.path / name / f"{array}.npy", mmap_mode="r", allow_pickle=False)
-                for array in ARRAYS
-            )
-        except (OSError, ValueError) as error:
-            raise DataError(f"part {name!r} of corpus {self.path} is damaged: {error}") from None
-        return Part(ids, offsets, labels)
+        return map_part(self.path / name)
 
 
 def open_corpus(path: Path) -> Corpus:

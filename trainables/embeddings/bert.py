@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.data.corpus import Corpus, Part, read_lengths
+from trainables.data.corpus import Corpus
+from trainables.data.part import Part, read_lengths
 from trainables.data.spec import DataSpec
 from trainables.data.text.bert import bert_folder, bert_pieces, bert_version
+from trainables.embeddings.base import VectorRequest, VectorSource, WordVectors
 from trainables.embeddings.lookup import pick_rows, words_of
-from trainables.embeddings.sources import VectorRequest, VectorSource, WordVectors
 from trainables.errors import DataError
 
 _TABLE = "embeddings.word_embeddings.weight"

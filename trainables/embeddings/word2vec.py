@@ -15,10 +15,10 @@ from trainables.data.corpus import Corpus
 from trainables.data.sources import find_source, read_texts
 from trainables.data.spec import Place, Section, whole_path
 from trainables.data.text.tokens import PAD, UNKNOWN, clean
+from trainables.embeddings.base import VectorRequest, WordVectors
 from trainables.embeddings.glove import file_digest
 from trainables.embeddings.keyed_vectors import arrays_beside, read_keyed_vectors
 from trainables.embeddings.lookup import pick_rows, words_of
-from trainables.embeddings.sources import VectorRequest, WordVectors
 from trainables.errors import DataError
 from trainables.storage import Cache
 

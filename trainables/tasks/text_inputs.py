@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from trainables.core.hyperparameters import Hyperparameters
 from trainables.core.memory import DataShape
-from trainables.data.corpus import ARRAYS, Corpus, Part, open_corpus, prepare
+from trainables.data.corpus import Corpus, open_corpus, prepare
+from trainables.data.part import ARRAYS, Part
 from trainables.data.parts import Labels
 from trainables.data.spec import DataSpec, Section
-from trainables.embeddings.sources import SCRATCH, SOURCES, VectorRequest
+from trainables.embeddings.base import VectorRequest
+from trainables.embeddings.sources import SCRATCH, SOURCES
 from trainables.embeddings.spec import EmbeddingsSpec
 from trainables.embeddings.vectors import Vectors, load_vectors, prepare_vectors
 from trainables.storage import Cache

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.builders import make_part, make_trainer
 from trainables.core.batching import micro_batches, shuffled_batches
-from trainables.data.corpus import Part
+from trainables.data.part import Part
 from trainables.data.text.reader import DeviceTexts, TextReader
 
 LENGTHS = st.lists(st.integers(1, 50), min_size=1, max_size=200)

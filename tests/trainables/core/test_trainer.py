@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tests.builders import labels_of, make_part, make_trainer
-from trainables.data.corpus import Part
+from trainables.data.part import Part
 from trainables.data.text.reader import TextReader
 from trainables.errors import CheckpointError
 from trainables.networks.cells import CELLS

@@ -15,7 +15,7 @@ from torch import Tensor
 from trainables.core.batching import Batch, Rows, moved
 from trainables.core.device import fits_on_gpu
 from trainables.core.hyperparameters import Hyperparameters
-from trainables.data.corpus import Part
+from trainables.data.part import Part
 from trainables.data.text.augmentation import augmentation_of
 from trainables.data.text.tokens import PAD
 
