@@ -17,8 +17,8 @@ from trainables.data.spec import DataSpec
 from trainables.data.text.reader import TextReader
 from trainables.embeddings.base import VectorRequest
 from trainables.storage import Cache
-from trainables.tasks import TASKS, TaskEntry
 from trainables.tasks.declaration import TrialInputs
+from trainables.tasks.registry import TASKS, TaskEntry
 from trainables.tasks.text_inputs import TextInputs
 
 GOOD = ["a", "warm", "funny", "moving", "and", "clever", "film", "with", "great", "acting"]

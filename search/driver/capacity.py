@@ -12,7 +12,7 @@ from search.spec.study import ResourcesSpec, StudySpec
 from trainables.core.hyperparameters import declare
 from trainables.core.memory import estimate_bytes
 from trainables.data.shipping import Parcel
-from trainables.tasks import find_task
+from trainables.tasks.registry import find_task
 
 _GIB = 1 << 30
 _REPORT_SECONDS, _REPORT_SECONDS_PER_TRIAL = 0.1, 0.01

@@ -16,7 +16,7 @@ from search.journal.events import SessionStarted, SpecChanged
 from search.journal.state import StudyState
 from search.spec.study import ResourcesSpec, StudySpec
 from trainables.core.hyperparameters import Declaration, declare
-from trainables.tasks import code_of, find_task
+from trainables.tasks.registry import code_of, find_task
 
 _TRAINABLES = Path(__file__).parents[2] / "trainables"
 

@@ -14,7 +14,7 @@ from search.policy.samplers.registry import TrialChooser
 from search.spec.study import StudySpec, to_toml
 from trainables.core.hyperparameters import Hyperparameters
 from trainables.core.memory import DataShape
-from trainables.tasks import find_task
+from trainables.tasks.registry import find_task
 
 _SAMPLES = 3
 _GIB = 1 << 30

@@ -14,7 +14,7 @@ from search.spec.overrides import Setting, apply_settings, parse_setting, take_n
 from search.spec.resolve import resolve
 from search.spec.study import ResourcesSpec, StudySpec, find_study_file, read_toml
 from trainables.storage import Cache, default_cache
-from trainables.tasks import find_task
+from trainables.tasks.registry import find_task
 
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
 

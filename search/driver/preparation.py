@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from search.journal.state import Trial
 from search.spec.study import StudySpec
 from trainables.storage import Cache
-from trainables.tasks import find_task
 from trainables.tasks.declaration import PreparedInputs
+from trainables.tasks.registry import find_task
 
 
 def _inputs_key(spec: StudySpec) -> str:

@@ -50,11 +50,13 @@ def decode(raw: bytes) -> Line:
         raise ValueError("its checksum differs")
     content: dict[str, Any] = json.loads(body + b"}")
     if content.get("event") == "study" and content.get("format") != FORMAT:
-        raise ValueError(
-            f"it has format {content.get('format')}; this version of seqtune reads {FORMAT}"
-        )
+        raise _OtherFormat(content.get("format"))
     seq, when = content.pop("seq"), content.pop("time")
     return Line(int(seq), float(when), EVENT.validate_python(content))
+
+
+class _OtherFormat(ValueError):
+    """The journal was written by a version of seqtune that has another format."""
 
 
 def read_journal(path: Path) -> Iterator[Line]:
@@ -70,6 +72,11 @@ def read_journal(path: Path) -> Iterator[Line]:
             return
         try:
             line = decode(raw)
+        except _OtherFormat as error:
+            raise JournalDamaged(
+                f"{path} has format {error}; this version of seqtune reads {FORMAT}. Go on with the "
+                "version that wrote it, or begin the study anew"
+            ) from error
         except (ValueError, KeyError, TypeError) as error:
             what = "it is no known event" if isinstance(error, ValidationError) else str(error)
             raise JournalDamaged(

@@ -14,7 +14,7 @@ from trainables.data.corpus import Corpus, open_corpus
 from trainables.data.text.tokens import UNKNOWN
 from trainables.errors import CheckpointError, did_you_mean
 from trainables.storage import Cache
-from trainables.tasks import find_task
+from trainables.tasks.registry import find_task
 
 #: Averaged weights before the last ones: they are what was evaluated.
 _WEIGHTS = ("average.module.embedding.weight", "model.embedding.weight")

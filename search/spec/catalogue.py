@@ -4,7 +4,7 @@ from typing import Any
 
 from search.spec.study import STUDIES, read_toml
 from trainables.core.hyperparameters import Declaration, declare
-from trainables.tasks import find_task
+from trainables.tasks.registry import find_task
 
 
 def builtin_studies() -> list[dict[str, Any]]:

@@ -6,8 +6,8 @@ from typing import Any
 
 from search.errors import SpecError
 from trainables.errors import TaskError
-from trainables.tasks import DEFAULT_TASK, find_task
 from trainables.tasks.declaration import TaskDeclaration
+from trainables.tasks.registry import DEFAULT_TASK, find_task
 
 #: Keys of a setting, and its value.
 Setting = tuple[list[str], Any]

@@ -11,8 +11,8 @@ from search.spec.space import Choice, Dimension, contains, parse_space, unknown_
 from search.spec.study import StudySpec
 from trainables.core.hyperparameters import Hyperparameters, declare
 from trainables.errors import TaskError, did_you_mean
-from trainables.tasks import DEFAULT_TASK, find_task
 from trainables.tasks.declaration import TaskDeclaration
+from trainables.tasks.registry import DEFAULT_TASK, find_task
 
 
 def resolve(tables: dict[str, Any], origin: str) -> StudySpec:

@@ -21,7 +21,7 @@ from trainables.data.spec import DataSpec
 from trainables.data.text.reader import TextReader
 from trainables.networks.hyperparameters import RecurrentClassifierHyperparameters
 from trainables.storage import default_cache
-from trainables.tasks import find_task
+from trainables.tasks.registry import find_task
 
 EPOCHS, TOKENS = 3, 200
 H = RecurrentClassifierHyperparameters(

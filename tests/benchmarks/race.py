@@ -59,7 +59,7 @@ def score_checkpoint(path: Path, params: dict[str, Any]) -> float:
     from trainables.core.task import TaskContext
     from trainables.core.trainer import Trainer, TrainerSettings
     from trainables.data.text.reader import TextReader
-    from trainables.tasks import find_task
+    from trainables.tasks.registry import find_task
 
     spec, corpus = SPEC, prepare(DATA, default_cache())
     h = spec.hyperparameters(params, {})

@@ -32,7 +32,7 @@ from trainables.data.spec import DataSpec
 from trainables.data.text.reader import TextReader
 from trainables.networks.hyperparameters import RecurrentClassifierHyperparameters
 from trainables.storage import default_cache
-from trainables.tasks import find_task
+from trainables.tasks.registry import find_task
 
 BATCH = 128
 SIZES = {64: ">=6", 128: ">=4"}

@@ -14,7 +14,7 @@ from trainables.core.hyperparameters import declare
 from trainables.core.memory import DataShape
 from trainables.core.trainer import TrainerSettings
 from trainables.data.text.reader import TextReader
-from trainables.tasks import TaskEntry, find_task
+from trainables.tasks.registry import TaskEntry, find_task
 
 
 class TaskContract:

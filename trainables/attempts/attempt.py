@@ -16,7 +16,7 @@ from trainables.core.device import limit_gpu_memory, prepare_device
 from trainables.core.precision import precisions
 from trainables.core.trainer import Trainer, TrainerSettings
 from trainables.errors import CheckpointError
-from trainables.tasks import find_task
+from trainables.tasks.registry import find_task
 
 #: Each waiting epoch has its checkpoint on the disk until it is reported.
 MAX_EPOCHS_PER_REPORT = 10

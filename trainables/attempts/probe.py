@@ -14,7 +14,7 @@ from trainables.data.part import Part
 from trainables.data.text.reader import TextReader
 from trainables.errors import DeviceError
 from trainables.networks.hyperparameters import RecurrentClassifierHyperparameters
-from trainables.tasks import TASKS
+from trainables.tasks.registry import TASKS
 
 #: Size of the made-up data, by device: a GPU needs many texts at a time to be busy.
 _TEXTS, _TOKENS, _WORDS = {"cpu": 64, "cuda": 2048}, 128, 2000

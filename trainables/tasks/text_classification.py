@@ -13,8 +13,8 @@ from trainables.networks.hyperparameters import (
     RecurrentHyperparameters,
 )
 from trainables.networks.network import TextNetwork
-from trainables.tasks import TASKS
 from trainables.tasks.metrics import auc, confusion, macro_f1
+from trainables.tasks.registry import TASKS
 
 #: With more classes a confusion matrix is no longer something to look at as single figures.
 _CONFUSION_CLASSES = 5

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from trainables.core.task import TaskContext
 from trainables.networks.hyperparameters import RecurrentHyperparameters
 from trainables.networks.network import TextNetwork
-from trainables.tasks import TASKS
+from trainables.tasks.registry import TASKS
 
 
 class TextRegression:

@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError
 
 from trainables.core.hyperparameters import Declaration, Hyperparameters, OneOf, declare
 from trainables.errors import TaskError
-from trainables.tasks import TASKS
+from trainables.tasks.registry import TASKS
 
 
 class Own(Hyperparameters):

@@ -11,7 +11,7 @@ from trainables.data.part import Part
 from trainables.data.text.reader import TextReader
 from trainables.errors import CheckpointError
 from trainables.networks.cells import CELLS
-from trainables.tasks import TASKS
+from trainables.tasks.registry import TASKS
 
 #: Every kind of noise and averaging at once.
 EVERYTHING = {

@@ -19,8 +19,8 @@ from trainables.embeddings.vectors import load_vectors, prepare_vectors
 from trainables.networks.embedding import FrozenRows
 from trainables.networks.hyperparameters import RecurrentClassifierHyperparameters
 from trainables.storage import Cache
-from trainables.tasks import TASKS
 from trainables.tasks.declaration import TrialInputs
+from trainables.tasks.registry import TASKS
 
 
 def prepared(source, tmp_path, kind, **choices):

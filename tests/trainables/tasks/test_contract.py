@@ -3,7 +3,7 @@
 import pytest
 
 from tests.contracts.task import TextTaskContract
-from trainables.tasks import TASKS
+from trainables.tasks.registry import TASKS
 
 
 class TestTasks(TextTaskContract):

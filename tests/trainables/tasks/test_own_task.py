@@ -9,7 +9,7 @@ import tomli_w
 
 from tests.cli_sandbox import Sandbox
 from tests.contracts.task import TextTaskContract
-from trainables.tasks import find_task
+from trainables.tasks.registry import find_task
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "temporal_cnn.py"
 

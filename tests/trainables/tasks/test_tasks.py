@@ -7,7 +7,7 @@ import torch
 from trainables.core.task import TaskContext
 from trainables.errors import TaskError
 from trainables.networks.hyperparameters import RecurrentClassifierHyperparameters
-from trainables.tasks import code_of, find_task
+from trainables.tasks.registry import code_of, find_task
 from trainables.tasks.text_classification import TextClassification, auc, balanced, macro_f1
 from trainables.tasks.text_regression import TextRegression
 

@@ -1,0 +1,122 @@
+"""The tasks by name.
+
+A task is one file with one class (``Task`` in ``trainables.core.task``); it never writes a loop.
+This file imports no torch: the command line checks study files against it.
+"""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from trainables.errors import TaskError, did_you_mean
+from trainables.networks.hyperparameters import (
+    RecurrentClassifierHyperparameters,
+    RecurrentHyperparameters,
+)
+from trainables.tasks.declaration import TaskDeclaration
+from trainables.tasks.text_inputs import TextInputs
+
+if TYPE_CHECKING:
+    from trainables.core.task import Task
+
+#: What a name that leads nowhere, or a user's own file, raises when it is imported.
+_WRONG = (ImportError, AttributeError, SyntaxError, NameError, TypeError, ValueError, OSError)
+
+#: What a task's class must have, beside its declaration.
+_METHODS = ("build", "losses", "metrics")
+
+#: The task of a study file that names none.
+DEFAULT_TASK = "text-classification"
+
+
+@dataclass(frozen=True)
+class TaskEntry:
+    """A task by name: where its class is, as ``module:Class``, and what it says of itself."""
+
+    location: str
+    declaration: TaskDeclaration
+
+    def load(self) -> "Callable[..., Task]":
+        """Import the task's class (and torch)."""
+        found: Callable[..., Task] = _import(self.location)
+        return found
+
+
+TASKS = {
+    "text-classification": TaskEntry(
+        "trainables.tasks.text_classification:TextClassification",
+        TaskDeclaration(
+            metrics={
+                "val/accuracy": "max",
+                "val/macro_f1": "max",
+                "val/auc": "max",
+                "val/loss": "min",
+            },
+            hyperparameters=RecurrentClassifierHyperparameters,
+            inputs=TextInputs("class"),
+        ),
+    ),
+    "text-regression": TaskEntry(
+        "trainables.tasks.text_regression:TextRegression",
+        TaskDeclaration(
+            metrics={"val/mae": "min", "val/rmse": "min", "val/r2": "max", "val/loss": "min"},
+            hyperparameters=RecurrentHyperparameters,
+            inputs=TextInputs("number"),
+        ),
+    ),
+}
+
+
+def find_task(name: str) -> TaskEntry:
+    """Find a task by its own name, or one of the user's as ``module:Class``.
+
+    Raises:
+        TaskError: there is none, or the class does not say what a task must.
+    """
+    if name in TASKS:
+        return TASKS[name]
+    if ":" not in name:
+        hint = did_you_mean(name, list(TASKS))
+        raise TaskError(f"no task {name!r}: {hint}; one of your own is named 'module:Class'")
+    task = _import(name)
+    declaration = getattr(task, "declaration", None)
+    if not isinstance(declaration, TaskDeclaration):
+        raise TaskError(
+            f"task {name!r} has no declaration: give its class the attribute "
+            "'declaration = TaskDeclaration(metrics=…, hyperparameters=…, inputs=…)' "
+            "(see trainables/tasks/declaration.py)"
+        )
+    missing = [method for method in _METHODS if not callable(getattr(task, method, None))]
+    if missing:
+        raise TaskError(f"task {name!r} has no method {missing[0]!r}: see trainables/core/task.py")
+    if not declaration.metrics or not set(declaration.metrics.values()) <= {"min", "max"}:
+        raise TaskError(
+            f"task {name!r}: declaration.metrics must name each metric with 'min' or 'max'"
+        )
+    return TaskEntry(name, declaration)
+
+
+def code_of(name: str) -> Path | None:
+    """Return the file or package folder of a user's own task; None for a built-in one."""
+    if name in TASKS:
+        return None
+    _import(name)
+    top = sys.modules[name.partition(":")[0].partition(".")[0]]
+    folders = list(getattr(top, "__path__", ()))
+    return Path(folders[0] if folders else str(top.__file__))
+
+
+def _import(location: str) -> Any:
+    """Import the class at ``module:Class``; modules in the current folder are found too."""
+    module, _, name = location.partition(":")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.append(here)
+    try:
+        return getattr(import_module(module), name)
+    except _WRONG as error:
+        what = f"{type(error).__name__}: {error}"
+        raise TaskError(f"cannot import task {location!r}: {what}") from error
