@@ -74,8 +74,8 @@ def read_journal(path: Path) -> Iterator[Line]:
             line = decode(raw)
         except _OtherFormat as error:
             raise JournalDamaged(
-                f"{path} has format {error}; this version of seqtune reads {FORMAT}. Go on with the "
-                "version that wrote it, or begin the study anew"
+                f"{path} has format {error}; this version of seqtune reads {FORMAT}. Go on with "
+                "the version that wrote it, or begin the study anew"
             ) from error
         except (ValueError, KeyError, TypeError) as error:
             what = "it is no known event" if isinstance(error, ValidationError) else str(error)
