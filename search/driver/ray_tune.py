@@ -165,11 +165,6 @@ def run(
         Halt: the search was told to leave, or cannot write its journal.
     """
     logging.getLogger("ray.tune").setLevel(logging.ERROR)
-    sent = [ray.put(resources.parcel)] if resources.parcel else []
-    trainable = tune.with_resources(
-        tune.with_parameters(RecurrentTrial, parcel=sent, report_seconds=resources.report_seconds),
-        {"cpu": resources.cpus, "gpu": resources.gpus},
-    )
     scheduler = StudyScheduler(study)
 
     def every_step() -> None:
@@ -178,7 +173,7 @@ def run(
 
     with tempfile.TemporaryDirectory(prefix="seqtune-ray-") as scratch:
         tune.Tuner(
-            trainable,
+            _trainable(resources),
             tune_config=tune.TuneConfig(
                 search_alg=StudySearcher(study),
                 scheduler=scheduler,
@@ -197,6 +192,15 @@ def run(
                 verbose=0,
             ),
         ).fit()
+
+
+def _trainable(resources: TrialResources) -> Any:
+    """Return the trial's class with what each trial is given; the data is sent once a node."""
+    sent = [ray.put(resources.parcel)] if resources.parcel else []
+    trainable = tune.with_parameters(
+        RecurrentTrial, parcel=sent, report_seconds=resources.report_seconds
+    )
+    return tune.with_resources(trainable, {"cpu": resources.cpus, "gpu": resources.gpus})
 
 
 def _short_name(trial: Any) -> str:
