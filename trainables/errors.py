@@ -1,5 +1,22 @@
 """The one tree of errors that a person is meant to read.
 
+    SeqtuneError            2
+    ├─ DataError            2
+    ├─ TaskError            2
+    ├─ DeviceError          2
+    ├─ CheckpointError      1
+    └─ search.errors
+       ├─ SpecError         2
+       ├─ StudyNotFound     2
+       ├─ StudyExists       2
+       ├─ StudyLocked       2
+       ├─ JournalDamaged    2
+       ├─ NoFiniteResult    3
+       └─ StudyFailed       1
+
+The number is the exit code. ``cluster.errors.ClusterError`` stands apart, for that package imports
+neither of the others; its exit code is 2.
+
 Every message says what is wrong, where, and what to do. The command line turns one of these into
 its text and its ``exit_code``; anything else is a defect and keeps its traceback.
 """

@@ -1,7 +1,7 @@
-"""What a study looks for: a metric, and which of two values of it is better.
+"""A study's objective: a metric, and which of two values of it is better.
 
-No other file knows of ``min`` and ``max``. Whoever ranks, compares or models values does so by
-their cost, of which less is better.
+No other file compares by ``min`` or ``max``. Ranking, comparing and modelling use the cost of a
+value, of which less is better.
 """
 
 from collections.abc import Mapping
@@ -27,10 +27,6 @@ class Objective:
     def cost(self, value: float) -> float:
         """Turn a value so that less is better."""
         return -value if self.mode == "max" else value
-
-    def value(self, cost: float) -> float:
-        """Turn a cost back into its value."""
-        return self.cost(cost)
 
     def improves(self, value: float, on: float) -> bool:
         """Whether a value is better than another, and not merely as good."""
