@@ -18,7 +18,7 @@ test-fast: $(VENV)/.dev
 	$(BIN)/pytest -m "not slow"
 
 test-faults: $(VENV)/.dev
-	SEQTUNE_KILLS=$(KILLS) $(BIN)/pytest tests/faults tests/search/test_run.py tests/search/test_journal.py
+	SEQTUNE_KILLS=$(KILLS) $(BIN)/pytest tests/faults tests/search/driver/test_run.py tests/search/journal/test_journal.py
 
 test-cluster: $(VENV)/.dev
 	$(BIN)/pytest tests/cluster

@@ -1,6 +1,6 @@
 """What every recurrent cell must hold to; inherit it and say which cell.
 
-The contract of a whole network over it (``tests/trainables/networks/test_encoders.py``) and of its
+Tests of a whole network over it (``tests/trainables/networks/test_encoders.py``) and of its
 training (``tests/trainables/core/test_trainer.py``) run for every cell of the registry as well.
 """
 

@@ -25,7 +25,8 @@ class Numerics(_Message):
     Attributes:
         device: ``cpu``, or the GPU's name.
         precision: what the model multiplies in: ``float32``, ``bfloat16`` or ``float16``.
-        recurrence: ``native`` where ``trainables.kernels`` computes it, else ``torch``.
+        recurrence: ``native`` where ``trainables.kernels`` computes it; ``torch`` where torch does,
+            on a GPU or for want of a compiler; ``own`` for a model that no kernel is made for.
     """
 
     device: str

@@ -14,13 +14,13 @@ def describe_numerics(device: torch.device, precision: str, native: bool = True)
 
     ``native`` says whether its recurrence has a kernel of ours.
     """
-    native = native and has_native_kernel(device, getattr(torch, precision))
+    compiled = has_native_kernel(device, getattr(torch, precision))
     return Numerics(
         device=str(device) if device.type == "cpu" else torch.cuda.get_device_name(device),
         precision=precision,
         threads=torch.get_num_threads(),
         processor=_processor(),
-        recurrence="native" if native else "torch",
+        recurrence=("native" if compiled else "torch") if native else "own",
     )
 
 

@@ -14,8 +14,8 @@ from torch.nn import functional
 class Steps:
     """The input at text b and step t is ``rows_NE[index_BT[b, t]]``.
 
-    Rows are ``ordered`` when each stands in one place, first all texts' first step, then all
-    texts' second.
+    Rows are ``ordered`` when each of them belongs to one step of one text: first come the rows of
+    all texts' first step, then those of the second, and so on.
     """
 
     rows_NE: Tensor

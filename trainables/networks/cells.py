@@ -14,8 +14,8 @@ class Cell:
 
     Attributes:
         layer: where its class is, as ``module:Class``; see ``RecurrentLayer``.
-        gates: numbers that a unit computes at a step, an LSTM's four gates for instance: what its
-            memory and its work are counted by.
+        gates: gates and candidates that a unit computes at a step, four in an LSTM. Each counts as
+            two matrices and two biases, in the estimates of memory and of work.
         native: whether ``trainables.kernels`` computes it on a CPU.
     """
 

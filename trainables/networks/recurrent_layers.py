@@ -15,7 +15,8 @@ class RecurrentLayer(nn.Module, ABC):
     are drawn by torch's global generator.
 
     The encoder stacks layers, turns texts round for the backward direction, normalises and pools.
-    Texts are padded behind, so a layer that reads forwards never meets padding before a token.
+    Texts are padded at their end. A layer reads from the start, so it never meets padding before a
+    token, and its outputs behind a text's end are ignored.
     """
 
     @abstractmethod

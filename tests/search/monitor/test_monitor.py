@@ -153,7 +153,7 @@ def test_a_machine_without_a_compiler_is_named_once(tmp_path, tables, capsys):
     with Progress(harness.study.state, Console(file=io.StringIO())) as progress:
         harness.study.follow(progress)
         work = harness.study.next()
-        harness.report(work, 1, 0.5)
+        harness.report(work, 1, 0.5, recurrence="own")
         assert "note" not in capsys.readouterr().err
         harness.report(work, 2, 0.5, recurrence="torch")
         harness.report(work, 3, 0.5, recurrence="torch")

@@ -169,6 +169,7 @@ def test_recurrence_goes_backward_once():
 def test_without_a_compiler_it_is_torchs(monkeypatch):
     assert describe_numerics(CPU, "float32").recurrence == "native"
     assert describe_numerics(CPU, "float16").recurrence == "torch"
+    assert describe_numerics(CPU, "float32", native=False).recurrence == "own"
     monkeypatch.setattr(trainables.kernels.recurrence, "compiled", lambda source: None)
     for precision in ("float32", "bfloat16"):
         assert describe_numerics(CPU, precision).recurrence == "torch"
