@@ -11,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from trainables.core.hyperparameters import Hyperparameters
 from trainables.errors import TaskError, did_you_mean
 from trainables.networks.hyperparameters import (
     RecurrentClassifierHyperparameters,
@@ -27,6 +28,9 @@ _WRONG = (ImportError, AttributeError, SyntaxError, NameError, TypeError, ValueE
 
 #: What a task's class must have, beside its declaration.
 _METHODS = ("build", "losses", "metrics")
+
+#: What its hyperparameters must say.
+_MEMORY = ("parameter_count", "activation_bytes_per_step")
 
 #: The task of a study file that names none.
 DEFAULT_TASK = "text-classification"
@@ -92,11 +96,30 @@ def find_task(name: str) -> TaskEntry:
     missing = [method for method in _METHODS if not callable(getattr(task, method, None))]
     if missing:
         raise TaskError(f"task {name!r} has no method {missing[0]!r}: see trainables/core/task.py")
-    if not declaration.metrics or not set(declaration.metrics.values()) <= {"min", "max"}:
+    _check_declaration(name, declaration)
+    return TaskEntry(name, declaration)
+
+
+def _check_declaration(name: str, declaration: TaskDeclaration) -> None:
+    metrics, kind = declaration.metrics, declaration.hyperparameters
+    if not metrics or not set(metrics.values()) <= {"min", "max"}:
         raise TaskError(
             f"task {name!r}: declaration.metrics must name each metric with 'min' or 'max'"
         )
-    return TaskEntry(name, declaration)
+    bare = [metric for metric in metrics if not metric.startswith("val/")]
+    if bare:
+        raise TaskError(
+            f"task {name!r}: its metric {bare[0]!r} must be declared as 'val/{bare[0]}', for it is "
+            "of the validation part"
+        )
+    silent = [
+        method for method in _MEMORY if getattr(kind, method) is getattr(Hyperparameters, method)
+    ]
+    if silent:
+        raise TaskError(
+            f"task {name!r}: {kind.__name__} must say {silent[0]}, so that memory is known before a "
+            "trial starts (see trainables/core/hyperparameters.py)"
+        )
 
 
 def code_of(name: str) -> Path | None:

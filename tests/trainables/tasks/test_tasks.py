@@ -70,6 +70,7 @@ def test_regression_in_the_labels_own_unit():
 OWN = """
 from dataclasses import replace
 
+from trainables.core.hyperparameters import Hyperparameters
 from trainables.tasks.text_classification import TextClassification
 
 class Spam(TextClassification):
@@ -77,6 +78,12 @@ class Spam(TextClassification):
 
 class Half:
     declaration = Spam.declaration
+
+class Unnamed(Spam):
+    declaration = replace(Spam.declaration, metrics={"accuracy": "max"})
+
+class Unweighed(Spam):
+    declaration = replace(Spam.declaration, hyperparameters=Hyperparameters)
 
 class Bare:
     build = losses = metrics = None
@@ -101,6 +108,8 @@ def test_task_of_ones_own(tmp_path, monkeypatch):
     for name, message in [
         ("my_tasks:Half", "has no method 'build'"),
         ("my_tasks:Bare", "has no declaration"),
+        ("my_tasks:Unnamed", "must be declared as 'val/accuracy'"),
+        ("my_tasks:Unweighed", "Hyperparameters must say parameter_count"),
         ("my_tasks:None_", "cannot import"),
         ("nowhere:X", "cannot import"),
         (":X", "cannot import"),
