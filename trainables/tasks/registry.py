@@ -117,7 +117,7 @@ def _check_declaration(name: str, declaration: TaskDeclaration) -> None:
     ]
     if silent:
         raise TaskError(
-            f"task {name!r}: {kind.__m_} must say {silent[0]}, so that memory is known before a "
+            f"task {name!r}: {kind.__name__} must say {silent[0]}, so that memory is known before a "
             "trial starts (see trainables/core/hyperparameters.py)"
         )
 
@@ -141,5 +141,5 @@ def _import(location: str) -> Any:
     try:
         return getattr(import_module(module), name)
     except _WRONG as error:
-        what = f"{type(error).__m_}: {error}"
+        what = f"{type(error).__name__}: {error}"
         raise TaskError(f"cannot import task {location!r}: {what}") from error
