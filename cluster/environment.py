@@ -1,10 +1,12 @@
 """The environment variables that Ray reads; they are set here and nowhere else.
 
-Ray reads some when it is imported, some when it starts, and its workers inherit them all. So they
-are set before this process imports Ray for a search.
+Ray reads some when it is imported, some when it starts, and its workers inherit them all. They are
+set before a search imports Ray. A notebook may have imported it already: then the two that Ray has
+kept are read anew.
 """
 
 import os
+import sys
 
 #: Set where the user has not decided otherwise, here and on every node that is started for a
 #: search: a trial's working directory stays the study's, nothing is reported to anybody, and every
@@ -38,3 +40,15 @@ def prepare_environment(loopback_only: bool) -> None:
     os.environ.update(_ALWAYS)
     if loopback_only:
         os.environ.update(_LOOPBACK_ONLY)
+    if "ray" in sys.modules:
+        _read_anew(loopback_only)
+
+
+def _read_anew(loopback_only: bool) -> None:
+    """Make an imported Ray see the authentication mode, and listen on loopback only if asked."""
+    from ray._private import ray_constants
+    from ray._raylet import Config  # type: ignore[attr-defined]
+
+    Config.initialize("")  # as Ray does itself when it turns authentication on
+    if loopback_only:
+        ray_constants.ENABLE_RAY_CLUSTER = False

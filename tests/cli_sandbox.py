@@ -87,5 +87,17 @@ def family(driver: subprocess.Popen[str], *words: str) -> list[psutil.Process]:
     return found
 
 
+def listening_addresses(driver: subprocess.Popen[str]) -> set[str]:
+    """Where a driver and its processes listen."""
+    found = {
+        connection.laddr.ip.removeprefix("::ffff:")
+        for member in [psutil.Process(driver.pid), *family(driver)]
+        for connection in member.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert found
+    return found
+
+
 def whole_lines(content: bytes) -> bytes:
     return content[: content.rfind(b"\n") + 1]

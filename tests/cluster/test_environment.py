@@ -9,8 +9,9 @@ from cluster.environment import NODE_ENVIRONMENT, prepare_environment
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch):
-    """A copy, for what is set is set for the process."""
+    """A copy, and Ray is left alone: what is set is set for the process."""
     monkeypatch.setattr(os, "environ", {"PATH": os.environ["PATH"]})
+    monkeypatch.setattr("cluster.environment._read_anew", lambda loopback_only: None)
 
 
 def test_what_a_user_has_decided_stays():

@@ -9,7 +9,7 @@ import pytest
 
 import search
 from search.errors import SpecError, StudyNotFound
-from tests.cli_sandbox import Sandbox, family
+from tests.cli_sandbox import Sandbox, family, listening_addresses
 from tests.study_harness import StudyHarness
 
 
@@ -71,6 +71,18 @@ def test_run_resume_load_and_trials(place):
     )
     out, err = process.communicate(timeout=200)
     assert process.returncode == 0 and out == "whole\n", err
+
+
+@pytest.mark.slow
+def test_ray_may_have_been_imported_before(place):
+    """As in many a notebook: its connections carry a token all the same, and stay on loopback."""
+    process = start(place, "import ray, ray.tune\n" + textwrap.dedent(LONG))
+    place.wait_for_epochs(2)
+    listening = listening_addresses(process)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert out.startswith("KeyboardInterrupt"), err
+    assert listening <= {"127.0.0.1", "::1"}
 
 
 @pytest.mark.slow

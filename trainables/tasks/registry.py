@@ -117,8 +117,8 @@ def _check_declaration(name: str, declaration: TaskDeclaration) -> None:
     ]
     if silent:
         raise TaskError(
-            f"task {name!r}: {kind.__name__} must say {silent[0]}, so that memory is known before a "
-            "trial starts (see trainables/core/hyperparameters.py)"
+            f"task {name!r}: {kind.__name__} must say {silent[0]}, so that memory is known before "
+            "a trial starts (see trainables/core/hyperparameters.py)"
         )
 
 

@@ -6,12 +6,11 @@ import shutil
 import signal
 import time
 
-import psutil
 import pytest
 import tomli_w
 
 from search.journal.events import EpochDone
-from tests.cli_sandbox import TRIAL, Sandbox, family, whole_lines
+from tests.cli_sandbox import TRIAL, Sandbox, family, listening_addresses, whole_lines
 from trainables.core.checkpoint import read_checkpoint
 from trainables.data.corpus import prepare
 from trainables.data.spec import DataSpec
@@ -115,16 +114,10 @@ def test_signal_saves_and_says_how_to_go_on(place, number, code):
 def test_nothing_listens_beyond_this_machine(place):
     process = place.start("run", "small.toml", "--set", "stopping.max_epochs=2000")
     place.wait_for_epochs(1)
-    listening = [
-        connection.laddr.ip
-        for member in [psutil.Process(process.pid), *family(process)]
-        for connection in member.net_connections("inet")
-        if connection.status == psutil.CONN_LISTEN
-    ]
+    listening = listening_addresses(process)
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=30)
-    assert listening
-    assert {ip.removeprefix("::ffff:") for ip in listening} <= {"127.0.0.1", "::1"}
+    assert listening <= {"127.0.0.1", "::1"}
 
 
 def test_time_budget_ends_well_and_stop_works(place):
