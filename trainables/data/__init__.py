@@ -1,1 +1,4 @@
-"""From a named data set to one memory-mapped corpus of token ids. Imports no torch."""
+"""Conversion of a named data set to one memory-mapped corpus of token ids.
+
+Only ``text/reader.py`` imports torch.
+"""

@@ -1,8 +1,8 @@
 """The corpus: token ids, offsets and labels of each part, memory-mapped and content-addressed.
 
-A corpus is a folder named by the digest of what it was made from. Every trial on a machine maps
-the same files, so their pages are shared; the test part lies in a folder of its own that a search
-never opens.
+A corpus is a folder, named by the digest of its source and its settings. Every trial on a machine
+maps the same files, so their pages are shared. The test part lies in a folder of its own, which a
+search never opens.
 """
 
 import hashlib
@@ -24,15 +24,20 @@ from trainables.data.spec import DataSpec
 from trainables.errors import DataError
 from trainables.storage import Cache
 
+#: Part of every corpus's digest: raise it when a corpus is made differently, and all are rebuilt.
 FORMAT = 5
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """A prepared data set on disk; parts are mapped when asked for.
+    """A prepared data set on disk; its parts are mapped on demand.
 
-    ``classes`` is empty where labels are numbers. ``notes`` are sentences a person should read
-    before trusting a search over it.
+    Attributes:
+        path: its folder.
+        classes: names of the classes by number; empty where labels are numbers.
+        vocabulary: number of distinct token ids.
+        sizes: number of texts of each part.
+        notes: sentences that a person should read before trusting a search over it.
     """
 
     path: Path
@@ -48,7 +53,7 @@ class Corpus:
 
     @property
     def tokenizer_file(self) -> Path:
-        """The tokenizer for raw text, in the format of the ``tokenizers`` library."""
+        """File of the tokenizer for raw text, in the format of the ``tokenizers`` library."""
         return self.path / "tokenizer.json"
 
     def vectors_file(self, name: str) -> Path:
@@ -56,16 +61,16 @@ class Corpus:
         return self.path / "vectors" / name
 
     def part(self, name: str) -> Part:
-        """Map one part read-only; ``test`` is for final scoring only.
+        """Map one part read-only; ``test`` is for the final score only.
 
         Raises:
-            DataError: the part's files are gone or are not what was written.
+            DataError: the part's files are gone, or are no valid .npy files.
         """
         return map_part(self.path / name)
 
 
 def open_corpus(path: Path) -> Corpus:
-    """Open a prepared corpus by its folder.
+    """Open the prepared corpus in a folder.
 
     Raises:
         DataError: the folder holds no complete corpus.
@@ -84,9 +89,10 @@ def open_corpus(path: Path) -> Corpus:
 
 
 def corpus_key(spec: DataSpec, labels: str = "class") -> str:
-    """Return the digest of a corpus: over format, source bytes and every choice that shapes it.
+    """Return the digest of a corpus.
 
-    ``max_tokens`` and ``keep`` are left out: texts are stored whole and cut when read.
+    It covers the format, the bytes of the source, and every setting that shapes the corpus.
+    ``max_tokens`` and ``keep`` are left out, because texts are stored whole and cut when read.
     """
     choices = spec.model_dump(mode="json", exclude={"source", "max_tokens", "keep"})
     recipe = json.dumps(
@@ -98,7 +104,8 @@ def corpus_key(spec: DataSpec, labels: str = "class") -> str:
 def prepare(spec: DataSpec, cache: Cache, labels: Labels = "class") -> Corpus:
     """Read, split and tokenise a data set once; later calls open the prepared corpus.
 
-    ``labels`` are one of a closed set (``class``) or numbers to be predicted (``number``).
+    ``labels`` says whether each label is one of a closed set (``class``) or a number to predict
+    (``number``).
 
     Raises:
         DataError: the source is unreadable or cannot be learnt from (one class, too few rows).
@@ -113,7 +120,7 @@ def prepare(spec: DataSpec, cache: Cache, labels: Labels = "class") -> Corpus:
         _write(building, parts, spec)
         os.replace(building, path)
     except OSError as error:
-        if not (path / "corpus.json").exists():  # else: another process was first, with the same
+        if not (path / "corpus.json").exists():  # otherwise another process made the same first
             raise DataError(f"cannot write the corpus to {path}: {error.strerror}") from error
     finally:
         shutil.rmtree(building, ignore_errors=True)

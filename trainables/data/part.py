@@ -8,15 +8,21 @@ from numpy.typing import NDArray
 
 from trainables.errors import DataError
 
-#: The files of a part: one .npy each.
+#: Arrays of a part; each is one .npy file.
 ARRAYS = ("ids", "offsets", "labels")
 
 
 @dataclass(frozen=True)
 class Part:
-    """One part's texts: text ``i`` is ``ids[offsets[i]:offsets[i + 1]]``, its label ``labels[i]``.
+    """The texts and labels of one part.
 
-    ids int32, offsets int64 (one more than there are texts), labels int64 (classes) or float32.
+    Text ``i`` is ``ids[offsets[i]:offsets[i + 1]]``, and its label is ``labels[i]``.
+
+    Attributes:
+        ids: token ids of all texts, one text after another; int32.
+        offsets: start of each text in ``ids``, and the end of the last one; int64. There is one
+            more than there are texts.
+        labels: class numbers (int64) or numbers to predict (float32).
     """
 
     ids: NDArray[np.int32]
@@ -28,12 +34,12 @@ class Part:
 
     @property
     def lengths(self) -> NDArray[np.int64]:
-        """Tokens of each text."""
+        """Number of tokens of each text."""
         return np.diff(self.offsets)
 
 
 def read_lengths(part: Part, max_tokens: int) -> NDArray[np.int64]:
-    """Return the tokens of each text as it is read: ``max_tokens`` at most."""
+    """Return how many tokens of each text are read: ``max_tokens`` at most."""
     return np.minimum(part.lengths, max_tokens)
 
 
@@ -41,7 +47,7 @@ def map_part(folder: Path) -> Part:
     """Map a part read-only.
 
     Raises:
-        DataError: its files are gone or differ from what was written.
+        DataError: its files are gone, or are no valid .npy files.
     """
     try:
         ids, offsets, labels = (

@@ -1,6 +1,8 @@
-"""From tables of raw labels to train, validation and test: labels become targets, rows are dealt.
+"""Conversion of tables with raw labels to the parts train, validation and test.
 
-A label is one of a closed set, coded as its number among the classes, or a number itself.
+Labels are converted to targets: a class label to the number of its class, a numeric label to
+float32. Rows are divided among the parts that the source does not bring itself. Labels that cannot
+be learnt from are refused.
 """
 
 import math
@@ -19,14 +21,20 @@ Labels = Literal["class", "number"]
 Label = str | int | float | bool
 Coded = dict[str, tuple[list[str], NDArray[Any]]]
 
-#: Rows or classes named in a note; more are only counted.
+#: A note names at most this many rows or classes, and only counts the rest.
 _NAMED = 5
 
 
 @dataclass(frozen=True)
 class Parts:
-    """Texts and labels (int64 classes or float32 numbers) of the three parts, the classes' names,
-    and what a person should know of them."""
+    """The three parts of a data set.
+
+    Attributes:
+        texts: texts of each part.
+        labels: targets of each part: int64 class numbers, or float32 numbers.
+        classes: names of the classes by number; empty where labels are numbers.
+        notes: sentences about the data that a person should read.
+    """
 
     texts: dict[str, list[str]]
     labels: dict[str, NDArray[Any]]
@@ -35,11 +43,13 @@ class Parts:
 
 
 def cut_parts(tables: dict[str, Table], spec: DataSpec, labels: Labels) -> Parts:
-    """Code the labels and deal the rows out.
+    """Convert labels to targets and divide the rows among the parts.
 
     Raises:
-        DataError: one class only, too many, a label that is no number, or too few rows.
+        DataError: there is only one class, there are too many classes or too few rows, or a label
+            is no number.
     """
+    # Before ``limit`` is applied, so that the sample has the classes of the whole data set.
     classes = _classes(tables, spec.source) if labels == "class" else []
     if spec.limit is not None:
         tables = {name: _some(table, spec) for name, table in tables.items()}
@@ -69,7 +79,7 @@ def cut_parts(tables: dict[str, Table], spec: DataSpec, labels: Labels) -> Parts
 
 
 def _some(table: Table, spec: DataSpec) -> Table:
-    """Draw at most ``limit`` rows by the split's seed; keep their order."""
+    """Draw at most ``limit`` rows with the seed of the split; keep their order."""
     rows = np.random.default_rng(spec.split_seed).permutation(len(table.texts))[: spec.limit]
     chosen = sorted(rows.tolist())
     return Table(
@@ -79,7 +89,7 @@ def _some(table: Table, spec: DataSpec) -> Table:
 
 def _number(label: Label, spec: DataSpec) -> float:
     try:
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore"):  # a number too large becomes inf, and is refused below
             value = float(np.float32(label))
     except (ValueError, OverflowError):
         value = math.nan
@@ -92,8 +102,9 @@ def _number(label: Label, spec: DataSpec) -> float:
 
 
 def _classes(tables: dict[str, Table], source: str) -> list[Label]:
-    """Return the distinct labels of all parts, numbers by value and strings by spelling."""
+    """Return the distinct labels of all parts: numbers by value, then strings by spelling."""
     seen = {label for table in tables.values() for label in table.labels}
+    # Python cannot compare a number with a string, so the type comes first in the key.
     classes = sorted(seen, key=lambda x: (isinstance(x, str), x))
     if len(classes) == 1:
         raise DataError(
@@ -110,7 +121,11 @@ def _classes(tables: dict[str, Table], source: str) -> list[Label]:
 
 
 def _cut(coded: Coded, spec: DataSpec) -> Coded:
-    """Return texts and labels of the three parts; classes keep their shares in each."""
+    """Return texts and labels of the three parts.
+
+    Validation and test rows that the source brings stay as they are. The other parts are cut from
+    its ``train`` rows, and each class keeps its share in each of them.
+    """
     if isinstance(spec.split, SplitNames):
         names = spec.split.model_dump()
         missing = [name for name in names.values() if name not in coded]
@@ -122,6 +137,7 @@ def _cut(coded: Coded, spec: DataSpec) -> Coded:
     kept = [part for part in PARTS if part not in brought]
     wanted = [spec.split[PARTS.index(part)] for part in kept]
     fractions = tuple(fraction / sum(wanted) for fraction in wanted)
+    # Numbers have no classes to stratify by, so all rows are of one kind.
     kinds_N = labels_N if labels_N.dtype == np.int64 else np.zeros(len(texts), dtype=np.int64)
     rows = split_rows(texts, kinds_N, fractions, spec.split_seed)
     cut = {
@@ -132,7 +148,7 @@ def _cut(coded: Coded, spec: DataSpec) -> Coded:
 
 
 def _left_out(tables: dict[str, Table]) -> list[str]:
-    """Write a note on each part that has unusable rows."""
+    """Return a note about each part that has unusable rows."""
     notes = []
     for part, table in tables.items():
         if table.left_out:
@@ -146,7 +162,7 @@ def _left_out(tables: dict[str, Table]) -> list[str]:
 
 
 def _oddities(train_N: NDArray[np.int64], classes: list[Label]) -> list[str]:
-    """Write notes on classes never seen in training, and on one with nearly all texts."""
+    """Return notes about classes without training texts, and about one with nearly all texts."""
     counts = np.bincount(train_N, minlength=len(classes))
     notes = []
     unseen = [str(label) for label, count in zip(classes, counts, strict=True) if count == 0]

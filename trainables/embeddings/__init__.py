@@ -1,1 +1,1 @@
-"""Word vectors that were learnt elsewhere: read once, cut to a corpus's vocabulary, shared."""
+"""Pretrained word vectors: read once, cut to a corpus's vocabulary, and shared by all trials."""

@@ -1,6 +1,6 @@
-"""The interface of a source of word vectors: two methods; imports no torch.
+"""The interface of a source of word vectors; imports no torch.
 
-Shapes: V words of the vocabulary, M positions of a corpus, E numbers each.
+Shapes: V words of the vocabulary, M positions of a corpus, E numbers of a vector.
 """
 
 import os
@@ -24,7 +24,14 @@ Settings = TypeVar("Settings", bound=Section)
 
 @dataclass(frozen=True)
 class VectorRequest:
-    """Which vectors are wanted: of this corpus's vocabulary or texts, by these settings."""
+    """A request for vectors of a corpus.
+
+    Attributes:
+        corpus: the corpus whose vocabulary or texts get vectors.
+        data: the ``[data]`` table that the corpus was made from.
+        embeddings: the ``[embeddings]`` table, with the keys of every source.
+        cache: the cache of this machine.
+    """
 
     corpus: Corpus
     data: DataSpec
@@ -32,17 +39,21 @@ class VectorRequest:
     cache: Cache
 
     def settings(self, kind: type[Settings]) -> Settings:
-        """Return a source's own keys of the ``[embeddings]`` table."""
-        assert isinstance(self.embeddings, kind)  # EmbeddingsSpec has every source's keys
+        """Return the ``[embeddings]`` table as the settings of one source."""
+        assert isinstance(self.embeddings, kind)  # EmbeddingsSpec inherits every source's settings
         return self.embeddings
 
 
 class VectorSource(ABC):
-    """Where an embedding may start from: two methods."""
+    """A source of vectors that an embedding may start from.
+
+    ``digest`` is called first. ``write`` is called only if no vectors with this digest are prepared
+    for the corpus.
+    """
 
     @abstractmethod
     def digest(self, request: VectorRequest) -> str:
-        """Return a text that identifies the vectors, beside their corpus.
+        """Return a text that, together with the corpus, identifies the vectors.
 
         Raises:
             DataError: a package or a file is missing.
@@ -50,30 +61,30 @@ class VectorSource(ABC):
 
     @abstractmethod
     def write(self, request: VectorRequest, path: Path) -> None:
-        """Put the vectors at ``path`` as .npy, whole or not at all.
+        """Write the vectors to ``path`` as .npy, whole or not at all.
 
-        float32 vectors_VE have a row a word, NaN where a word has none. float16 features_ME have a
-        row a position: they stay frozen.
+        Either float32 vectors_VE, a row for each word, NaN where a word has no vector; or float16
+        features_ME, a row for each position, which are never trained.
 
         Raises:
-            DataError: the source is malformed, or covers no word, or there is no room.
+            DataError: the source is malformed or covers no word, or the disk has no room.
         """
 
 
 class WordVectors(VectorSource):
-    """A source with one vector a word, small enough to be held in memory while it is read."""
+    """A source with one vector for each word, small enough to hold in memory."""
 
     @abstractmethod
     def read(self, request: VectorRequest) -> NDArray[np.float32]:
-        """Return vectors_VE of the corpus's vocabulary, NaN where a word has none."""
+        """Return vectors_VE of the corpus's vocabulary, NaN where a word has no vector."""
 
     def write(self, request: VectorRequest, path: Path) -> None:
-        """Put what ``read`` returns at ``path``."""
+        """Write the vectors that ``read`` returns to ``path``."""
         write_matrix(self.read(request), path)
 
 
 def write_matrix(vectors_VE: Matrix, path: Path) -> None:
-    """Put vectors in their place, whole.
+    """Write vectors to ``path``, whole or not at all.
 
     Raises:
         DataError: no word has a vector.

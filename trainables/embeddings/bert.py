@@ -1,8 +1,13 @@
-"""BERT (Devlin et al. 2019) under a recurrent network: its table of word pieces as static vectors,
-or what it makes of every piece in its context, frozen and computed once for all trials.
+"""BERT (Devlin et al. 2019) as the input of a recurrent network.
 
-Shapes: V pieces of the vocabulary, E numbers a piece, M positions: every token of the training and
-validation texts as they are read, after two rows of zeros for padding and the unknown token.
+Either its table of word pieces serves as static vectors, or its last hidden states serve as frozen
+features of every word piece in its context. The features are computed once for all trials. They are
+rows of one matrix: two rows of zeros for padding and the unknown token, then one row for each token
+of the training and validation texts, cut as they are read. A text over features is a list of row
+numbers.
+
+Shapes: V pieces of the vocabulary, E numbers of a vector, M rows of the features, B texts, T tokens
+of the longest text.
 """
 
 import json
@@ -23,46 +28,49 @@ from trainables.embeddings.base import VectorRequest, VectorSource, WordVectors
 from trainables.embeddings.lookup import pick_rows, words_of
 from trainables.errors import DataError
 
+#: Name of the embedding's tensor in the model's file.
 _TABLE = "embeddings.word_embeddings.weight"
+#: Parts whose features are computed, in the order of their rows. A search never reads the test part.
 _PARTS = ("train", "validation")
 
-#: Rows of zeros before the first token: the ids that pad and that stand for the unknown.
+#: Rows of zeros before the first token, for the ids of padding and of the unknown token.
 _RESERVED = 2
 
-#: Tokens of one pass, and of one window: BERT knows 512 places, two of which are its own marks.
+#: Upper bounds on the tokens of one forward pass and of one window. BERT has 512 positions, and
+#: [CLS] and [SEP] take two of them.
 _PASS_TOKENS, _WINDOW = 8192, 510
 
-#: How the name of a file begins that is not whole yet.
+#: Prefix of the name of a file that is not complete yet.
 _COMPUTING = "computing-"
 
 
 class BertTable(WordVectors):
-    """The table that BERT starts from: a vector a word piece, whatever its context."""
+    """BERT's input embedding: one vector for each word piece, whatever its context."""
 
     def digest(self, request: VectorRequest) -> str:
         """Return the package and its version."""
         return bert_version()
 
     def read(self, request: VectorRequest) -> NDArray[np.float32]:
-        """Return vectors_VE, NaN where there is none."""
+        """Return vectors_VE, NaN where a piece has no vector."""
         return bert_vectors(words_of(request.corpus))
 
 
 class BertFeatures(VectorSource):
-    """What BERT makes of every piece in its context, frozen."""
+    """BERT's last hidden state of every word piece in its context, frozen."""
 
     def digest(self, request: VectorRequest) -> str:
-        """Return the package and its version, and how texts are cut."""
+        """Return the package and its version, and the settings by which texts are cut."""
         return json.dumps([bert_version(), request.data.max_tokens, request.data.keep])
 
     def write(self, request: VectorRequest, path: Path) -> None:
-        """Compute features_ME once, for all trials."""
-        path.unlink(missing_ok=True)
+        """Compute features_ME once for all trials."""
+        path.unlink(missing_ok=True)  # left without its description by a process that was killed
         write_features(request.corpus, words_of(request.corpus), request.data, path)
 
 
 def bert_vectors(pieces: list[str]) -> NDArray[np.float32]:
-    """Return vectors_VE of these word pieces from the model's own table, NaN where it has none."""
+    """Return vectors_VE of these word pieces from the model's table; NaN where it has no row."""
     from safetensors.numpy import load_file
 
     table_VE = load_file(bert_folder() / "model.safetensors")[_TABLE]
@@ -70,7 +78,7 @@ def bert_vectors(pieces: list[str]) -> NDArray[np.float32]:
 
 
 def positions(corpus: Corpus, name: str, max_tokens: int) -> Part:
-    """Return a part whose ids are rows of the features; its texts are cut already."""
+    """Return a part whose ids are row numbers of the features; its texts are cut already."""
     start = _RESERVED
     for part in map(corpus.part, _PARTS[: _PARTS.index(name)]):
         start += int(read_lengths(part, max_tokens).sum())
@@ -81,10 +89,10 @@ def positions(corpus: Corpus, name: str, max_tokens: int) -> Part:
 
 
 def write_features(corpus: Corpus, words: list[str], data: DataSpec, path: Path) -> None:
-    """Compute features_ME (float16) once; ``path`` is there when they are whole.
+    """Compute features_ME (float16) and write them to ``path``, whole or not at all.
 
     Raises:
-        DataError: no room for them.
+        DataError: the disk has no room for them.
     """
     model = _load_model()
     rows = sum(int(read_lengths(corpus.part(p), data.max_tokens).sum()) for p in _PARTS)
@@ -96,7 +104,9 @@ def write_features(corpus: Corpus, words: list[str], data: DataSpec, path: Path)
     for stale in path.parent.glob(f"{_COMPUTING}*"):
         stale.unlink(missing_ok=True)
     with tempfile.NamedTemporaryFile(prefix=_COMPUTING, suffix=".npy", dir=path.parent) as file:
-        try:  # or a full disk would be noticed by a signal in the middle
+        # Reserve the space first: writing to a mapped file on a full disk ends the process by
+        # SIGBUS. 4096 bytes are more than the header of the .npy takes.
+        try:
             os.posix_fallocate(file.fileno(), 0, (rows + _RESERVED) * width * 2 + 4096)
         except OSError as error:
             size = rows * width * 2 >> 20
@@ -106,12 +116,13 @@ def write_features(corpus: Corpus, words: list[str], data: DataSpec, path: Path)
         )
         _fill(features_ME, model, corpus, words, data)
         features_ME.flush()
-        os.link(file.name, path)
+        os.link(file.name, path)  # a link, because the temporary file deletes its own name
 
 
 def _fill(
     features_ME: NDArray[np.float16], model: Any, corpus: Corpus, words: list[str], data: DataSpec
 ) -> None:
+    # The corpus numbers the pieces with padding and the unknown piece first; BERT does not.
     berts = {piece: i for i, piece in enumerate(bert_pieces())}
     id_of_V = np.array([berts[word] for word in words], dtype=np.int64)
     features_ME[:_RESERVED] = 0
@@ -130,11 +141,12 @@ def _load_model() -> Any:
     return AutoModel.from_pretrained(bert_folder(), local_files_only=True).eval()
 
 
+#: Token ids of a window, and the rows of their features.
 Window = tuple[NDArray[np.int32], slice]
 
 
 def _windows(part: Part, place: Part, data: DataSpec) -> list[Window]:
-    """Cut texts into windows: token ids, and the rows of their features; shortest first."""
+    """Split texts into windows that BERT can read, shortest first so that passes pad little."""
     found: list[Window] = []
     for text in range(len(part)):
         ids = part.ids[part.offsets[text] : part.offsets[text + 1]]
@@ -147,7 +159,7 @@ def _windows(part: Part, place: Part, data: DataSpec) -> list[Window]:
 
 
 def _passes(windows: list[Window]) -> list[list[Window]]:
-    """Group windows into passes of bounded padded size."""
+    """Group windows, shortest first, into forward passes of bounded padded size."""
     passes: list[list[Window]] = [[]]
     for window in windows:
         if passes[-1] and (len(passes[-1]) + 1) * len(window[0]) > _PASS_TOKENS:
@@ -159,7 +171,10 @@ def _passes(windows: list[Window]) -> list[list[Window]]:
 def _run(
     model: Any, texts: list[NDArray[np.int64]], rows: list[slice], features_ME: NDArray[np.float16]
 ) -> None:
-    """Run one forward pass over texts of BERT's own ids, its marks around each."""
+    """Run one forward pass over texts of BERT's own ids, and store their features.
+
+    Each text is put between [CLS] and [SEP], whose hidden states are dropped.
+    """
     import torch
 
     start, end, pad = (bert_pieces().index(mark) for mark in ("[CLS]", "[SEP]", "[PAD]"))

@@ -1,4 +1,7 @@
-"""GloVe (Pennington, Socher & Manning 2014): the packaged 6B 50d, or Stanford's own files."""
+"""GloVe (Pennington, Socher & Manning 2014): the packaged 6B 50d, or Stanford's own files.
+
+Shapes: V words of the vocabulary, E numbers of a vector.
+"""
 
 import hashlib
 import importlib.util
@@ -21,31 +24,35 @@ PACKAGED_GLOVE = "6B.50d"
 
 
 class GloveSettings(Section):
-    """``glove`` is ``6B.50d`` (the package of the extra ``glove``) or a path to Stanford's .txt or
-    .zip."""
+    """GloVe's key of the ``[embeddings]`` table.
+
+    Attributes:
+        glove: ``6B.50d`` (the package of the extra ``glove``), or a path to Stanford's .txt or
+            .zip, or to a .txt inside a .zip.
+    """
 
     glove: Place = PACKAGED_GLOVE
 
     def located(self) -> Self:
-        """Return the same with a file by its whole path."""
+        """Return a copy in which a file is an absolute path."""
         place = self.glove if self.glove == PACKAGED_GLOVE else whole_path(self.glove)
         return super().located().model_copy(update={"glove": place})
 
 
 class Glove(WordVectors):
-    """GloVe's vectors, by word."""
+    """GloVe's vectors, one for each word."""
 
     def digest(self, request: VectorRequest) -> str:
         """Return the package's name, or the digest of the file."""
         place = request.settings(GloveSettings).glove
         if place == PACKAGED_GLOVE:
-            _package_folder()
+            _package_folder()  # raises if the package is missing
             return PACKAGED_GLOVE
         archive, member = _archive_and_member(Path(place))
         return file_digest(str(archive), "embeddings.glove") + (f"/{member}" if member else "")
 
     def read(self, request: VectorRequest) -> NDArray[np.float32]:
-        """Return vectors_VE, NaN where there is none."""
+        """Return vectors_VE, NaN where a word has no vector."""
         place, words = request.settings(GloveSettings).glove, words_of(request.corpus)
         if place == PACKAGED_GLOVE:
             return packaged_vectors(words)
@@ -55,8 +62,10 @@ class Glove(WordVectors):
 def file_digest(source: str, key: str) -> str:
     """Return the SHA-256 of a vector file.
 
+    ``key`` is the key of the study file that names it, for the error message.
+
     Raises:
-        DataError: it cannot be read.
+        DataError: the file cannot be read.
     """
     try:
         with Path(source).expanduser().open("rb") as file:
@@ -92,6 +101,8 @@ def _from_text(path: Path, words: list[str]) -> NDArray[np.float32]:
         fields = line.rstrip().split(" ")
         if result is None:
             result = np.full((len(words), len(fields) - 1), np.nan, dtype=np.float32)
+        # Some of Stanford's words contain spaces, such as ". . .", so the numbers are counted from
+        # the end of the line.
         word, numbers = " ".join(fields[: -result.shape[1]]), fields[-result.shape[1] :]
         if not word:
             raise DataError(f"{path} line {number} has fewer numbers than the first line")
@@ -108,12 +119,12 @@ def _from_text(path: Path, words: list[str]) -> NDArray[np.float32]:
 
 
 def _archive_and_member(path: Path) -> tuple[Path, str | None]:
-    """Split ``glove.6B.zip/glove.6B.300d.txt`` in two; return any other path alone."""
+    """Split ``glove.6B.zip/glove.6B.300d.txt`` in archive and member; another path has no member."""
     return (path.parent, path.name) if path.parent.suffix == ".zip" else (path, None)
 
 
 def _lines(path: Path) -> Iterator[str]:
-    """Yield lines of a .txt, of the only .txt in a .zip, or of the one named behind it."""
+    """Yield the lines of a .txt, of the only .txt in a .zip, or of the member that is named."""
     path, member = _archive_and_member(path)
     if path.suffix != ".zip":
         with path.open(encoding="utf-8", errors="replace") as file:

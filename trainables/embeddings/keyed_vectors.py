@@ -1,8 +1,8 @@
-"""Reads gensim's own .kv files without running anything that stands in them.
+"""Reading of gensim's own .kv files without running any code that they name.
 
-A .kv is a pickle, and a pickle may name any function and have it called. Here every name in the
-file stands for an inert record, so a file can build lists, dictionaries, strings and records, and
-nothing else. Large arrays lie beside it as .npy files, which numpy reads as plain data.
+A .kv file is a pickle, and a pickle may name any function and have it called. Here every name in
+the file stands for an inert record, so a file can build lists, dictionaries, strings and records,
+and nothing else. Large arrays lie beside the file as .npy files, which NumPy reads as plain data.
 """
 
 import pickle
@@ -16,7 +16,10 @@ from trainables.errors import DataError
 
 
 class _Record:
-    """What a name in the file makes: it keeps what it was given and does nothing."""
+    """Stand-in for every class or function that the file names.
+
+    It keeps its arguments and its state, and does nothing.
+    """
 
     arguments: tuple[Any, ...] = ()
     state: Any = None
@@ -29,27 +32,30 @@ class _Record:
 
 
 class _InertReader(pickle.Unpickler):
+    """An unpickler that imports nothing."""
+
     def find_class(self, module: str, name: str) -> type[_Record]:
-        """Return an inert record, whatever is named."""
+        """Return an inert record, whatever name is looked up."""
         return type(name, (_Record,), {})
 
 
 def arrays_beside(path: Path) -> Path:
-    """Return where gensim puts the vectors of a large .kv."""
+    """Return the path at which gensim stores the vectors of a large .kv file."""
     return path.with_name(f"{path.name}.vectors.npy")
 
 
 def read_keyed_vectors(path: Path) -> tuple[list[str], NDArray[np.float32]]:
-    """Read the words of a .kv file (gensim 4) and their vectors, word by word.
+    """Read the words of a .kv file (gensim 4), and the table with a row for each word.
 
     Raises:
-        DataError: damaged, something else's, or an array that belongs to it is missing.
+        DataError: the file is damaged or of another kind, or an array that belongs to it is
+            missing.
     """
     try:
         with path.open("rb") as file:
             state = vars(_InertReader(file).load())["state"]
         words = state["index_to_key"]
-        if "vectors" in state.get("__numpys", ()):
+        if "vectors" in state.get("__numpys", ()):  # gensim's list of arrays stored beside the file
             vectors = np.load(arrays_beside(path), mmap_mode="r", allow_pickle=False)
         else:
             vectors = _array(state["vectors"])
@@ -65,7 +71,8 @@ def read_keyed_vectors(path: Path) -> tuple[list[str], NDArray[np.float32]]:
         ) from error
 
 
-#: What a malformed pickle raises in the standard library's reader, or in taking it apart.
+#: Exceptions that a malformed pickle raises, in the standard library's reader or when the result
+#: is taken apart.
 _UNREADABLE = (
     OSError,
     ValueError,
@@ -81,7 +88,9 @@ _UNREADABLE = (
 
 
 def _array(record: _Record) -> NDArray[Any]:
-    """Rebuild a small array that is kept in the file itself: numpy's state of version 1."""
+    """Rebuild a small array that is stored in the file itself."""
+    # The state that ndarray.__reduce__ gives: version, shape, dtype, Fortran order, bytes. The
+    # state of a dtype has its byte order in second place.
     _, shape, kind, fortran, content = record.state
     numbers = np.dtype(kind.arguments[0]).newbyteorder(kind.state[1])
     if numbers.kind != "f":

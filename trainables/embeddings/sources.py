@@ -1,4 +1,4 @@
-"""The sources of word vectors by name; imports no torch."""
+"""The registry of sources of word vectors; imports no torch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,33 +8,35 @@ from typing import Any
 from trainables.data.spec import Section
 from trainables.embeddings.base import VectorSource
 
-#: The embedding of a model whose words start at random.
+#: Value of the hyperparameter ``embedding`` for words that start at random. It has no source.
 SCRATCH = "scratch"
 
 
 @dataclass(frozen=True)
 class SourceEntry:
-    """A source by name.
+    """A registered source.
 
     Attributes:
-        location: where its class is, as ``module:Class``.
-        settings: where its keys of the ``[embeddings]`` table are, if it has any.
-        tokens: the ``data.tokens`` that its vectors are made for, if it needs its own.
-        frozen: its vectors are features of positions, and never train.
+        location: its class, as ``module:Class`` in this package.
+        settings: the class of its keys of the ``[embeddings]`` table, likewise; None if it has no
+            keys.
+        tokens: the value of ``data.tokens`` that its vectors need; None if any will do.
+        frozen: whether its vectors are features of positions, which are never trained.
     """
 
+    # Classes are named and not imported, so that the registry does not import every source.
     location: str
     settings: str | None = None
     tokens: str | None = None
     frozen: bool = False
 
     def load(self) -> VectorSource:
-        """Import and make it."""
+        """Import the source's class and make an instance."""
         made: VectorSource = _imported(self.location)()
         return made
 
     def load_settings(self) -> type[Section] | None:
-        """Import the class of its settings."""
+        """Import the class of the source's settings; None if it has none."""
         return _imported(self.settings) if self.settings else None
 
 

@@ -1,7 +1,9 @@
-"""Pretrained vectors of one corpus, kept beside it and shared by all its trials.
+"""Pretrained vectors of one corpus, stored beside it and shared by all its trials.
 
-Shapes: V words of the vocabulary, M positions of the corpus, E numbers each. Rows of words without
-a vector are NaN: the model draws them (``trainables.networks.embedding``).
+The row of a word without a vector is NaN. The model draws it at random
+(``trainables.networks.embedding``).
+
+Shapes: V words of the vocabulary, M positions of the corpus, E numbers of a vector.
 """
 
 import hashlib
@@ -23,10 +25,10 @@ class Vectors:
     """A prepared file of vectors.
 
     Attributes:
-        name: the file's name in the corpus's folder.
+        name: the file's name in the corpus's folder of vectors.
         width: numbers of each vector.
         words_covered: share of the vocabulary's words that have a vector.
-        tokens_covered: share of the training text's tokens that have one.
+        tokens_covered: share of the training texts' tokens that have a vector.
     """
 
     name: str
@@ -36,7 +38,7 @@ class Vectors:
 
 
 def prepare_vectors(kind: str, request: VectorRequest) -> Vectors:
-    """Read, learn or compute the vectors of a source once a corpus; later calls open them.
+    """Prepare the vectors of a source for a corpus once; later calls only describe them.
 
     Raises:
         DataError: the source is missing, malformed, or covers no word.
@@ -45,7 +47,7 @@ def prepare_vectors(kind: str, request: VectorRequest) -> Vectors:
     digest = hashlib.sha256(source.digest(request).encode()).hexdigest()
     path = corpus.vectors_file(f"{kind}-{digest[:16]}.npy")
     about = path.with_suffix(".json")
-    if not about.exists():
+    if not about.exists():  # it is written after the vectors, so they are whole if it exists
         path.parent.mkdir(exist_ok=True)
         source.write(request, path)
         replace_file(about, json.dumps(_describe(corpus, path).__dict__).encode())
@@ -53,17 +55,17 @@ def prepare_vectors(kind: str, request: VectorRequest) -> Vectors:
 
 
 def _describe(corpus: Corpus, path: Path) -> Vectors:
-    """Count what a file covers: features of positions cover everything."""
+    """Describe a file of vectors: its width, and the shares of words and tokens that it covers."""
     matrix = np.load(path, mmap_mode="r", allow_pickle=False)
     width = int(matrix.shape[1])
-    if matrix.dtype == np.float16:
+    if matrix.dtype == np.float16:  # features of positions cover every token
         return Vectors(path.name, width, 1.0, 1.0)
     covered_V = ~np.isnan(matrix[:, 0])
     counts_V = np.bincount(corpus.part("train").ids, minlength=len(covered_V))
     return Vectors(
         path.name,
         width,
-        float(covered_V[2:].mean()),
+        float(covered_V[2:].mean()),  # ids 0 and 1 are padding and the unknown token, not words
         float(counts_V[covered_V].sum() / max(1, counts_V.sum())),
     )
 

@@ -1,4 +1,7 @@
-"""Word2Vec (Mikolov et al. 2013), with gensim: trained on the study's texts, or loaded."""
+"""Word2Vec (Mikolov et al. 2013) by gensim: trained on the study's own texts, or read from a file.
+
+Shapes: V words of the vocabulary, E numbers of a vector.
+"""
 
 import json
 from collections.abc import Iterator
@@ -22,17 +25,24 @@ from trainables.embeddings.lookup import pick_rows, words_of
 from trainables.errors import DataError
 from trainables.storage import Cache
 
-#: Vectors learnt from the study's own texts instead of read from a file.
+#: Value of ``embeddings.word2vec`` for vectors that are trained on the study's own texts.
 TRAINED_HERE = "train"
 
-#: Words, and a table with a row for each.
+#: Words, and a table with one row for each word.
 Named = tuple[list[str], NDArray[np.float32]]
 
 
 class Word2VecSettings(Section):
-    """``word2vec`` is ``train`` (skip-gram on the study's own training texts, once) or a path to a
-    .bin, .vec or .kv file. ``unlabelled`` is more text to learn from: a file or folder like
-    ``data.source``, labels or none."""
+    """Word2Vec's keys of the ``[embeddings]`` table.
+
+    Attributes:
+        word2vec: ``train`` for skip-gram on the study's own training texts, run once; or a path to
+            a .bin, .vec or .kv file.
+        word2vec_dim: numbers of a vector that is trained here.
+        unlabelled: more text to learn from: a file or folder like ``data.source``, with labels or
+            without.
+        word2vec_epochs: passes over the texts.
+    """
 
     word2vec: Place = TRAINED_HERE
     word2vec_dim: int = Field(default=100, ge=1, le=2000)
@@ -46,17 +56,21 @@ class Word2VecSettings(Section):
         return self
 
     def located(self) -> Self:
-        """Return the same with files by their whole paths."""
+        """Return a copy in which every file is an absolute path."""
         source = self.word2vec if self.word2vec == TRAINED_HERE else whole_path(self.word2vec)
         more = whole_path(self.unlabelled) if self.unlabelled else None
         return super().located().model_copy(update={"word2vec": source, "unlabelled": more})
 
 
 class Word2Vec(WordVectors):
-    """Word2Vec's vectors, by word."""
+    """Word2Vec's vectors, one for each word."""
 
     def digest(self, request: VectorRequest) -> str:
-        """Return the settings that they are learnt by, or the digest of the file."""
+        """Return the settings of the training, or the digest of the file.
+
+        The digest of a .kv file covers the array that gensim stores beside it. Vectors that are
+        trained depend on gensim's version too.
+        """
         settings = request.settings(Word2VecSettings)
         try:
             import gensim
@@ -73,22 +87,25 @@ class Word2Vec(WordVectors):
         return digest
 
     def read(self, request: VectorRequest) -> NDArray[np.float32]:
-        """Return vectors_VE, NaN where there is none."""
+        """Return vectors_VE, NaN where a word has no vector."""
         settings, corpus = request.settings(Word2VecSettings), request.corpus
         if settings.word2vec == TRAINED_HERE:
+            # gensim was trained on token ids, written as strings.
             wanted = [str(number) for number in range(corpus.vocabulary)]
             names, table = _train(settings, corpus, request.cache)
         else:
             wanted = words_of(corpus)
             names, table = _load(Path(settings.word2vec).expanduser())
         vectors_VE = pick_rows(wanted, names, table)
-        vectors_VE[[PAD, UNKNOWN]] = np.nan
+        vectors_VE[[PAD, UNKNOWN]] = np.nan  # neither is a word
         return vectors_VE
 
 
 class _Sentences:
-    """The training texts, and more without labels, as lists of token numbers; read anew for each
-    pass."""
+    """The training texts and the unlabelled ones, as lists of token ids written as strings.
+
+    gensim reads it several times, so each iteration starts anew.
+    """
 
     def __init__(self, corpus: Corpus, unlabelled: str | None, cache: Cache) -> None:
         self._part = corpus.part("train")
@@ -103,7 +120,7 @@ class _Sentences:
 
 
 def _encode(corpus: Corpus, source: str, cache: Cache) -> list[NDArray[np.int32]]:
-    """Read the texts of another file in the corpus's own tokens."""
+    """Read the texts of another source as token ids of the corpus's own vocabulary."""
     tokenizer = Tokenizer.from_file(str(corpus.tokenizer_file))
     texts = [clean(text) for text in read_texts(source, cache.datasets)]
     encodings = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
@@ -111,7 +128,10 @@ def _encode(corpus: Corpus, source: str, cache: Cache) -> list[NDArray[np.int32]
 
 
 def _train(settings: Word2VecSettings, corpus: Corpus, cache: Cache) -> Named:
-    """Learn by skip-gram with negative sampling, window 5; one thread, so that it repeats."""
+    """Train skip-gram with negative sampling and a window of 5.
+
+    A repeated training gives the same vectors.
+    """
     from gensim.models import Word2Vec
 
     model = Word2Vec(
@@ -120,10 +140,10 @@ def _train(settings: Word2VecSettings, corpus: Corpus, cache: Cache) -> Named:
         epochs=settings.word2vec_epochs,
         sg=1,
         window=5,
-        min_count=1,
-        workers=1,
+        min_count=1,  # rare words are outside the vocabulary already
+        workers=1,  # with several threads the result depends on their timing
         seed=0,
-        hashfxn=int,
+        hashfxn=int,  # the default, Python's hash of a string, differs between processes
     )
     return model.wv.index_to_key, model.wv.vectors
 

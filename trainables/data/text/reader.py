@@ -1,6 +1,6 @@
-"""Reads the texts of one part: cut, padded, as tensors.
+"""Reading of the texts of one part as padded tensors.
 
-Shapes: B texts, T tokens of the longest text, N texts of a part, K tokens of them all.
+Shapes: B texts, T tokens of the longest text, N texts of a part, K tokens of all texts of a part.
 """
 
 from collections.abc import Callable
@@ -19,30 +19,37 @@ from trainables.data.part import Part
 from trainables.data.text.augmentation import augmentation_of
 from trainables.data.text.tokens import PAD
 
-#: Changes a training text's ids_T, and makes it no longer.
+#: Function that returns a training text's ids_T with random changes, never longer.
 Augment = Callable[[NDArray[np.int32]], NDArray[np.int32]]
 
 
 @dataclass(frozen=True)
 class DeviceTexts:
-    """A part in a device's memory: only row numbers travel there. The last token is padding."""
+    """A part in a device's memory, so that a batch sends only row numbers and offsets there.
+
+    The last token of ``ids_K`` is padding.
+    """
 
     ids_K: Tensor
     targets_N: Tensor
 
     @classmethod
     def of(cls, part: Part, device: torch.device) -> "DeviceTexts":
-        """Copy all tokens and labels."""
+        """Copy all tokens and labels of a part to a device."""
         ids_K = torch.from_numpy(np.append(part.ids, np.int32(PAD)))
         return cls(ids_K.to(device), torch.from_numpy(np.array(part.labels)).to(device))
 
     def gather(self, rows: Rows, starts: Rows, ends: Rows) -> Batch:
-        """Gather the tokens from ``starts`` to ``ends`` of each row on the device, padded."""
+        """Return the texts of these rows as a padded batch, put together on the device.
+
+        ``starts`` and ``ends`` are the offsets of each text in ``ids_K``.
+        """
         width, device = max(1, int((ends - starts).max())), self.ids_K.device
         rows_B, starts_B, ends_B = (
             moved(torch.from_numpy(some), device) for some in (rows, starts, ends)
         )
         places_BT = starts_B[:, None] + torch.arange(width, device=device)
+        # Places behind the end of a text refer to the last token, which is padding.
         places_BT = places_BT.where(places_BT < ends_B[:, None], len(self.ids_K) - 1)
         lengths_B = (ends_B - starts_B).clamp(min=1)
         return Batch((self.ids_K[places_BT].long(), lengths_B), self.targets_N[rows_B])
@@ -50,12 +57,14 @@ class DeviceTexts:
 
 @dataclass(frozen=True)
 class TextReader:
-    """Cuts texts of one part to ``max_tokens`` and pads them.
+    """A reader that cuts the texts of one part to ``max_tokens`` and pads them.
 
     Attributes:
-        keep: which end of a longer text stays: ``start`` or ``end``.
-        held: the part in a GPU's memory, where texts are then put together.
-        augment: what is done to each text.
+        part: the texts and their labels.
+        max_tokens: the most tokens that are read of a text.
+        keep: the end of a longer text that is read: ``start`` or ``end``.
+        held: the part in a GPU's memory, if it is there; batches are then put together there.
+        augment: the change that is made to each text, if any.
     """
 
     part: Part
@@ -68,7 +77,7 @@ class TextReader:
         return len(self.part)
 
     def placed(self, device: torch.device) -> "TextReader":
-        """Return a reader of the same texts out of a GPU's memory, if they fit."""
+        """Return a reader that holds its texts in a GPU's memory, if they fit; else this one."""
         if not fits_on_gpu(self.part.ids.nbytes, device):
             return self
         return replace(self, held=DeviceTexts.of(self.part, device))
@@ -76,18 +85,23 @@ class TextReader:
     def for_training(
         self, hyperparameters: Hyperparameters, rng: np.random.Generator
     ) -> "TextReader":
-        """Return a reader for one epoch, which draws its augmentation from ``rng``."""
+        """Return a reader for one epoch that draws its augmentation from ``rng``."""
         augmentation = augmentation_of(hyperparameters)
         return replace(self, augment=partial(augmentation.apply, rng=rng) if augmentation else None)
 
     @property
     def lengths_N(self) -> NDArray[np.int64]:
-        """Tokens of each text as the model sees it: 1 to ``max_tokens``; an empty text has one
-        padding token."""
+        """Number of tokens of each text as the model sees it: 1 to ``max_tokens``.
+
+        An empty text has one padding token.
+        """
         return np.clip(self.part.lengths, 1, self.max_tokens)
 
     def read(self, rows: Rows) -> Batch:
-        """Copy the texts of these rows out of the mapped corpus."""
+        """Return the texts of these rows as a padded batch.
+
+        Augmentation works on NumPy arrays, so augmented texts are always put together on the CPU.
+        """
         offsets, ids = self.part.offsets, self.part.ids
         starts, ends = offsets[rows], offsets[rows + 1]
         if self.keep == "end":

@@ -1,6 +1,6 @@
-"""Tokens: how a text becomes ids, with the ``tokenizers`` library.
+"""Conversion of texts to token ids, with the ``tokenizers`` library.
 
-Id 0 pads, id 1 stands for every token outside the vocabulary.
+Id 0 is padding. Id 1 stands for every token outside the vocabulary.
 """
 
 import re
@@ -16,33 +16,35 @@ from trainables.data.text.words import Ids, index_words, word_splitter
 PAD, UNKNOWN = 0, 1
 SPECIAL = ["[PAD]", "[UNK]"]
 
+#: Short markup such as ``<br />``, which reviews contain.
 _TAG = r"<[^<>]{1,20}>"
 
 
-#: Characters of a text that are read; of a longer one, half from either end.
+#: Most characters that are read of a text. Of a longer one, half are taken from either end.
 MAX_CHARACTERS = 1_000_000
 
 
 def clean(text: str) -> str:
     """Normalise a text as the tokenizer's own normaliser would, in a fifth of the time.
 
-    25,000 reviews take 0.13 s. Lone surrogates become question marks, for no encoder accepts them.
+    25,000 reviews take 0.13 s. Lone surrogates are replaced by question marks, because the
+    tokenizer does not accept them.
     """
     if len(text) > MAX_CHARACTERS:
         half = MAX_CHARACTERS // 2
         text = f"{text[:half]} {text[-half:]}"
     text = text.encode("utf-8", "replace").decode("utf-8")
-    # Python lowers a last sigma to another letter than the tokenizer does.
+    # At the end of a word Python lowers Σ to ς, but the tokenizer lowers it to σ everywhere.
     return unicodedata.normalize("NFC", re.sub(_TAG, " ", text)).replace("Σ", "σ").lower()
 
 
 def tokenise(
     kind: str, texts: Mapping[str, Sequence[str]], vocabulary: int
 ) -> tuple[Tokenizer, dict[str, list[Ids]]]:
-    """Make a tokenizer for cleaned text, and turn every part's texts into ids of its tokens.
+    """Build a tokenizer for cleaned text, and convert the texts of every part to token ids.
 
     Tokens are the ``vocabulary`` most frequent ``words``, ``characters`` or ``wordpieces`` of
-    ``train``; ``bert`` takes the word pieces of a BERT as they are.
+    ``train``. ``bert`` takes BERT's own word pieces, whatever the texts.
     """
     if kind == "words":
         id_of, ids = index_words(texts, SPECIAL, vocabulary)
@@ -70,10 +72,11 @@ def _learn_characters(texts: Sequence[str], vocabulary: int) -> Tokenizer:
 
 
 def _learn_pieces(texts: Sequence[str], vocabulary: int) -> Tokenizer:
-    """Learn word pieces as BERT's were (Schuster & Nakajima 2012).
+    """Learn word pieces as BERT's were learnt (Schuster & Nakajima 2012).
 
-    The letters are given in order, since the trainer numbers those it finds in an order that
-    changes from process to process; they are the fewest pieces there can be.
+    Every letter is given to the trainer in sorted order, because the trainer numbers letters that
+    it finds itself in an order that changes from process to process. The vocabulary has all of
+    them even where that exceeds ``vocabulary``.
     """
     letters = sorted({letter for text in texts for letter in text if not letter.isspace()})
     first = [*SPECIAL, *letters, *(f"##{letter}" for letter in letters)]
@@ -88,16 +91,20 @@ def _learn_pieces(texts: Sequence[str], vocabulary: int) -> Tokenizer:
 
 
 def _without_marks(model: models.Model, pre_tokenizer: pre_tokenizers.PreTokenizer) -> Tokenizer:
-    """Make a tokenizer without special tokens: "[PAD]" in a text is a word in brackets."""
+    """Build a tokenizer without special tokens, so that "[PAD]" in a text is plain text.
+
+    A trainer registers special tokens with the tokenizer that it trains, so the learnt vocabulary
+    is moved to a new tokenizer.
+    """
     tokenizer = Tokenizer(model)
     tokenizer.pre_tokenizer = pre_tokenizer
     return tokenizer
 
 
 def _berts_own(texts: Sequence[str], _: int) -> Tokenizer:
-    """Make a tokenizer of all of BERT's word pieces, whatever the texts.
+    """Build a tokenizer of all of BERT's word pieces, whatever the texts.
 
-    They are renumbered so that padding and the unknown piece come first.
+    The pieces are renumbered so that padding and the unknown piece come first.
     """
     pieces = [piece for piece in bert_pieces() if piece not in SPECIAL]
     vocabulary = {piece: number for number, piece in enumerate([*SPECIAL, *pieces])}
@@ -108,7 +115,10 @@ def _berts_own(texts: Sequence[str], _: int) -> Tokenizer:
 
 
 def with_normaliser(tokenizer: Tokenizer) -> Tokenizer:
-    """Return the same tokenizer for raw text, as a saved model carries it."""
+    """Make a tokenizer read raw text, and return it; a corpus is stored with it.
+
+    Its normaliser does what ``clean`` does, but does not cut very long texts.
+    """
     steps = [normalizers.Replace(Regex(_TAG), " "), normalizers.NFC(), normalizers.Lowercase()]
     own = [tokenizer.normalizer] if tokenizer.normalizer is not None else []
     tokenizer.normalizer = normalizers.Sequence([*steps, *own])

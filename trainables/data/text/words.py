@@ -1,12 +1,12 @@
-"""Words of many texts and their numbers, in one pass.
+"""Splitting of texts into words and numbering of the words, in one pass.
 
-Words are split as the Penn Treebank does ("do n't", "movie 's"), which is also how GloVe's
-vocabulary was made.
+Words are split as the Penn Treebank does ("do n't", "movie 's"). The vocabulary of GloVe was made
+the same way.
 
-The ``tokenizers`` library splits by regular expression at a fifth of the speed of Python's own, and
-splits twice, to learn the words and to number them. On ASCII the two agree to the letter; what
-stands between two spaces and is not ASCII is left to the library. The order of the vocabulary is
-the library's: by frequency, then by spelling.
+The ``tokenizers`` library matches regular expressions at a fifth of the speed of Python's ``re``.
+It also splits twice: to learn the words, and to number them. On ASCII text both split alike, letter
+for letter, so ``re`` splits it. Text between two spaces that is not ASCII goes to the library. The
+vocabulary has the library's order: by frequency, then by spelling.
 
 Shapes: N words of a text.
 """
@@ -27,7 +27,7 @@ _WORD = r"\w+(?=n't)|n't|'(?:s|re|ve|ll|d|m)\b|\w+|[^\w\s]"
 
 
 def word_splitter() -> PreTokenizer:
-    """Make the splitter of cleaned text into words, marks and clitics."""
+    """Build the splitter of cleaned text into words, punctuation marks and clitics."""
     return Split(Regex(_WORD), "removed", invert=True)
 
 
@@ -36,7 +36,10 @@ _ASCII_WORD = re.compile(_WORD, re.ASCII)
 
 
 def _split(text: str) -> list[str]:
-    """Return a text's words; none of them reaches over a space."""
+    """Split a text into words.
+
+    No word contains a space, so pieces between spaces can be split on their own.
+    """
     if text.isascii():
         return _ASCII_WORD.findall(text)
     words: list[str] = []
@@ -51,11 +54,12 @@ def _split(text: str) -> list[str]:
 def index_words(
     texts: Mapping[str, Sequence[str]], special: Sequence[str], vocabulary: int
 ) -> tuple[dict[str, int], dict[str, list[Ids]]]:
-    """Number the ``vocabulary`` most frequent words of ``train``, behind the ``special`` ones.
+    """Number the most frequent words of ``train``, after the ``special`` tokens.
 
-    Return the ids by word, and every part's texts as ids_N. A word outside the vocabulary has the
-    last special id.
+    There are ``vocabulary`` ids at most, special ones included. A word outside the vocabulary gets
+    the last special id. Return the id of each word, and the texts of every part as ids_N.
     """
+    # A new word gets the next number when it is first looked up.
     number: defaultdict[str, int] = defaultdict(count().__next__)
 
     def numbers_N(text: str) -> Ids:
