@@ -1,1 +1,1 @@
-"""Trains one configuration of a recurrent network; usable from a notebook, without Ray."""
+"""Training of one configuration of a recurrent network; usable from a notebook, without Ray."""

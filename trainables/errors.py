@@ -1,4 +1,4 @@
-"""The one tree of errors that a person is meant to read.
+"""Errors that a user is meant to read, as one tree.
 
     SeqtuneError            2
     ├─ DataError            2
@@ -14,16 +14,16 @@
        ├─ NoFiniteResult    3
        └─ StudyFailed       1
 
-The number is the exit code. ``cluster.errors.ClusterError`` stands apart, for that package imports
-neither of the others; its exit code is 2.
+The number is the exit code. ``cluster.errors.ClusterError``, whose exit code is 2, is not in the
+tree, because the package ``cluster`` imports neither ``trainables`` nor ``search``.
 
-Every message says what is wrong, where, and what to do. The command line turns one of these into
-its text and its ``exit_code``; anything else is a defect and keeps its traceback.
+Every message says what is wrong, where, and what to do. The command line prints the message of such
+an error and exits with its ``exit_code``. Any other exception is a defect and keeps its traceback.
 """
 
 
 class SeqtuneError(Exception):
-    """A problem the user can act on; nothing was started unless a subclass says otherwise."""
+    """A problem that the user can solve; nothing was started unless a subclass says otherwise."""
 
     exit_code = 2
 
@@ -33,7 +33,7 @@ class DataError(SeqtuneError):
 
 
 class TaskError(SeqtuneError):
-    """A task cannot be found, or is not one."""
+    """A task cannot be found, or its class lacks something that a task must have."""
 
 
 class DeviceError(SeqtuneError):
@@ -47,7 +47,7 @@ class CheckpointError(SeqtuneError):
 
 
 def did_you_mean(word: str, known: list[str]) -> str:
-    """Return the end of an error about a misspelt ``word``: the nearest known one, or all."""
+    """Return a hint about a misspelt ``word``: the nearest known word, or else all of them."""
     from difflib import get_close_matches
 
     near = get_close_matches(word, known, n=1, cutoff=0.6)

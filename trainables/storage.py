@@ -1,4 +1,4 @@
-"""Where files lie on this machine, and the one way a file is replaced."""
+"""Places of files on this machine, and atomic replacement of a file."""
 
 import os
 from dataclasses import dataclass
@@ -9,9 +9,10 @@ from platformdirs import user_cache_path
 
 @dataclass(frozen=True)
 class Cache:
-    """Things prepared once for all studies of a user; only this class knows where each lies.
+    """The folder of data that is prepared once for all studies of a user.
 
-    A corpus's own files are ``trainables.data.corpus.Corpus``'s to name.
+    Only this class knows its layout, except that ``trainables.data.corpus.Corpus`` names the files
+    of a corpus.
     """
 
     root: Path
@@ -22,26 +23,27 @@ class Cache:
 
     @property
     def datasets(self) -> Path:
-        """Where the ``datasets`` library keeps what it has read."""
+        """Folder in which the ``datasets`` library caches the data that it has read."""
         return self.root / "datasets"
 
     @property
     def kernels(self) -> Path:
-        """Where machine code lies that was compiled for this machine."""
+        """Folder of the machine code that was compiled on this machine."""
         return self.root / "native"
 
 
 def default_cache() -> Cache:
-    """Return this user's cache: ``SEQTUNE_CACHE``, or the system's usual place."""
+    """Return this user's cache: the folder ``SEQTUNE_CACHE``, or the system's usual place."""
     return Cache(Path(os.environ.get("SEQTUNE_CACHE") or user_cache_path("seqtune")))
 
 
 def replace_file(path: Path, content: bytes, mode: int = 0o644) -> None:
-    """Write beside ``path``, flush to the disk, and rename: a reader, or a crash, finds the old
-    file or the new one.
+    """Replace a file atomically: write beside ``path``, flush to the disk, and rename.
+
+    A reader finds either the old file or the new one, even after a crash.
 
     Raises:
-        OSError: the disk is full or the folder cannot be written; ``path`` is as it was.
+        OSError: the disk is full or the folder cannot be written; ``path`` is unchanged.
     """
     beside = path.with_name(f".{path.name}.writing")
     try:
@@ -53,7 +55,7 @@ def replace_file(path: Path, content: bytes, mode: int = 0o644) -> None:
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
+    folder = os.open(path.parent, os.O_RDONLY)  # the rename survives a crash once this is flushed
     try:
         os.fsync(folder)
     finally:

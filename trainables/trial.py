@@ -1,8 +1,8 @@
-"""The Ray side of a trial: an actor that trains one attempt after another, an epoch a step.
+"""The Ray side of a trial: an actor that trains one attempt after another.
 
-The only file of this package that imports ray, and it imports no torch: the driver loads it too.
-It decides nothing and keeps nothing. Errors leave it as they are, so that Ray ends the actor and
-the study hears of it.
+This is the only file of the package that imports Ray. It imports no torch at the top, because the
+driver loads it too. It decides nothing and keeps nothing. Errors leave it unchanged, so that Ray
+ends the actor and the study hears of it.
 """
 
 from collections.abc import Sequence
@@ -17,20 +17,24 @@ from trainables.attempts.messages import REPORTS, Assignment
 if TYPE_CHECKING:
     from trainables.attempts.attempt import Attempt
 
-#: Keys of what Ray carries: an assignment into the actor and reports out of it, as JSON.
+#: Keys of the dictionaries that Ray carries: the assignment in the actor's config, and the reports
+#: in its results, both as JSON.
 ASSIGNMENT, EPOCHS = "assignment", "epochs"
 
 
 class RecurrentTrial(tune.Trainable):
-    """One step is the epochs of one message; reused for the next trial without a new process."""
+    """The actor. One step trains and reports the epochs of one message.
+
+    Ray reuses the actor for the next trial, without a new process.
+    """
 
     def setup(
         self, config: dict[str, Any], parcel: Sequence[Any] = (), report_seconds: float = 0.0
     ) -> None:
         """Take an assignment; the work starts with the first step.
 
-        ``parcel`` holds a reference to the packed corpus, or nothing where the folder is shared;
-        ``report_seconds`` is how long an epoch may wait to be reported together with the next.
+        ``parcel`` holds a reference to the packed corpus; it is empty if the folder is shared.
+        ``report_seconds`` is how long an epoch may wait to be reported together with later ones.
         """
         self._parcel, self._report_seconds = parcel, report_seconds
         self._take(config)
@@ -45,7 +49,7 @@ class RecurrentTrial(tune.Trainable):
         return True
 
     def step(self) -> dict[str, Any]:
-        """Train an epoch that is not yet acknowledged, or several quick ones, and report them."""
+        """Train and report the next epoch that is not acknowledged yet, or several quick ones."""
         from trainables.attempts.attempt import begin, next_epochs
 
         if self._attempt is None:
@@ -54,7 +58,10 @@ class RecurrentTrial(tune.Trainable):
         return {EPOCHS: REPORTS.dump_json(reports).decode()}
 
     def _data(self) -> Path:
-        """Return the prepared data on this machine; unpack the parcel where it is missing."""
+        """Return the folder of the prepared data on this machine.
+
+        Unpack the parcel if the data is neither in the shared folder nor in this machine's cache.
+        """
         from trainables.data.shipping import unpack
         from trainables.storage import default_cache
 

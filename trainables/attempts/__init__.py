@@ -1,1 +1,1 @@
-"""One attempt at a trial: its messages, its training, what its machine can do."""
+"""One attempt at a trial: its messages, its training, and the numerics of its machine."""

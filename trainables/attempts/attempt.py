@@ -1,4 +1,7 @@
-"""One attempt at a trial: from an assignment to reports of its epochs. Knows nothing of Ray."""
+"""One attempt at a trial: from an assignment to reports of its epochs. It knows nothing of Ray.
+
+Quick epochs are reported together, because each message costs the driver time.
+"""
 
 import math
 import socket
@@ -18,13 +21,22 @@ from trainables.core.trainer import Trainer, TrainerSettings
 from trainables.errors import CheckpointError
 from trainables.tasks.registry import find_task
 
-#: Each waiting epoch has its checkpoint on the disk until it is reported.
+#: Most epochs that are reported together. The checkpoint of each epoch that waits to be reported
+#: takes room on the disk.
 MAX_EPOCHS_PER_REPORT = 10
 
 
 @dataclass
 class Attempt:
-    """An attempt under way."""
+    """An attempt under way.
+
+    Attributes:
+        assignment: its work.
+        trainer: the model and its training.
+        validation: the validation part.
+        numerics: numerical conditions that go into every report.
+        restored: set until the first report if the newest checkpoint was unusable.
+    """
 
     assignment: Assignment
     trainer: Trainer
@@ -34,14 +46,17 @@ class Attempt:
 
 
 def begin(assignment: Assignment, folder: Path) -> Attempt:
-    """Build the trainer over the prepared data in ``folder``, and restore the newest checkpoint
-    that is whole."""
+    """Build the trainer over the prepared data in ``folder``.
+
+    Restore the newest checkpoint that is not damaged, if there is one.
+    """
     entry = find_task(assignment.task)
     hyperparameters = entry.declaration.hyperparameters.model_validate(assignment.hyperparameters)
     native = hyperparameters.has_native_recurrence
     device = prepare_device(assignment.device, assignment.threads, assignment.keep_freed_memory)
     if assignment.gpus > 0:
         limit_gpu_memory(assignment.gpus)
+    # After the lines above, so that a probe runs with the trial's own threads and memory.
     precision = _precision(assignment, device, native)
     opened = entry.declaration.inputs.open(folder, assignment.inputs, hyperparameters, device)
     make_task = entry.load()
@@ -61,7 +76,7 @@ def begin(assignment: Assignment, folder: Path) -> Attempt:
             break
         except CheckpointError as error:
             damage.append(str(error))
-            trainer = new_trainer()
+            trainer = new_trainer()  # the failed load may have changed the old one
     if trainer.epoch < assignment.last_journaled_epoch and not damage:
         damage.append("its newest checkpoint is gone")
     restored = Restored(epoch=trainer.epoch, reason="; ".join(damage)) if damage else None
@@ -70,7 +85,10 @@ def begin(assignment: Assignment, folder: Path) -> Attempt:
 
 
 def _precision(assignment: Assignment, device: torch.device, native: bool) -> str:
-    """Return the precision that the trial or the study began with, unless this machine lacks it."""
+    """Return the assigned precision, which the trial or the study began with.
+
+    If this machine lacks it, choose another, unless the assigned one is required.
+    """
     wanted = assignment.precision
     if not assignment.precision_required and wanted not in precisions(device, native):
         wanted = "auto"
@@ -78,13 +96,14 @@ def _precision(assignment: Assignment, device: torch.device, native: bool) -> st
 
 
 def next_epochs(attempt: Attempt, seconds: float) -> tuple[Report, ...]:
-    """Train one reported epoch, and more while the study has nothing to decide between them.
+    """Train one epoch and report it, together with more while the study has nothing to decide.
 
     The first of them waits for the last no longer than ``seconds``.
     """
     reports = [next_epoch(attempt)]
     deadline = time.monotonic() + seconds
     while len(reports) < MAX_EPOCHS_PER_REPORT and not _needs_decision(attempt, reports[-1]):
+        # The next epoch is expected to take as long as the last one.
         if time.monotonic() + reports[-1].seconds > deadline:
             break
         _keep_unreported(attempt.assignment, reports)
@@ -93,15 +112,22 @@ def next_epochs(attempt: Attempt, seconds: float) -> tuple[Report, ...]:
 
 
 def _keep_unreported(assignment: Assignment, reports: list[Report]) -> None:
-    """Put the last of these where the driver finds it if this process is killed, or itself; the
-    first takes the place of those of the message before, which has been answered."""
+    """Write the last report to the file of unreported epochs.
+
+    The driver reads the file if this process, or the driver itself, is killed. The first report
+    overwrites those of the previous message, which the driver has answered.
+    """
     path = Path(assignment.folder) / assignment.unreported
     with path.open("w" if len(reports) == 1 else "a") as file:
         file.write(reports[-1].model_dump_json() + "\n")
 
 
 def _needs_decision(attempt: Attempt, report: Report) -> bool:
-    """Whether the study may end the trial at this epoch."""
+    """Whether the study may end the trial at this epoch.
+
+    It may at a rung, at the last epoch, after a metric that is not finite, and at any epoch of a
+    trial with patience.
+    """
     assignment = attempt.assignment
     compared = report.epoch in (*assignment.rungs, assignment.max_epochs)
     finite = None not in report.metrics.values()
@@ -109,7 +135,10 @@ def _needs_decision(attempt: Attempt, report: Report) -> bool:
 
 
 def next_epoch(attempt: Attempt) -> Report:
-    """Train one reported epoch, after any unreported ones, and store it."""
+    """Train, evaluate and store one epoch, and return its report.
+
+    Epochs that are in the journal already, but in no usable checkpoint, are retrained first.
+    """
     assignment, trainer = attempt.assignment, attempt.trainer
     while trainer.epoch < assignment.last_journaled_epoch:
         trainer.train_epoch()
@@ -118,7 +147,7 @@ def next_epoch(attempt: Attempt) -> Report:
     metrics |= {f"val/{k}": v for k, v in trainer.evaluate(attempt.validation).items()}
     path = f"{assignment.checkpoint_prefix}epoch-{trainer.epoch:03d}.safetensors"
     digest = trainer.save(Path(assignment.folder) / path)
-    restored, attempt.restored = attempt.restored, None
+    restored, attempt.restored = attempt.restored, None  # only the first report carries it
     return Report(
         number=assignment.number,
         attempt=assignment.attempt,

@@ -1,4 +1,4 @@
-"""What passes between the study and a process that trains: plain JSON, no torch, no pickle."""
+"""Messages between the study and a process that trains: plain JSON, no torch, no pickle."""
 
 from typing import Any
 
@@ -12,7 +12,13 @@ class _Message(BaseModel):
 
 
 class Checkpoint(_Message):
-    """A stored epoch: its path relative to the study's folder and the SHA-256 of its bytes."""
+    """The stored state of a trial after an epoch.
+
+    Attributes:
+        epoch: the epoch after which it was stored.
+        path: relative to the study's folder.
+        digest: SHA-256 of the file's bytes.
+    """
 
     epoch: int
     path: str
@@ -20,13 +26,16 @@ class Checkpoint(_Message):
 
 
 class Numerics(_Message):
-    """All that a repetition must share to be bit for bit the same.
+    """Numerical conditions that two runs must share to give bit-identical results.
 
     Attributes:
         device: ``cpu``, or the GPU's name.
-        precision: what the model multiplies in: ``float32``, ``bfloat16`` or ``float16``.
-        recurrence: ``native`` where ``trainables.kernels`` computes it; ``torch`` where torch does,
-            on a GPU or for want of a compiler; ``own`` for a model that no kernel is made for.
+        precision: number format of the model's products: ``float32``, ``bfloat16`` or ``float16``.
+        threads: torch's CPU threads.
+        processor: the CPU's model name.
+        recurrence: ``native`` where ``trainables.kernels`` computes the recurrence; ``torch`` where
+            torch does, on a GPU or because there is no compiler; ``own`` for a model that has no
+            kernel.
     """
 
     device: str
@@ -43,20 +52,30 @@ class Numerics(_Message):
 
 
 class Assignment(_Message):
-    """One attempt at one trial.
+    """The work of one attempt at one trial.
 
     Attributes:
-        data: the folder of the prepared data, where the driver has it.
-        inputs: what the trial reads of it.
+        number: the trial's number.
+        attempt: the attempt's number in the trial.
+        task: the task's name, as in the registry or as ``module:Class``.
+        hyperparameters: the configuration, as the task's class of hyperparameters parses it.
+        seed: seed of all random numbers of the training.
+        max_epochs: epochs of a trial that is not stopped early.
+        data: folder of the prepared data on the driver's machine.
+        inputs: the part of the prepared data that the trial reads.
         folder: the study's folder, absolute; checkpoints are written under it.
         checkpoint_prefix: relative to ``folder``; ``epoch-NNN.safetensors`` is appended.
-        unreported: the file, relative to ``folder``, of epochs that wait to be reported together.
-        restore: acknowledged checkpoints, newest first; an older one serves when a newer is bad.
-        last_journaled_epoch: epochs up to it are in the journal, and retrained without a report.
+        unreported: file, relative to ``folder``, of epochs that wait to be reported together.
+        restore: acknowledged checkpoints, newest first; an older one serves if a newer is damaged.
+        last_journaled_epoch: epochs up to this one are in the journal. If they must be retrained,
+            they are not reported again.
+        rungs: epochs at which trials are compared. The report of a rung is sent at once, and the
+            next epoch is trained only after the answer.
+        threads: CPU threads.
+        gpus: share of one GPU whose memory the trial may take, at most 1; 0 to compute on the CPU.
+        precision: ``float32``, ``bfloat16``, ``float16``, or ``auto`` for the faster one.
         precision_required: refuse a machine that lacks ``precision``, instead of choosing another.
-        gpus: the share of one GPU whose memory it may take, at most 1; 0 to compute on the CPU.
-        rungs: epochs at which trials are compared: each is reported at once, and answered before
-            the next is trained.
+        keep_freed_memory: whether the C library keeps memory that a training step on a CPU frees.
     """
 
     number: int
@@ -81,19 +100,36 @@ class Assignment(_Message):
 
     @property
     def device(self) -> str:
-        """``cuda`` on its share of a GPU, else ``cpu``."""
+        """``cuda`` for a trial that has a share of a GPU, else ``cpu``."""
         return "cuda" if self.gpus > 0 else "cpu"
 
 
 class Restored(_Message):
-    """An attempt that could not use the newest checkpoint: the epoch it fell back to, and why."""
+    """A note that the newest checkpoint was unusable.
+
+    Attributes:
+        epoch: the epoch that the attempt went on from; 0 if no checkpoint was usable.
+        reason: why each newer checkpoint was unusable.
+    """
 
     epoch: int
     reason: str
 
 
 class Report(_Message):
-    """One finished epoch. A metric that is not finite is None."""
+    """One finished epoch.
+
+    Attributes:
+        number: the trial's number.
+        attempt: the attempt's number in the trial.
+        epoch: the epoch, from 1.
+        metrics: ``train/loss``, and the task's metrics under ``val/``; None if not finite.
+        seconds: time that the epoch took: training, evaluation and checkpoint.
+        checkpoint: the trial's state after the epoch.
+        host: name of the machine.
+        numerics: numerical conditions of the attempt.
+        restored: set in an attempt's first report if its newest checkpoint was unusable.
+    """
 
     number: int
     attempt: int
@@ -106,5 +142,5 @@ class Report(_Message):
     restored: Restored | None = None
 
 
-#: What one message carries: epochs of one attempt, in order.
+#: Content of one message: reports of one attempt's epochs, in order.
 REPORTS = TypeAdapter(tuple[Report, ...])

@@ -1,4 +1,4 @@
-"""The numerics of a result: device, precision, threads, processor and kernel."""
+"""Detection of the numerics of a result: device, precision, threads, processor and kernel."""
 
 import os
 import platform
@@ -10,9 +10,9 @@ from trainables.kernels.recurrence import has_native_kernel
 
 
 def describe_numerics(device: torch.device, precision: str, native: bool = True) -> Numerics:
-    """Describe how a model computes here.
+    """Describe the numerics of a model on this machine.
 
-    ``native`` says whether its recurrence has a kernel of ours.
+    ``native`` says whether ``trainables.kernels`` can compute the model's recurrence.
     """
     compiled = has_native_kernel(device, getattr(torch, precision))
     return Numerics(
@@ -25,6 +25,8 @@ def describe_numerics(device: torch.device, precision: str, native: bool = True)
 
 
 def _processor() -> str:
+    # Linux only. Elsewhere ``platform`` has to do, which knows the architecture but may not know
+    # the model.
     if os.path.exists("/proc/cpuinfo"):
         with open("/proc/cpuinfo") as file:
             for line in file:

@@ -1,4 +1,4 @@
-"""Measures a device by training on it for a moment."""
+"""Measurement of a device by a few short passes of training on it."""
 
 import time
 from functools import cache
@@ -16,13 +16,14 @@ from trainables.errors import DeviceError
 from trainables.networks.hyperparameters import RecurrentClassifierHyperparameters
 from trainables.tasks.registry import TASKS
 
-#: Size of the made-up data, by device: a GPU needs many texts at a time to be busy.
+#: Size of the synthetic data: texts by device, tokens of a text, and words of the vocabulary. A GPU
+#: is busy only with many texts at a time.
 _TEXTS, _TOKENS, _WORDS = {"cpu": 64, "cuda": 2048}, 128, 2000
 
-#: What ``seconds_per_token`` trains unless told otherwise.
+#: The default configuration, which ``seconds_per_token`` trains unless told otherwise.
 SMALL = RecurrentClassifierHyperparameters()
 
-#: How much faster half the bits must be, to be worth their three digits.
+#: Speed-up that 16 bits must bring to be chosen, because they have only three significant digits.
 _MARGIN = 1.25
 
 
@@ -31,14 +32,14 @@ def seconds_per_token(
     precision: str = "float32",
     hyperparameters: RecurrentClassifierHyperparameters = SMALL,
 ) -> float:
-    """Measure the seconds that a device takes to train on one token of made-up texts.
+    """Measure the seconds that a device takes to train on one token of synthetic texts.
 
-    It is the fastest of three passes, behind one that warms up. The random generators of this
-    process are seeded anew.
+    The fastest of three passes counts, after a first one that warms up. The random generators of
+    this process are seeded anew.
     """
     rng, texts = np.random.default_rng(0), _TEXTS[device.type]
     offsets = np.arange(texts + 1, dtype=np.int64) * _TOKENS
-    ids = rng.integers(2, _WORDS, texts * _TOKENS, dtype=np.int32)
+    ids = rng.integers(2, _WORDS, texts * _TOKENS, dtype=np.int32)  # 0 and 1 are not words
     labels = np.arange(texts, dtype=np.int64) % 2
     make_task = TASKS["text-classification"].load()
     trainer = Trainer(
@@ -50,7 +51,7 @@ def seconds_per_token(
     seconds = []
     for _ in range(4):
         started = time.perf_counter()
-        trainer.train_epoch()  # ends with the loss on the host: the device has finished
+        trainer.train_epoch()  # returns the loss as a Python number, so a GPU has finished
         seconds.append(time.perf_counter() - started)
     return min(seconds[1:]) / (texts * _TOKENS)
 
@@ -58,10 +59,11 @@ def seconds_per_token(
 def choose_precision(wanted: str, device_name: str, native: bool = True) -> str:
     """Return the wanted precision; for ``auto`` the one in which this machine trains faster.
 
-    Each worker measures that once. ``device_name`` is ``cpu`` or ``cuda``.
+    ``device_name`` is ``cpu`` or ``cuda``. ``native`` says whether ``trainables.kernels`` can
+    compute the model's recurrence.
 
     Raises:
-        DeviceError: the device does not compute in what is wanted.
+        DeviceError: the device does not compute in the wanted precision.
     """
     device = torch.device(device_name)
     if wanted == "auto" and len(precisions(device, native)) > 1:
@@ -76,11 +78,11 @@ def choose_precision(wanted: str, device_name: str, native: bool = True) -> str:
     return wanted
 
 
-@cache
+@cache  # a worker trains many trials, and measures once
 def _fastest(device: torch.device) -> str:
     single, half = precisions(device)
     middling = RecurrentClassifierHyperparameters(embedding_dim=128, hidden_size=128)
     seconds = seconds_per_token(device, single, middling)
     faster = seconds > _MARGIN * seconds_per_token(device, half, middling)
-    give_back_freed_memory()  # the trial behind this may be a small one
+    give_back_freed_memory()  # the trial that follows may need less than the probe did
     return half if faster else single

@@ -1,1 +1,1 @@
-"""The shared PyTorch core: one trainer, one batching, one checkpoint format for every task."""
+"""The PyTorch core that every task shares: one trainer, one batching, one checkpoint format."""

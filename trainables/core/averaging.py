@@ -1,4 +1,4 @@
-"""A running average of the weights, which is evaluated in their place (Polyak & Juditsky 1992)."""
+"""A running average of the weights, evaluated in their place (Polyak & Juditsky 1992)."""
 
 from copy import deepcopy
 from typing import Any
@@ -8,9 +8,13 @@ from torch import Tensor, nn
 
 
 class AverageModel(nn.Module):
-    """A copy that follows a model when told to.
+    """A copy of a model whose weights move towards the model's at each call of ``follow``.
 
-    torch's own ``AveragedModel`` copies its count to a GPU at every step, and waits for it.
+    torch's own ``AveragedModel`` copies its step count to a GPU at every step, and waits for it.
+    Here the count stays on the CPU.
+
+    Attributes:
+        steps: number of calls of ``follow`` so far; a buffer, so that checkpoints hold it.
     """
 
     steps: Tensor
@@ -21,7 +25,7 @@ class AverageModel(nn.Module):
         self.register_buffer("steps", torch.tensor(0))
         for module in self.module.modules():
             if isinstance(module, nn.RNNBase):
-                module.flatten_parameters()  # a copy's lie apart: cuDNN would gather them each time
+                module.flatten_parameters()  # deepcopy scatters them; cuDNN would gather each time
 
     def forward(self, *inputs: Any) -> Any:
         """Return the outputs of the averaged weights."""
@@ -31,8 +35,8 @@ class AverageModel(nn.Module):
     def follow(self, model: nn.Module) -> None:
         """Move each average towards the model's weights.
 
-        The first is a copy, and the first steps count for more: after n of them the decay is
-        (1 + n) / (10 + n) at most, so that the weights a network starts from are soon forgotten.
+        The first call copies the weights. After n calls the decay is at most (1 + n) / (10 + n).
+        So early steps count for more, and a network's initial weights are soon forgotten.
         """
         n = int(self.steps)
         moved = 1.0 - min(self.decay, (1 + n) / (10 + n)) if n else 1.0
@@ -41,5 +45,5 @@ class AverageModel(nn.Module):
 
 
 def average_of(model: nn.Module, decay: float) -> AverageModel | None:
-    """Make a running average of the model's weights; None where ``decay`` is 0."""
+    """Build a running average of the model's weights; return None where ``decay`` is 0."""
     return AverageModel(model, decay) if decay else None

@@ -1,7 +1,9 @@
 """Which examples go through the network together.
 
-A *batch* is what one optimiser step sees; a *micro-batch* is what one forward pass holds in memory.
-Shapes: B examples, N examples of a part.
+A *batch* holds the examples of one optimiser step. A *micro-batch* holds those of one forward pass:
+as many of the batch as fit in memory.
+
+Shapes: B examples of a batch or micro-batch, N examples of a part of the data, such as ``train``.
 """
 
 from collections.abc import Iterator
@@ -15,8 +17,8 @@ from torch import Tensor
 
 from trainables.core.hyperparameters import Hyperparameters
 
-#: Batches sorted together. On IMDB padding is 2 % of what is computed with 50, 7 % with 10, 42 %
-#: unsorted; every machine would choose the same.
+#: Batches sorted by length together. On IMDB padding is 2 % of all computed steps with 50, 7 % with
+#: 10 and 42 % unsorted. Every machine would choose the same number, so it is a constant.
 BATCHES_PER_BUCKET = 50
 
 Rows = NDArray[np.int64]
@@ -24,8 +26,13 @@ Rows = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Batch:
-    """What the model is called with, and targets_B. Texts are ids_BT (int64), padded behind, and
-    lengths_B (at least 1)."""
+    """The examples of a batch or micro-batch.
+
+    Attributes:
+        inputs: arguments of the model. For texts they are ids_BT (int64), padded at the end, and
+            lengths_B (each at least 1).
+        targets_B: the target of each example.
+    """
 
     inputs: tuple[Tensor, ...]
     targets_B: Tensor
@@ -34,42 +41,44 @@ class Batch:
         return len(self.targets_B)
 
     def to(self, device: torch.device) -> "Batch":
-        """Copy the batch to another device without waiting for it."""
+        """Copy the batch to a device without waiting for the copy."""
         return Batch(tuple(moved(x, device) for x in self.inputs), moved(self.targets_B, device))
 
 
 def moved(tensor: Tensor, device: torch.device) -> Tensor:
-    """Copy a tensor to a device without waiting for it; return the same one if it is there."""
+    """Copy a tensor to a device without waiting for it; return the tensor itself if it is there."""
     if tensor.device.type == device.type:
         return tensor
+    # Only from pinned memory does the copy to a GPU run in the background.
     return tensor.pin_memory().to(device, non_blocking=True)
 
 
 class Reader(Protocol):
-    """One part of the data, as batches of its examples."""
+    """One part of the data, read as batches of its examples."""
 
     def __len__(self) -> int:
-        """Return how many examples there are."""
+        """Return the number of examples."""
 
     @property
     def lengths_N(self) -> NDArray[np.int64]:
         """Steps of each example as the model sees it, at least 1."""
 
     def read(self, rows: Rows) -> Batch:
-        """Return the examples of these rows, on the CPU or on the device that holds them."""
+        """Return the examples of these rows, on the CPU or on the device that holds the data."""
 
     def for_training(self, hyperparameters: Hyperparameters, rng: np.random.Generator) -> "Reader":
-        """Return a reader for one epoch, which augments as the hyperparameters ask."""
+        """Return a reader for one training epoch, which augments as the hyperparameters ask."""
 
 
 def shuffled_batches(
     lengths_N: NDArray[np.int64], batch_size: int, rng: np.random.Generator
 ) -> list[Rows]:
-    """Deal all rows into batches of near-equal length, in random order.
+    """Split all rows into batches of near-equal length, in random order.
 
-    Every batch has ``batch_size`` rows but at most one, which has the rest.
+    Every batch has ``batch_size`` rows, except at most one that has the rest.
     """
     order = rng.permutation(len(lengths_N))
+    # A bucket is a whole number of batches, so only the last bucket can leave a smaller one.
     span = batch_size * BATCHES_PER_BUCKET
     batches: list[Rows] = []
     for start in range(0, len(order), span):
@@ -80,13 +89,14 @@ def shuffled_batches(
 
 
 def micro_batches(rows: Rows, lengths_N: NDArray[np.int64], max_steps: int) -> Iterator[Rows]:
-    """Split rows into runs of near-equal length whose padded size is at most ``max_steps``.
+    """Split rows into micro-batches of near-equal length, each at most ``max_steps`` when padded.
 
-    A single example longer than that is a micro-batch of its own.
+    A single example that is longer is a micro-batch of its own.
     """
     rows = rows[np.argsort(lengths_N[rows], kind="stable")]
     start = 0
     for end in range(1, len(rows) + 1):
+        # Rows are sorted, so the next one would set the padded length of all.
         full = end == len(rows) or lengths_N[rows[end]] * (end + 1 - start) > max_steps
         if full:
             yield rows[start:end]

@@ -1,7 +1,8 @@
-"""One checkpoint is one safetensors file: tensors, and JSON in its header; never a pickle.
+"""Checkpoints: each is one safetensors file of tensors, with JSON in its header; never a pickle.
 
-It is written beside its place, flushed to the disk, and renamed: under its name there is always a
-whole file or none. The SHA-256 of its bytes is the caller's to keep (the journal does).
+A checkpoint is written to a file beside its path, flushed to the disk, then renamed. So its path
+holds a whole file or none. The caller keeps the SHA-256 of the file's bytes (the journal does), so
+that a flipped weight is noticed.
 """
 
 import hashlib
@@ -21,11 +22,12 @@ _HEADER_KEY = "seqtune"
 
 
 def write_checkpoint(path: Path, tensors: dict[str, Tensor], state: dict[str, Any]) -> str:
-    """Write atomically and durably; return the SHA-256 of the file's bytes, in hex.
+    """Write a checkpoint atomically and durably; return the SHA-256 of its bytes, in hex.
 
     Raises:
         OSError: the disk is full or the folder cannot be written; nothing is left under ``path``.
     """
+    # safetensors takes contiguous tensors only.
     contiguous = {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}
     content = save_tensors(contiguous, metadata={_HEADER_KEY: json.dumps(state)})
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -36,10 +38,10 @@ def write_checkpoint(path: Path, tensors: dict[str, Tensor], state: dict[str, An
 def read_checkpoint(
     path: Path, digest: str | None = None
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read tensors and state back.
+    """Read the tensors and the state of a checkpoint.
 
     Raises:
-        CheckpointError: the file is missing, differs from ``digest``, or is no checkpoint.
+        CheckpointError: the file is missing, does not match ``digest``, or is no checkpoint.
     """
     try:
         content = path.read_bytes()
@@ -49,6 +51,7 @@ def read_checkpoint(
         raise CheckpointError(f"checkpoint {path} is damaged: its digest differs")
     try:
         tensors = load_tensors(content)
+        # ``load_tensors`` drops the metadata. A file starts with the length of its JSON header.
         header_length = int.from_bytes(content[:8], "little")
         header = json.loads(content[8 : 8 + header_length])
         return tensors, json.loads(header["__metadata__"][_HEADER_KEY])

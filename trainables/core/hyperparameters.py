@@ -1,9 +1,9 @@
 """The hyperparameters of every task, and how one is declared; imports no torch.
 
-A task's hyperparameters are one class: a subclass of ``Hyperparameters``, put together from the
-classes that stand beside the code which heeds them. Each field is a hyperparameter that a study
-may fix or search. A field has a default, and its kind is its type: ``int``, ``float``, ``bool``, or
-one of a closed set of strings.
+A task's hyperparameters are one class: a subclass of ``Hyperparameters``, put together by
+inheritance. Each base class stands beside the code that reads its fields. Each field is a
+hyperparameter that a study may fix or search. A field has a default. Its type gives its kind:
+``int``, ``float``, ``bool``, or one of a closed set of strings.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ def from_source(source: str) -> dict[str, Any]:
 
 
 class OneOf:
-    """Annotates a string field whose values are the names of a registry."""
+    """Annotation of a string field whose values are the names of a registry."""
 
     def __init__(self, *names: str) -> None:
         self._names = names
@@ -32,10 +32,10 @@ class OneOf:
 
 
 class Hyperparameters(BaseModel):
-    """One configuration; frozen, unknown names refused, values never coerced.
+    """One configuration. It is frozen, refuses unknown names and never coerces a value.
 
-    A subclass says what its model takes of memory, by ``parameter_count`` and
-    ``activation_bytes_per_step``: a search asks before it trains.
+    A subclass says how much memory its model takes, by ``parameter_count`` and
+    ``activation_bytes_per_step``. A search asks for both before it trains.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
@@ -112,30 +112,30 @@ class Hyperparameters(BaseModel):
     ] = 0
 
     def parameter_count(self, shape: DataShape) -> int:
-        """Count the trainable numbers of the whole model."""
+        """Return the number of trainable parameters of the whole model."""
         raise NotImplementedError(f"{type(self).__name__}.parameter_count")
 
     def activation_bytes_per_step(self) -> int:
-        """Count the bytes that one step of one example leaves behind for the backward pass."""
+        """Return the bytes that one step of one example keeps for the backward pass."""
         raise NotImplementedError(f"{type(self).__name__}.activation_bytes_per_step")
 
     @property
     def has_native_recurrence(self) -> bool:
-        """Whether its recurrence is one that ``trainables.kernels`` computes."""
+        """Whether ``trainables.kernels`` can compute the model's recurrence."""
         return False
 
     @classmethod
     def without_effect(cls, options: Mapping[str, tuple[Any, ...]]) -> dict[str, str]:
-        """Name the hyperparameters that no trial would heed, each with the reason.
+        """Return the hyperparameters that no trial would use, each with the reason.
 
-        ``options`` holds the values that some trial may take, by hyperparameter; where it holds
-        none, all trials take the default.
+        ``options`` maps a hyperparameter to the values that some trial may take. All trials take
+        the default of a hyperparameter that it leaves out.
         """
         return {}
 
 
 class EmbeddingHyperparameters(Hyperparameters):
-    """How a model's ``embedding`` trains; the trainer heeds them."""
+    """How the trainer trains a model's token embedding, which is its attribute ``embedding``."""
 
     freeze_embedding: Annotated[
         bool,
@@ -164,7 +164,19 @@ class EmbeddingHyperparameters(Hyperparameters):
 
 
 class Declaration(BaseModel):
-    """A hyperparameter as plain data; the journal keeps it, so that readers need no task."""
+    """A hyperparameter as plain data. The journal keeps it, so that readers import no task.
+
+    Attributes:
+        kind: type of its values; ``choice`` is one of a closed set.
+        default: value of a trial whose study neither fixes nor searches it.
+        choices: values of a ``choice``; empty for other kinds.
+        minimum: lowest value allowed.
+        maximum: highest value allowed.
+        above: exclusive lower bound.
+        below: exclusive upper bound.
+        description: what it does.
+        source: where it comes from in the literature.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -179,6 +191,7 @@ class Declaration(BaseModel):
     source: str = ""
 
 
+#: Kinds by the type's name in a JSON schema.
 _KINDS: dict[str, Literal["int", "float", "bool"]] = {
     "integer": "int",
     "number": "float",
@@ -187,16 +200,17 @@ _KINDS: dict[str, Literal["int", "float", "bool"]] = {
 
 
 def declare(hyperparameters: type[Hyperparameters]) -> dict[str, Declaration]:
-    """Declare every hyperparameter of a class, by name.
+    """Return the declaration of every hyperparameter of a class, by name.
 
     Raises:
-        TaskError: a field has no default, or is of no kind that can be searched.
+        TaskError: a field has no default, or its type cannot be searched.
     """
     schemas = hyperparameters.model_json_schema()["properties"]
     return {name: _declaration(name, schema) for name, schema in schemas.items()}
 
 
 def _declaration(name: str, schema: dict[str, Any]) -> Declaration:
+    # A ``Literal`` of one value is a ``const`` in a JSON schema.
     choices = schema.get("enum", [schema["const"]] if "const" in schema else [])
     if "default" not in schema:
         raise TaskError(f"hyperparameter {name!r} has no default: give it one")

@@ -12,7 +12,8 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from trainables.core.hyperparameters import EmbeddingHyperparameters, Hyperparameters
 
-#: Share of a one-cycle schedule spent rising, and where it starts, as in Smith (2018).
+#: A one-cycle schedule rises for a share ``_RISE`` of its steps. It starts at a share ``_START`` of
+#: the peak learning rate. Both are as in Smith (2018).
 _RISE, _START = 0.3, 0.04
 
 
@@ -23,13 +24,14 @@ def embedding_parameters(model: nn.Module) -> list[nn.Parameter]:
 
 
 def _without_dynamo(rule: type[optim.Optimizer]) -> Any:
-    """Unwrap an optimiser's methods so that they do not import torch's compiler.
+    """Return an optimiser class whose methods do not import torch's compiler.
 
-    torch wraps these five methods to keep its compiler away from them, and imports it to do so:
-    72 MB and 1.8 s in every process that trains.
+    torch wraps these five methods to keep its compiler away from them, and imports the compiler to
+    do so. That costs 72 MB and 1.8 s in every process that trains.
     """
     methods = ("step", "zero_grad", "add_param_group", "state_dict", "load_state_dict")
     plain: dict[str, Any] = {name: unwrap(getattr(rule, name)) for name in methods}
+    # One of the wrappers removed turned gradients off for the step.
     plain["step"] = torch.no_grad()(plain["step"])
     return type(rule.__name__, (rule,), plain)
 
@@ -42,7 +44,7 @@ _RULES = {
 
 
 def freeze_or_release(model: nn.Module, hyperparameters: Hyperparameters, epoch: int) -> None:
-    """Hold the embedding still for as long as the hyperparameters ask; ``epoch`` counts from 0."""
+    """Freeze the embedding for as long as the hyperparameters ask; ``epoch`` counts from 0."""
     h = hyperparameters
     if not isinstance(h, EmbeddingHyperparameters):
         return
@@ -51,10 +53,11 @@ def freeze_or_release(model: nn.Module, hyperparameters: Hyperparameters, epoch:
 
 
 def build_optimizer(model: nn.Module, hyperparameters: Hyperparameters) -> optim.Optimizer:
-    """Make the update rule, fused; the embedding is a group of its own, with its own rate."""
+    """Build the fused optimiser; the embedding is a parameter group with its own learning rate."""
     h = hyperparameters
     embedding = embedding_parameters(model)
     factor = h.embedding_lr_factor if isinstance(h, EmbeddingHyperparameters) else 1.0
+    # Compared by identity: ``in`` would compare tensors number by number.
     others = [p for p in model.parameters() if all(p is not e for e in embedding)]
     parameters: list[dict[str, Any]] = [
         {"params": others},
@@ -63,19 +66,20 @@ def build_optimizer(model: nn.Module, hyperparameters: Hyperparameters) -> optim
     rule: optim.Optimizer = _RULES[h.optimizer](
         parameters, lr=h.learning_rate, weight_decay=h.weight_decay, fused=True
     )
-    if isinstance(rule, optim.SGD):  # torch never fills the memory of a first step that it skips
+    if isinstance(rule, optim.SGD):
+        # If the loss scaler skips the first step, fused SGD leaves its momentum uninitialised.
         for parameter in model.parameters():
             rule.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
     return rule
 
 
 def build_schedule(optimizer: optim.Optimizer, kind: str, total_steps: int) -> LambdaLR:
-    """Make a schedule that is stepped after every optimiser step, ``total_steps`` times in all."""
+    """Build a schedule to be stepped after every optimiser step, ``total_steps`` times in all."""
     return LambdaLR(optimizer, _factor(kind, total_steps))
 
 
 def _factor(kind: str, total_steps: int) -> Callable[[int], float]:
-    """Return the learning rate at a step, as a share of its peak."""
+    """Return the function from a step to its learning rate, as a share of the peak."""
 
     def cosine(share: float) -> float:
         return 0.5 * (1.0 + math.cos(math.pi * min(1.0, share)))

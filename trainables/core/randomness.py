@@ -1,4 +1,4 @@
-"""Every random generator a training epoch may draw from, as state that can be stored."""
+"""The random generators that a training epoch may draw from: seeding, storing, restoring."""
 
 import random
 from typing import Any
@@ -9,21 +9,22 @@ from torch import Tensor
 
 
 def seed_everything(seed: int) -> None:
-    """Seed Python's, NumPy's and torch's generators (every device's)."""
+    """Seed the generators of Python, NumPy and torch, the last on every device."""
     random.seed(seed)
-    np.random.seed(seed % 2**32)
+    np.random.seed(seed % 2**32)  # NumPy's seeds have 32 bits
     torch.manual_seed(seed)
 
 
 def epoch_generator(seed: int, epoch: int) -> np.random.Generator:
-    """Make the generator of one epoch's order; it follows from seed and epoch alone."""
+    """Return the generator of one epoch's order and augmentation, from seed and epoch alone."""
     return np.random.default_rng([seed, epoch])
 
 
 def random_state() -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return the state of all generators: tensors, and plain JSON."""
+    """Return the state of all generators, as tensors and as plain JSON."""
     name, keys, position, has_gauss, gauss = np.random.get_state(legacy=True)
     tensors = {"rng.torch": torch.get_rng_state(), "rng.numpy": torch.from_numpy(np.array(keys))}
+    # To read a GPU's state would initialise CUDA in a process that does not use it.
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         for index, state in enumerate(torch.cuda.get_rng_state_all()):
             tensors[f"rng.cuda.{index}"] = state
@@ -32,7 +33,7 @@ def random_state() -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def restore_random_state(tensors: dict[str, Tensor], plain: dict[str, Any]) -> None:
-    """Put all generators back to a stored state; a GPU's only where there is one now."""
+    """Restore a stored state of all generators; GPUs' only where there are as many now."""
     torch.set_rng_state(tensors["rng.torch"])
     name, position, has_gauss, gauss = plain["numpy"]
     np.random.set_state((name, tensors["rng.numpy"].numpy(), position, has_gauss, gauss))

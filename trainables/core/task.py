@@ -1,6 +1,7 @@
-"""What a task is to the trainer: three methods; and what a model reads: a part of the data.
+"""The interface between a task and the trainer: three methods, and the data they depend on.
 
-Shapes: B examples of a batch, N of a part, C outputs, V words of the vocabulary, E numbers a word.
+Shapes: B examples of a batch, N examples of a part of the data, C outputs, V words of the
+vocabulary, E features of a word.
 """
 
 from dataclasses import dataclass
@@ -13,13 +14,14 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class TaskContext:
-    """What a model and its loss depend on beside the hyperparameters.
+    """Properties of the data that a model and its loss depend on.
 
     Attributes:
-        vocabulary: distinct token ids; 0 where the data has no tokens.
-        classes: the classes' names by number; none where targets are numbers.
-        targets_N: the training targets: class numbers, or numbers.
-        vectors_VE: word vectors to start from, NaN rows where a word has none.
+        vocabulary: number of distinct token ids; 0 where the data has no tokens.
+        classes: names of the classes, in the order of their indices; empty for regression.
+        targets_N: targets of the training part: class indices, or numbers for regression.
+        vectors_VE: pretrained vectors to start from. Words without one have rows of NaN. float16
+            rows are features of positions, which stay frozen.
     """
 
     vocabulary: int
@@ -29,20 +31,21 @@ class TaskContext:
 
 
 class Task(Protocol):
-    """One trial's task, made as ``Class(hyperparameters, context)``.
+    """The task of one trial, created as ``Class(hyperparameters, context)``.
 
-    It draws no random number before ``build``, and never writes a loop.
+    It draws no random number before ``build``, because the trainer seeds the generators just
+    before that call. The training loop is the trainer's, never the task's.
     """
 
     def build(self) -> nn.Module:
-        """Make a new model that maps a batch's inputs to outputs_BC.
+        """Build a new model that maps a batch's inputs to outputs_BC.
 
-        The inputs of texts are ids_BT and lengths_B. If the model has a token embedding, that is
-        its attribute ``embedding``: the trainer freezes and releases it as asked.
+        The inputs of texts are ids_BT and lengths_B. A model keeps its token embedding, if it has
+        one, in the attribute ``embedding``. The trainer freezes it as the hyperparameters ask.
         """
 
     def losses(self, outputs_BC: Tensor, targets_B: Tensor) -> Tensor:
-        """Return the loss of each example: losses_B."""
+        """Return losses_B, the loss of each example."""
 
     def metrics(self, outputs_NC: Tensor, targets_N: Tensor) -> dict[str, float]:
-        """Return figures of a whole part by plain name; ``val/`` is put before each."""
+        """Return the metrics of a whole part by plain name; ``val/`` is put before each later."""

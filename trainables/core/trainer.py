@@ -1,6 +1,6 @@
 """The one training loop: epochs, evaluation, optimiser, schedule, clipping, checkpoints.
 
-Shapes: B texts in a micro-batch, N texts of a part, C outputs.
+Shapes: B examples of a micro-batch, N examples of a part of the data, C outputs.
 """
 
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ CPU = torch.device("cpu")
 
 @dataclass(frozen=True)
 class TrainerSettings:
-    """How one training run goes, apart from its hyperparameters."""
+    """Settings of one training run that are not hyperparameters."""
 
     seed: int
     max_epochs: int
@@ -45,10 +45,10 @@ class TrainerSettings:
 
 
 class Trainer:
-    """Trains one configuration, an epoch at a time, and can be stored after each.
+    """Trains one configuration, an epoch at a time, and can be stored after each epoch.
 
-    The same seed, data and settings give the same weights bit for bit on one kind of processor
-    with one number of threads, whether or not the run was stored and restored in between.
+    The same seed, data and settings give the same weights bit for bit, on one kind of processor
+    with one number of threads. To store and restore the run in between changes nothing.
     """
 
     def __init__(
@@ -64,6 +64,7 @@ class Trainer:
         self.model = task.build().to(settings.device)
         self.average = average_of(self.model, hyperparameters.ema_decay)
         self.optimizer = build_optimizer(self.model, hyperparameters)
+        # Rounded up: an epoch's last batch may be smaller.
         steps = -(-len(train) // hyperparameters.batch_size) * settings.max_epochs
         self.schedule = build_schedule(self.optimizer, hyperparameters.schedule, steps)
         self.scaler = loss_scaler(settings.precision, settings.device)
@@ -78,6 +79,7 @@ class Trainer:
         freeze_or_release(self.model, self.hyperparameters, self.epoch)
         rng = epoch_generator(self.settings.seed, self.epoch)
         reader = self.train.for_training(self.hyperparameters, rng)
+        # The sum stays on the device: to read it at every step would wait for the GPU.
         total = torch.zeros((), dtype=torch.float64, device=self.settings.device)
         for rows in shuffled_batches(reader.lengths_N, self.hyperparameters.batch_size, rng):
             total += self._train_step(reader, rows)
@@ -85,7 +87,10 @@ class Trainer:
         return total.item() / len(reader)
 
     def _train_step(self, reader: Reader, rows: Rows) -> Tensor:
-        """Make one optimiser step; the gradient is the whole batch's, however it is cut."""
+        """Make one optimiser step on a batch; return the sum of its losses.
+
+        The gradient is that of the whole batch, however it is split into micro-batches.
+        """
         total = torch.zeros((), dtype=torch.float64, device=self.settings.device)
         for outputs_BC, targets_B in self._outputs(self.model, reader, rows):
             losses_B = self.task.losses(outputs_BC, targets_B)
@@ -106,12 +111,13 @@ class Trainer:
     def _outputs(
         self, model: nn.Module, reader: Reader, rows: Rows
     ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield the outputs, in float32, and the targets of each micro-batch of these rows."""
         for some in micro_batches(rows, reader.lengths_N, self.micro_batch_steps):
             batch = reader.read(some).to(self.settings.device)
             with computing_in(self.settings.precision, self.settings.device):
                 outputs_BC = model(*batch.inputs)
             yield outputs_BC.float(), batch.targets_B
-            trim_above_limit()
+            trim_above_limit()  # by now the caller's backward pass has freed the activations
 
     def evaluate(self, reader: Reader) -> dict[str, float]:
         """Return the task's metrics over a whole part, with dropout off."""
@@ -119,9 +125,9 @@ class Trainer:
         return self.task.metrics(outputs_NC, targets_N)
 
     def predict(self, reader: Reader) -> tuple[Tensor, Tensor]:
-        """Return outputs and targets of a whole part, examples by ascending length.
+        """Return outputs and targets of a whole part, the examples by ascending length.
 
-        Averaged weights take the place of the last ones, if there are any.
+        The averaged weights compute them, if the hyperparameters ask for an average.
         """
         model = self.model if self.average is None else self.average
         with _evaluating(model):
@@ -129,10 +135,10 @@ class Trainer:
         return torch.cat([o for o, _ in pairs]).cpu(), torch.cat([t for _, t in pairs]).cpu()
 
     def save(self, path: Path) -> str:
-        """Store all that the next epoch depends on; return the file's SHA-256.
+        """Store everything that the next epoch depends on; return the file's SHA-256.
 
         Raises:
-            OSError: the file cannot be written; an older one under the name is untouched.
+            OSError: the file cannot be written; an older file of that name is untouched.
         """
         tensors, generators = random_state()
         tensors |= {f"model.{k}": v for k, v in self.model.state_dict().items()}
@@ -152,11 +158,11 @@ class Trainer:
         return write_checkpoint(path, tensors, state)
 
     def load(self, path: Path, digest: str | None = None) -> None:
-        """Go on from a stored epoch.
+        """Continue from a stored epoch.
 
         Raises:
-            CheckpointError: damaged, not a checkpoint, or another configuration's; the trainer
-                must not be used further.
+            CheckpointError: the file is damaged, is no checkpoint, or belongs to another
+                configuration. The trainer must not be used further.
         """
         tensors, state = read_checkpoint(path, digest)
         try:
@@ -167,7 +173,7 @@ class Trainer:
                 self.average.load_state_dict(_strip_prefix("average.", tensors))
             self.optimizer.load_state_dict(_optimizer_state(tensors, state["param_groups"]))
             self.schedule.load_state_dict(state["schedule"])
-            if state["scaler"]:  # none where the trial did not compute in float16
+            if state["scaler"]:  # empty unless the trial computed in float16
                 self.scaler.load_state_dict(state["scaler"])
             restore_random_state(tensors, state["rng"])
             self.epoch = int(state["epoch"])
@@ -176,7 +182,7 @@ class Trainer:
 
 
 def _json_state(schedule: dict[str, Any]) -> dict[str, Any]:
-    """Return a schedule's state without its functions, which are rebuilt from its name."""
+    """Return a schedule's state as JSON, without its functions: its name gives them again."""
     return {k: v for k, v in schedule.items() if k not in ("lr_lambdas", "base_lrs")} | {
         "lr_lambdas": [None] * len(schedule["lr_lambdas"]),
         "base_lrs": list(schedule["base_lrs"]),
@@ -188,6 +194,7 @@ def _strip_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _optimizer_state(tensors: dict[str, Tensor], groups: list[Any]) -> dict[str, Any]:
+    """Build an optimiser's state from the tensors named ``optimizer.INDEX.SLOT``."""
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in _strip_prefix("optimizer.", tensors).items():
         index, _, slot = name.partition(".")

@@ -30,7 +30,7 @@ from trainables.errors import DataError
 
 #: Name of the embedding's tensor in the model's file.
 _TABLE = "embeddings.word_embeddings.weight"
-#: Parts whose features are computed, in the order of their rows. A search never reads the test part.
+#: Parts with features, in the order of their rows. A search never reads the test part.
 _PARTS = ("train", "validation")
 
 #: Rows of zeros before the first token, for the ids of padding and of the unknown token.
@@ -65,7 +65,9 @@ class BertFeatures(VectorSource):
 
     def write(self, request: VectorRequest, path: Path) -> None:
         """Compute features_ME once for all trials."""
-        path.unlink(missing_ok=True)  # left without its description by a process that was killed
+        # A process that was killed may have left a file without its description, and
+        # ``write_features`` needs the name to be free.
+        path.unlink(missing_ok=True)
         write_features(request.corpus, words_of(request.corpus), request.data, path)
 
 

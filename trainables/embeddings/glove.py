@@ -119,7 +119,7 @@ def _from_text(path: Path, words: list[str]) -> NDArray[np.float32]:
 
 
 def _archive_and_member(path: Path) -> tuple[Path, str | None]:
-    """Split ``glove.6B.zip/glove.6B.300d.txt`` in archive and member; another path has no member."""
+    """Split ``glove.6B.zip/glove.6B.300d.txt`` into archive and member; other paths have none."""
     return (path.parent, path.name) if path.parent.suffix == ".zip" else (path, None)
 
 

@@ -1,1 +1,1 @@
-"""The CPU's recurrence: passes over time, in machine code compiled where they run."""
+"""The recurrence on a CPU: passes over time, in machine code compiled where it runs."""

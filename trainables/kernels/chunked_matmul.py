@@ -1,9 +1,9 @@
-"""Matrix products of very many rows, as a CPU multiplies them best.
+"""Matrix products of very many rows on a CPU.
 
 In bfloat16 oneDNN compiles code for every shape that it meets, 0.4 to 0.7 MB each, and keeps it for
 good. No two batches have the same number of tokens, so an epoch over IMDB would cost gigabytes.
-Therefore products in bfloat16 are of a fixed number of rows, and the rest is multiplied in
-float32.
+Therefore bfloat16 products are computed in chunks of a fixed number of rows. The rows left over are
+multiplied in float32.
 
 Shapes: N rows, K and C columns.
 """
@@ -16,12 +16,12 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-#: On one core 8,192 instead of 1,024 made no difference beyond chance.
+#: Rows of a chunk. On one core 8,192 instead of 1,024 made no difference beyond chance.
 _ROWS = 1024
 
 
 def linear(x_NK: Tensor, weight_CK: Tensor, bias_C: Tensor) -> Tensor:
-    """Return ``x_NK @ weight_CK.T + bias_C``, all of one type: y_NC."""
+    """Return y_NC = ``x_NK @ weight_CK.T + bias_C``; all of them have one dtype."""
     if x_NK.dtype == torch.bfloat16:
         y_NC: Tensor = _Linear.apply(x_NK, weight_CK, bias_C)  # type: ignore[no-untyped-call]
         return y_NC
@@ -29,11 +29,11 @@ def linear(x_NK: Tensor, weight_CK: Tensor, bias_C: Tensor) -> Tensor:
 
 
 def sum_of_outer_products(a_NK: Tensor, b_NC: Tensor) -> Tensor:
-    """Return ``a_NK.T @ b_NC``, both of one type: sum_KC, summed up in float32."""
+    """Return sum_KC = ``a_NK.T @ b_NC``, both of one dtype; chunks are added up in float32."""
     if a_NK.dtype != torch.bfloat16:
         return a_NK.t() @ b_NC
     sum_KC = a_NK.new_zeros(a_NK.shape[1], b_NC.shape[1], dtype=torch.float32)
-    with torch.autocast("cpu", enabled=False):
+    with torch.autocast("cpu", enabled=False):  # or it would turn the rest into bfloat16 again
         for some in _row_ranges(len(a_NK)):
             a, b = (_as_multiplied(x) for x in (a_NK[some], b_NC[some]))
             sum_KC += a.t() @ b
@@ -41,6 +41,8 @@ def sum_of_outer_products(a_NK: Tensor, b_NC: Tensor) -> Tensor:
 
 
 class _Linear(torch.autograd.Function):
+    """``linear`` in bfloat16, forward and backward in chunks."""
+
     @staticmethod
     def forward(ctx: Any, x_NK: Tensor, weight_CK: Tensor, bias_C: Tensor) -> Tensor:
         ctx.save_for_backward(x_NK, weight_CK)
@@ -55,8 +57,9 @@ class _Linear(torch.autograd.Function):
 
 
 def _product(a_NK: Tensor, b_KC: Tensor) -> Tensor:
+    """Return y_NC = ``a_NK @ b_KC``, computed in chunks."""
     y_NC = a_NK.new_empty(len(a_NK), b_KC.shape[1])
-    with torch.autocast("cpu", enabled=False):
+    with torch.autocast("cpu", enabled=False):  # or it would turn the rest into bfloat16 again
         for some in _row_ranges(len(a_NK)):
             a = _as_multiplied(a_NK[some])
             y_NC[some] = a @ b_KC.to(a.dtype)
@@ -64,9 +67,10 @@ def _product(a_NK: Tensor, b_KC: Tensor) -> Tensor:
 
 
 def _row_ranges(count: int) -> Iterator[slice]:
-    """Yield ranges of ``_ROWS`` each, and one of the rest."""
+    """Yield ranges of ``_ROWS`` rows each, and one of the rows left over."""
     return (slice(first, min(first + _ROWS, count)) for first in range(0, count, _ROWS))
 
 
 def _as_multiplied(rows: Tensor) -> Tensor:
+    """Return a whole chunk as it is, and the rows left over in float32."""
     return rows if len(rows) == _ROWS else rows.float()

@@ -1,5 +1,8 @@
-"""Machine code for this machine: a C++ source, with the headers beside it, compiled once by its own
-compiler, and kept."""
+"""Machine code for this machine: a C++ source, with the headers beside it, compiled and kept.
+
+The machine's own compiler does it once. The library lies in the cache, under a digest of sources,
+command and processor. Where no compiler can do it, there is no library, and that is no error.
+"""
 
 import ctypes
 import hashlib
@@ -13,16 +16,17 @@ from pathlib import Path
 
 from trainables.storage import default_cache
 
-#: Lets the compiler fuse a product and a sum, and ignore traps and errno. NaN still stays NaN,
-#: which -ffast-math would not guarantee.
+#: Options that let the compiler fuse a product and a sum, and ignore traps and errno. NaN still
+#: stays NaN, which -ffast-math would not guarantee.
 _NUMBERS = ("-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math")
 _OPTIONS = ("-std=c++17", "-O3", "-march=native", *_NUMBERS, "-shared", "-fPIC")
+#: Time limit of one compilation. ``recurrence.cpp`` takes two seconds.
 _PATIENCE_SECONDS = 120
 
 
 @cache
 def compiled(source: Path) -> ctypes.CDLL | None:
-    """Compile a source, or load it from the cache; None where no compiler can do it."""
+    """Compile a source, or load it from the cache; return None where that is impossible."""
     command = (*shlex.split(os.environ.get("CXX", "c++")), *_OPTIONS)
     sources = (source, *sorted(source.parent.glob("*.h")))
     content = (*(s.read_bytes() for s in sources), " ".join(command).encode(), _processor())
@@ -40,8 +44,9 @@ def compiled(source: Path) -> ctypes.CDLL | None:
 
 
 def _compile(command: tuple[str, ...], source: Path, path: Path) -> None:
-    """Put the library in its place, whole; other processes may be doing the same."""
+    """Put the whole library in its place at once; other processes may be doing the same."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    # In the same folder, so that ``os.replace`` is a rename within one file system.
     with tempfile.TemporaryDirectory(prefix="compiling-", dir=path.parent) as folder:
         built = Path(folder) / path.name
         subprocess.run(
@@ -56,7 +61,7 @@ def _compile(command: tuple[str, ...], source: Path, path: Path) -> None:
 
 
 def _processor() -> bytes:
-    """Identify the processor, for machines of several kinds may share a cache."""
+    """Return bytes that identify the processor, since different machines may share a cache."""
     try:
         lines = Path("/proc/cpuinfo").read_bytes().splitlines()
     except OSError:

@@ -1,11 +1,13 @@
 // The passes of recurrent cells over time, on a CPU.
 //
-// A step is a product of the states with the recurrent weights, and a pass over gates that are still
-// in the cache. Texts do not depend on each other, so each thread takes some. Activations for the
-// backward pass are kept as Numbers; an LSTM's cell states and a GRU's running state are float.
+// A step is a product of the states with the recurrent weights, then a pass over the gates while
+// they are still in the cache. Texts do not depend on each other, so each thread takes some.
+// Activations for the backward pass are kept as Numbers (float or bfloat16). An LSTM's cell states
+// and a GRU's running state are float.
 //
-// Shapes: B texts, T tokens, N rows, H units, G numbers of all gates (H, 3H or 4H), R texts of one
-// call, K rows and C columns of a matrix. H is a multiple of PANEL; padded units stay zero.
+// Shapes: B texts, T tokens, N rows (one for each different word), H units, G numbers of all gates
+// (H, 3H or 4H), R texts of one call, K rows and C columns of a matrix. H is a multiple of PANEL;
+// padded units stay zero.
 // Equations and sources: recurrence.py.
 
 #include <cstdint>
@@ -15,9 +17,15 @@
 
 namespace {
 
-// The arguments of a pass; the same structure is in recurrence.py. In the backward pass gates_TBG
-// holds the values of the gates and then their gradients, and dy_TBH has its own strides. kept_TBH
-// are an LSTM's cell states, in float, or the state's share of a GRU's candidate.
+// The arguments of a pass. recurrence.py has the same structure, field by field.
+//
+// dy_T, dy_B: strides of dy_TBH, in numbers; its units are side by side.
+// gates_NG: the input's share of the gates; index_TB says which row each step reads.
+// weights: the recurrent weights in panels, transposed for a forward pass.
+// bias_H: the hidden bias of a GRU's candidate.
+// gates_TBG: the gates' values, which the backward pass replaces by their gradients.
+// kept_TBH: an LSTM's cell states, in float, or the state's share of a GRU's candidate. An Elman
+// network has none.
 template <typename Number>
 struct Pass {
   int64_t T, B, H, dy_T, dy_B;
@@ -27,7 +35,8 @@ struct Pass {
   void* kept_TBH;
 };
 
-// Rows to be added up, each into the row of its index; the same structure is in recurrence.py.
+// The arguments of a sum of rows, each added to the row of its index. recurrence.py has the same
+// structure, field by field.
 template <typename Number>
 struct Sum {
   int64_t K, C;
@@ -46,7 +55,8 @@ struct Texts {
   Texts(const Pass<Number>& pass, int64_t first, int64_t last, int64_t gates)
       : pass(pass), first(first), R(last - first), G(gates * pass.H), from_R(R) {}
 
-  // Where a step's rows start. Rows of a step before the first are never read.
+  // The first row of the current step, or of one that is `later`. The pointers to rows before the
+  // first step and behind the last are never read: the product then has K = 0.
   int64_t at(int64_t later = 0) const { return (t + later) * pass.B + first; }
   Number* gates() const { return pass.gates_TBG + at() * G; }
   Number* y() const { return pass.y_TBH + at() * pass.H; }
@@ -57,18 +67,18 @@ struct Texts {
   bool is_first() const { return t == 0; }
   bool is_last() const { return t + 1 == pass.T; }
 
-  // The input's share of the gates, one row for each word.
+  // The input's share of the step's gates: for each text the row of its word.
   const std::vector<const Number*>& inputs() {
     for (int64_t r = 0; r < R; r++) from_R[r] = pass.gates_NG + pass.index_TB[at() + r] * G;
     return from_R;
   }
-  // The gradient of the step's outputs, without the part through the next step.
+  // The gradient of the step's outputs, without the part that comes through the next step.
   const std::vector<const Number*>& dy() {
     for (int64_t r = 0; r < R; r++)
       from_R[r] = pass.dy_TBH + t * pass.dy_T + (first + r) * pass.dy_B;
     return from_R;
   }
-  // Calls body with each text and the first of each vector of its units.
+  // Call body with each text and the first unit of each vector of units.
   template <typename Body>
   void each(Body body) const {
     for (int64_t r = 0; r < R; r++)
@@ -76,6 +86,7 @@ struct Texts {
   }
 };
 
+// The gates stand in torch's order: input, forget, candidate, output.
 template <typename Number>
 void lstm(const Pass<Number>& pass, int64_t first, int64_t last) {
   Texts<Number> now(pass, first, last, 4);
@@ -129,7 +140,8 @@ void lstm_back(const Pass<Number>& pass, int64_t first, int64_t last) {
   }
 }
 
-// Keep the state's share of the candidate, which is behind the reset gate.
+// The gates stand in torch's order: reset, update, candidate. The reset gate scales the state's
+// share of the candidate, so that share is computed apart, and kept for the gate's gradient.
 template <typename Number>
 void gru(const Pass<Number>& pass, int64_t first, int64_t last) {
   Texts<Number> now(pass, first, last, 3);
@@ -157,7 +169,7 @@ void gru(const Pass<Number>& pass, int64_t first, int64_t last) {
   }
 }
 
-// Put the gradient of the kept share in its place.
+// The share that was kept is replaced by its gradient.
 template <typename Number>
 void gru_back(const Pass<Number>& pass, int64_t first, int64_t last) {
   Texts<Number> now(pass, first, last, 3);
@@ -202,6 +214,7 @@ void elman(const Pass<Number>& pass, int64_t first, int64_t last) {
   }
 }
 
+// The forward pass keeps no gates: gates_TBG only takes their gradients.
 template <typename Number>
 void elman_back(const Pass<Number>& pass, int64_t first, int64_t last) {
   Texts<Number> now(pass, first, last, 1);
@@ -218,7 +231,7 @@ void elman_back(const Pass<Number>& pass, int64_t first, int64_t last) {
   }
 }
 
-// sums[index[k]] += from[k], the columns [first, last) of K rows of C.
+// sums[index[k]] += from[k] for each k, in the columns [first, last) only.
 template <typename Number>
 void sum_rows(const Sum<Number>& sum, int64_t first, int64_t last) {
   for (int64_t k = 0; k < sum.K; k++) {
@@ -230,6 +243,7 @@ void sum_rows(const Sum<Number>& sum, int64_t first, int64_t last) {
 
 }  // namespace
 
+// The functions that recurrence.py calls, such as lstm_float and lstm_back_bfloat16.
 #define EXPORT(function, Given, Number)                                        \
   void function##_##Number(const void* given, int64_t first, int64_t last) {   \
     function(*static_cast<const Given<Number>*>(given), first, last);          \

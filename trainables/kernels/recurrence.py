@@ -1,18 +1,19 @@
 """The recurrence on a CPU: our own forward and backward pass over time.
 
 A batch holds the same words many times: 12,000 tokens of IMDB are 2,300 different words. So the
-input's share of the gates is computed once a word and gathered. That leaves half of the arithmetic
-of an LSTM whose embedding is as wide as its state. One small product and one pass over the gates
-remain for each step; ``recurrence.cpp`` does both while they are in the cache.
+product of the input with the gates' weights is computed once for each different word and gathered.
+That leaves half of the arithmetic of an LSTM whose embedding is as wide as its state. One small
+product and one pass over the gates remain for each step. ``recurrence.cpp`` does both while they
+are in the cache.
 
-In bfloat16, products are multiplied and activations kept in bfloat16. Sums, an LSTM's cell states
-and a GRU's running state stay float32.
+In bfloat16, the factors of products and the activations kept are bfloat16. Sums, an LSTM's cell
+states and a GRU's running state stay float32, or steps of a thousandth would be lost.
 
-Equations: LSTM, Hochreiter & Schmidhuber 1997 with forget gates (Gers 2000); GRU, Cho 2014, the
-reset gate behind the product as in cuDNN; Elman 1990.
+Equations: LSTM, Hochreiter & Schmidhuber 1997 with forget gates (Gers 2000); GRU, Cho 2014, with
+the reset gate applied after the product, as in cuDNN; Elman 1990.
 
-Shapes: B texts, T tokens, N rows, E features in, H units, G numbers of all gates (H, 3H or 4H),
-K rows and C columns of a matrix.
+Shapes: B texts, T tokens, N rows (different inputs), E features of an input, H units, G numbers of
+all gates (H, 3H or 4H), K rows and C columns of a matrix.
 """
 
 import ctypes
@@ -33,17 +34,23 @@ from trainables.kernels.steps import Steps
 
 _SOURCE = Path(__file__).with_suffix(".cpp")
 
-#: Columns that the library multiplies together: units come in multiples of it.
+#: Columns that the library multiplies together (``PANEL`` in simd.h). Units are padded to a
+#: multiple of it.
 _PANEL = 16
-#: Texts of one call: multiples of the rows that it multiplies together, few enough for the cache.
+#: A call takes a multiple of ``_TILE`` texts, and ``_BLOCK`` at most, few enough for the cache.
+#: The last call takes the rest.
+#: ``_TILE`` is a multiple of the rows that the library multiplies together on any processor
+#: (``TILE`` in simd.h).
 _TILE, _BLOCK = 12, 48
+#: By the ``mode`` of torch's layer: its gates and candidates, and the library's function.
 _GATES = {"LSTM": 4, "GRU": 3, "RNN_TANH": 1}
 _FUNCTIONS = {"LSTM": "lstm", "GRU": "gru", "RNN_TANH": "elman"}
+#: The library's type of numbers, which ends the names of its functions, by dtype.
 _NUMBERS = {torch.float32: "float", torch.bfloat16: "bfloat16"}
 
 
 class _Pass(ctypes.Structure):
-    """What one pass over time reads and writes, as ``recurrence.cpp`` has it."""
+    """Arguments of a pass over time, field by field as in ``recurrence.cpp``."""
 
     _fields_ = [
         *((name, ctypes.c_int64) for name in ("T", "B", "H", "dy_T", "dy_B")),
@@ -53,7 +60,7 @@ class _Pass(ctypes.Structure):
 
 
 class _Sum(ctypes.Structure):
-    """Rows to be added up, as ``recurrence.cpp`` has it."""
+    """Arguments of a sum of rows, field by field as in ``recurrence.cpp``."""
 
     _fields_ = [
         *((name, ctypes.c_int64) for name in ("K", "C")),
@@ -62,12 +69,12 @@ class _Sum(ctypes.Structure):
 
 
 def has_native_kernel(device: torch.device, dtype: torch.dtype) -> bool:
-    """Whether recurrences are computed here by our code, not by torch's."""
+    """Whether our code, not torch's, computes recurrences of a dtype on a device."""
     return device.type == "cpu" and _function("lstm", dtype) is not None
 
 
 def _function(name: str, dtype: torch.dtype) -> Any:
-    """Return the library's function for a dtype; None where there is none, or no library."""
+    """Return the library's function for a dtype; None without such a function or a library."""
     return getattr(compiled(_SOURCE), f"{name}_{_NUMBERS.get(dtype)}", None)
 
 
@@ -77,9 +84,11 @@ def _run(name: str, given: ctypes.Structure, dtype: torch.dtype, count: int, blo
 
     def run_from(first: int) -> None:
         last = min(first + block, count)
+        # ctypes releases the interpreter's lock meanwhile, so threads run in parallel.
         function(ctypes.byref(given), ctypes.c_int64(first), ctypes.c_int64(last))
 
     firsts = range(0, count, block)
+    # The loop waits for every block, and raises its error if it had one.
     for _ in _pool(threads).map(run_from, firsts) if threads > 1 else map(run_from, firsts):
         pass
 
@@ -90,7 +99,7 @@ def _pool(threads: int) -> ThreadPoolExecutor:
 
 
 def _pass_over(name: str, dtype: torch.dtype, numbers: dict[str, int], **tensors: Tensor) -> None:
-    """Run one pass over all texts."""
+    """Run one pass over all texts; ``numbers`` and ``tensors`` are fields of ``_Pass``."""
     T, B = tensors["index_TB"].shape
     places = {field: tensor.data_ptr() for field, tensor in tensors.items()}
     block = min(_BLOCK, _share(B, _TILE))
@@ -98,24 +107,26 @@ def _pass_over(name: str, dtype: torch.dtype, numbers: dict[str, int], **tensors
 
 
 def _sums_of_rows(from_KC: Tensor, index_K: Tensor, count: int) -> Tensor:
-    """Add each row of from_KC to the row of sums_NC that index_K names; sum in float32."""
+    """Return sums_NC: add each row of from_KC, in float32, to the row that index_K names."""
     K, C = from_KC.shape
     sums_NC = from_KC.new_zeros(count, C, dtype=torch.float32)
     tensors = {"from_KC": from_KC, "index_K": index_K, "sums_NC": sums_NC}
     places = {field: tensor.data_ptr() for field, tensor in tensors.items()}
+    # Threads share the columns, not the rows, so no two of them add to the same number.
     _run("sum_rows", _Sum(K=K, C=C, **places), from_KC.dtype, C, _share(C, _PANEL))
     return sums_NC.to(from_KC.dtype)
 
 
 def _share(count: int, unit: int) -> int:
-    """Return the share of a thread, in whole units."""
+    """Return one thread's share of ``count``, rounded up to whole units."""
     return unit * math.ceil(count / torch.get_num_threads() / unit)
 
 
 def _panels(weight_KC: Tensor) -> Tensor:
-    """Lay a matrix out as the library reads it.
+    """Return a matrix in the layout that the library reads.
 
-    It reads panel by panel. As many rows as fill 32 bits are interleaved, number by number.
+    Panels of ``_PANEL`` columns follow one another. In a panel, as many rows as fill 32 bits are
+    interleaved, number by number: two of bfloat16, one of float32.
     """
     (K, C), together = weight_KC.shape, 4 // weight_KC.itemsize
     split = weight_KC.reshape(K // together, together, C // _PANEL, _PANEL)
@@ -123,7 +134,7 @@ def _panels(weight_KC: Tensor) -> Tensor:
 
 
 class _Recurrence(torch.autograd.Function):
-    """From gates without the state's share, a row a word, to the outputs of every step."""
+    """A pass over time: from the input's share of the gates, a row a word, to all outputs."""
 
     @staticmethod
     def forward(
@@ -134,11 +145,13 @@ class _Recurrence(torch.autograd.Function):
         ordered: bool,
         *weights: Tensor,
     ) -> Tensor:
-        """Return y_TBH; gates of rows that are ``ordered`` are overwritten."""
+        """Return y_TBH; if rows are ``ordered``, the gates' values take the place of gates_NG."""
         weight_GH, bias_H = weights
         (T, B), (G, H) = index_TB.shape, weight_GH.shape
+        # ``linear`` made gates_NG and does not need it for its backward pass.
         gates_TBG = gates_NG.view(T, B, G) if ordered else gates_NG.new_empty(T, B, G)
         y_TBH = gates_NG.new_empty(T, B, H)
+        # An Elman network keeps nothing but its outputs.
         kept = torch.float32 if mode == "LSTM" else y_TBH.dtype
         kept_TBH = y_TBH if mode == "RNN_TANH" else torch.empty_like(y_TBH, dtype=kept)
         _pass_over(
@@ -155,7 +168,7 @@ class _Recurrence(torch.autograd.Function):
         )
         ctx.mode, ctx.ordered, ctx.rows = mode, ordered, len(gates_NG)
         ctx.save_for_backward(y_TBH, index_TB, weight_GH)
-        # Nobody else has seen these; an Elman network's outputs are all that it keeps.
+        # The backward pass overwrites these. Nobody else has seen them, so it may.
         ctx.own = gates_TBG, None if kept_TBH is y_TBH else kept_TBH
         return y_TBH
 
@@ -169,8 +182,10 @@ class _Recurrence(torch.autograd.Function):
         (gates_TBG, kept_TBH), ctx.own = ctx.own, None
         kept_TBH = y_TBH if kept_TBH is None else kept_TBH
         G, H = weight_GH.shape
+        # The library takes any strides of steps and texts, but units side by side.
         dy_TBH = dy_TBH if dy_TBH.stride(2) == 1 else dy_TBH.contiguous()
-        # What a GRU's candidate gets of the state stands behind a gate, and is kept apart.
+        # The state reaches a GRU's candidate through the reset gate. So the gradient of the state's
+        # share differs from that of the candidate itself, and stands in kept_TBH.
         with_state = 2 * H if ctx.mode == "GRU" else G
         _pass_over(
             f"{_FUNCTIONS[ctx.mode]}_back",
@@ -183,6 +198,7 @@ class _Recurrence(torch.autograd.Function):
             y_TBH=y_TBH,
             kept_TBH=kept_TBH,
         )
+        # The state before the first step is zero and adds nothing to the weights' gradients.
         before_KH = y_TBH[:-1].reshape(-1, H)
         d_gates_KG = gates_TBG[1:].reshape(-1, G)[:, :with_state]
         d_weight_GH = sum_of_outer_products(d_gates_KG, before_KH)
@@ -192,17 +208,17 @@ class _Recurrence(torch.autograd.Function):
             d_weight_GH = torch.cat([d_weight_GH, of_candidate])
             d_bias_H = kept_TBH.sum((0, 1))
         d_NG = gates_TBG.view(-1, G)
-        if not ctx.ordered:
+        if not ctx.ordered:  # a word's gradient is the sum over its places
             d_NG = _sums_of_rows(d_NG, index_TB.flatten(), ctx.rows)
         return None, d_NG, None, None, d_weight_GH, d_bias_H
 
 
 def recur(cell: nn.RNNBase, x: Steps) -> Tensor:
-    """Run a layer of one direction over texts: y_BTH.
+    """Run a layer of one direction over texts; return y_BTH.
 
-    ``cell(x.dense())[0]``, in float32 to 1e-6 or so. Our own on a CPU with a C++ compiler, in
-    float32, or in bfloat16 where autocast asks for it and the processor has it, for one backward
-    pass; elsewhere torch's.
+    The result is ``cell(x.dense())[0]``, in float32 to 1e-6 or so. Our code computes it on a CPU
+    with a C++ compiler: in float32, or in bfloat16 where autocast asks for it and the processor has
+    it. One backward pass is possible. Elsewhere torch's layer computes it.
     """
     dtype = x.rows_NE.dtype
     if torch.is_autocast_enabled("cpu") and dtype == torch.float32:
@@ -211,13 +227,14 @@ def recur(cell: nn.RNNBase, x: Steps) -> Tensor:
         y_BTH: Tensor = cell(x.dense())[0]
         return y_BTH
     gates, extra = _GATES[cell.mode], -cell.hidden_size % _PANEL
+    # These are what torch's layer itself reads. Weight drop replaces them for one forward pass.
     weight_GE, weight_GH, bias_G, hidden_bias_G = (
         _with_idle_units(weight, gates, extra) for weight in cast(list[Tensor], cell._flat_weights)
     )
     weight_GH = functional.pad(weight_GH, (0, extra))
     H = weight_GH.shape[1]
     inner_H = hidden_bias_G.new_zeros(0)
-    if cell.mode == "GRU":  # the candidate's own bias stands behind the reset gate
+    if cell.mode == "GRU":  # the reset gate scales the candidate's hidden bias: keep it apart
         inner_H = hidden_bias_G[2 * H :]
         hidden_bias_G = functional.pad(hidden_bias_G[: 2 * H], (0, H))
     bias_G = bias_G + hidden_bias_G
@@ -230,7 +247,7 @@ def recur(cell: nn.RNNBase, x: Steps) -> Tensor:
 
 
 def _with_idle_units(weight: Tensor, gates: int, extra: int) -> Tensor:
-    """Append rows of zeros to each gate: units whose state stays zero."""
+    """Append ``extra`` rows of zeros to each gate: idle units, whose state stays zero."""
     if extra == 0:
         return weight
     behind = [0, 0] * (weight.dim() - 1) + [0, extra]

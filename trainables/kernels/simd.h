@@ -1,9 +1,11 @@
 // SIMD vectors, and a small matrix product over them: in float32, and in bfloat16 where the
 // processor has instructions for it.
 //
-// A Number is multiplied and kept in memory; sums are float in any case.
+// A Number (float or bfloat16) is the type of factors and of what is kept in memory. Sums are float
+// in any case.
 //
-// Shapes: R rows, K rows and C columns of a matrix, which stands in panels of PANEL columns.
+// Shapes: R rows of the product, K rows and C columns of the weights. These stand in panels of
+// PANEL columns.
 
 #pragma once
 
@@ -17,7 +19,8 @@
 
 namespace {
 
-// A tile of the product, TILE rows of PANEL columns, is summed up in registers: 12 or 24 vectors.
+// A tile of the product has TILE rows and PANEL columns. It is summed up in registers: 12 vectors,
+// or 24 on ARM. PANEL, and a multiple of every TILE, are in recurrence.py too.
 constexpr int PANEL = 16;
 #if defined(__AVX512F__)
 constexpr int LANES = 16, TILE = 12;
@@ -37,7 +40,7 @@ inline Vector load(const float* p) { return *reinterpret_cast<const Unaligned*>(
 inline void store(float* p, Vector v) { *reinterpret_cast<Unaligned*>(p) = v; }
 inline Vector all(float x) { return x - Vector{}; }
 
-// sum += a * w, a number of a row and a vector of a panel
+// sum += a * w: one number of a row times one vector of a panel.
 inline void add(Vector& sum, const float* a, const float* w) { sum += all(*a) * load(w); }
 
 #if defined(__AVX512BF16__)
@@ -59,7 +62,7 @@ inline void store(bfloat16* p, Vector v) {
   std::memcpy(p, &halves, sizeof halves);
 }
 
-// The same with two numbers of a row and two interleaved vectors.
+// The same with two numbers of a row and two interleaved vectors: the sum takes both products.
 inline void add(Vector& sum, const bfloat16* a, const bfloat16* w) {
   int32_t two;
   std::memcpy(&two, a, sizeof two);
@@ -69,7 +72,7 @@ inline void add(Vector& sum, const bfloat16* a, const bfloat16* w) {
 }
 #endif
 
-// Eigen's rational approximation, to 3e-7; NaN stays NaN.
+// Eigen's rational approximation of tanh, to 3e-7. NaN stays NaN: no comparison with it is true.
 inline Vector tanh(Vector x) {
   const Vector end = all(7.99881172180175781f);
   x = x > end ? end : x;
@@ -89,8 +92,8 @@ inline Vector tanh(Vector x) {
 
 inline Vector sigmoid(Vector x) { return tanh(x * 0.5f) * 0.5f + 0.5f; }
 
-// The value of a gate, kept for the backward pass. bfloat16 rounds 0.999 to 1, so a nearly open gate
-// would never forget. Above 0.5, store y - 1 (negative) instead of y.
+// The value y of a gate, kept for the backward pass. bfloat16 rounds 0.999 to 1, so a nearly open
+// gate would never forget. Above 0.5, bfloat16 therefore holds y - 1 (negative) instead of y.
 inline Vector load_gate(const float* p) { return load(p); }
 inline void store_gate(float* p, Vector y) { store(p, y); }
 #if defined(__AVX512BF16__)
@@ -99,13 +102,14 @@ inline Vector load_gate(const bfloat16* p) {
   return y < Vector{} ? y + 1.0f : y;
 }
 inline void store_gate(bfloat16* p, Vector y) {
+  // A gate of exactly 1 is stored as a tiny negative number, or it would be read back as 0.
   Vector left = y - 1.0f, least = all(-1e-30f);
   left = left < least ? left : least;
   store(p, y > all(0.5f) ? left : y);
 }
 #endif
 
-// The gradient before a nonlinearity, from its value and the gradient behind it.
+// The gradient of a nonlinearity's input, from the gradient d of its output and the output y.
 inline Vector before_tanh(Vector d, Vector y) { return d - d * y * y; }
 inline Vector before_sigmoid(Vector d, Vector y) { return d * y * (1.0f - y); }
 
@@ -116,8 +120,8 @@ struct Rows {
   int64_t row;
 };
 
-// out[r, c:] = from[r][c:] + sum over k of a[r, k] * w[k, :], PANEL columns of each. w is one panel;
-// as many of its rows as fill 32 bits are interleaved.
+// out[r, c:] = from[r][c:] + sum over k of a[r, k] * w[k, :], for ROWS rows and PANEL columns. w is
+// one panel. As many of its rows as fill 32 bits are interleaved.
 template <int ROWS, typename From, typename Number>
 void multiply(const From* const* from, int64_t c, Rows<const Number> a, const Number* w, int64_t K,
               Rows<float> out) {
@@ -133,14 +137,15 @@ void multiply(const From* const* from, int64_t c, Rows<const Number> a, const Nu
     for (int v = 0; v < VECTORS; v++) store(out.at + r * out.row + c + v * LANES, sum[r][v]);
 }
 
-// multiply<rows>, for 1 to TILE rows that are known only at run time.
+// Return multiply<rows> for a number of rows, 1 to TILE, that is known only at run time.
 template <typename From, typename Number, int... LESS>
 auto multiply_of(int64_t rows, std::integer_sequence<int, LESS...>) {
   constexpr decltype(&multiply<1, From, Number>) of_size[] = {multiply<LESS + 1, From, Number>...};
   return of_size[rows - 1];
 }
 
-// out_RC = from_RC + a_RK @ w_KC, the weights in panels of PANEL columns. K may be 0.
+// out_RC = from_RC + a_RK @ w_KC, where w_KC stands in panels of PANEL columns. K may be 0: then
+// neither a nor w is read.
 template <typename From, typename Number>
 void add_product(const std::vector<const From*>& from_R, Rows<const Number> a, const Number* w,
                  int64_t K, int64_t C, Rows<float> out) {

@@ -1,4 +1,4 @@
-"""The input of a recurrent layer: rows, and the place of each in every text.
+"""The input of a recurrent layer: rows of features, and which row each step of a text reads.
 
 Shapes: B texts, T tokens, N rows, E features.
 """
@@ -12,10 +12,13 @@ from torch.nn import functional
 
 @dataclass(frozen=True)
 class Steps:
-    """The input at text b and step t is ``rows_NE[index_BT[b, t]]``.
+    """Inputs of all steps: text b reads ``rows_NE[index_BT[b, t]]`` at step t.
 
-    Rows are ``ordered`` when each of them belongs to one step of one text: first come the rows of
-    all texts' first step, then those of the second, and so on.
+    Attributes:
+        rows_NE: the rows, such as one for each different word.
+        index_BT: the row of every step.
+        ordered: whether each row belongs to one step of one text, in the order of steps. First come
+            the rows of all texts' first step, then those of the second, and so on.
     """
 
     rows_NE: Tensor
@@ -24,18 +27,18 @@ class Steps:
 
     @classmethod
     def of(cls, x_BTE: Tensor) -> "Steps":
-        """Make steps of inputs that are given one by one."""
+        """Return steps that each have a row of their own."""
         B, T, E = x_BTE.shape
         index_TB = torch.arange(T * B, device=x_BTE.device).view(T, B)
         return cls(x_BTE.transpose(0, 1).reshape(T * B, E), index_TB.t(), ordered=True)
 
     def dense(self) -> Tensor:
-        """Return x_BTE, the input of every step."""
+        """Return x_BTE, the inputs of all steps."""
         if self.ordered:
             B, T = self.index_BT.shape
             return self.rows_NE.view(T, B, -1).transpose(0, 1)
         return functional.embedding(self.index_BT, self.rows_NE)
 
     def turned(self, positions_BT: Tensor) -> "Steps":
-        """Return the same rows in another order of steps."""
+        """Return steps over the same rows: step t of text b is the old ``positions_BT[b, t]``."""
         return Steps(self.rows_NE, self.index_BT.gather(1, positions_BT))

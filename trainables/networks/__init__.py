@@ -1,1 +1,1 @@
-"""Recurrent networks: embedding, cells, encoder, head."""
+"""Recurrent networks over texts: embedding, cells, encoder, head."""

@@ -1,4 +1,4 @@
-"""The recurrent cells by name; imports no torch, for a search space is checked against it."""
+"""The recurrent cells by name; imports no torch, since light commands check a space against it."""
 
 from dataclasses import dataclass
 from importlib import import_module
@@ -14,9 +14,11 @@ class Cell:
 
     Attributes:
         layer: where its class is, as ``module:Class``; see ``RecurrentLayer``.
-        gates: gates and candidates that a unit computes at a step, four in an LSTM. Each counts as
-            two matrices and two biases, in the estimates of memory and of work.
-        native: whether ``trainables.kernels`` computes it on a CPU.
+        gates: number of gates and candidates that a unit computes at a step, four in an LSTM. Each
+            counts as two matrices and two biases in the estimates of memory and of work.
+        description: what it is, for the description of the hyperparameter ``cell``.
+        source: where it comes from in the literature.
+        native: whether ``trainables.kernels`` can compute it on a CPU.
     """
 
     layer: str

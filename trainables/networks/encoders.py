@@ -1,10 +1,11 @@
-"""Recurrent encoders: the steps of texts in, one vector a text out.
+"""Recurrent encoders: the steps of texts in, one vector for each text out.
+
+Texts are padded at the end. The forward direction meets no padding before the last real token. The
+backward direction reads each text reversed within its own length. Texts are never packed, because
+torch falls back to a slow loop for packed texts on a CPU.
 
 Shapes: B texts in a batch, T tokens of the longest, E features in, H hidden units per direction,
 D features out of a layer (H, or 2H in both directions), P features after pooling.
-
-Texts are padded behind and never packed: a causal network's state at the last real token has seen
-no padding, and the backward direction reads each text reversed within its own length.
 """
 
 import torch
@@ -16,6 +17,7 @@ from trainables.networks.cells import CELLS
 from trainables.networks.hyperparameters import RecurrentHyperparameters
 from trainables.networks.regularisation import make_dropout
 
+#: Vectors side by side in the output of each kind of pooling.
 POOLED_STATES = {"last": 1, "mean": 1, "max": 1, "attention": 1, "concat": 3}
 
 
@@ -25,7 +27,7 @@ def padding_mask(lengths_B: Tensor, width: int) -> Tensor:
 
 
 class EncoderLayer(nn.Module):
-    """One recurrent layer, in one direction or both, its outputs normalised if asked for."""
+    """One recurrent layer in one direction or both, with layer normalisation if asked for."""
 
     def __init__(self, hyperparameters: RecurrentHyperparameters, input_size: int) -> None:
         super().__init__()
@@ -38,7 +40,7 @@ class EncoderLayer(nn.Module):
         self.norm = nn.LayerNorm(width) if h.layer_norm else nn.Identity()
 
     def forward(self, x: Steps, lengths_B: Tensor) -> Tensor:
-        """Return y_BTD, the outputs of every step; outputs behind a text's end are meaningless."""
+        """Return y_BTD, the outputs of every step; those after a text's end are meaningless."""
         y_BTD: Tensor = self.norm(self._both(x, lengths_B))
         return y_BTD
 
@@ -48,19 +50,20 @@ class EncoderLayer(nn.Module):
             return forwards_BTH
         turned_BT = _reversal(lengths_B, x.index_BT.shape[1])
         backwards_BTH = self.backwards.read(x.turned(turned_BT), self.weight_drop)
+        # A reversal undoes itself, so the same positions put the outputs back in order.
         rows_B1 = torch.arange(len(lengths_B), device=lengths_B.device)[:, None]
         return torch.cat([forwards_BTH, backwards_BTH[rows_B1, turned_BT]], dim=2)
 
 
 def _reversal(lengths_B: Tensor, width: int) -> Tensor:
-    """Return positions that reverse each text within its length; padding stays in place."""
+    """Return positions_BT that reverse each text within its length; padding stays in place."""
     positions_T = torch.arange(width, device=lengths_B.device)
     mirrored_BT = lengths_B[:, None] - 1 - positions_T
     return torch.where(mirrored_BT >= 0, mirrored_BT, positions_T)
 
 
 class Pooling(nn.Module):
-    """Turns the outputs of all real steps into one vector a text."""
+    """Pools the outputs of all real steps into one vector for each text."""
 
     def __init__(self, kind: str, hidden_size: int, bidirectional: bool) -> None:
         super().__init__()
@@ -70,7 +73,7 @@ class Pooling(nn.Module):
         self.score = nn.Linear(width, 1) if kind == "attention" else None
 
     def forward(self, y_BTD: Tensor, lengths_B: Tensor) -> Tensor:
-        """Return pooled_BP."""
+        """Return pooled_BP, one vector for each text."""
         mask_BT1 = padding_mask(lengths_B, y_BTD.shape[1])[:, :, None]
         if self.score is not None:
             with in_float32(y_BTD.device):
@@ -86,7 +89,10 @@ class Pooling(nn.Module):
         return torch.cat(pooled, dim=1)
 
     def _last(self, y_BTD: Tensor, lengths_B: Tensor) -> Tensor:
-        """Return the state after the last token read: at the text's end, backwards at its start."""
+        """Return the last state of each direction, side by side.
+
+        The forward direction ends at a text's last token, the backward direction at its first.
+        """
         H = self.hidden_size
         rows_B = torch.arange(len(lengths_B), device=y_BTD.device)
         forwards_BD = y_BTD[rows_B, lengths_B - 1]
@@ -96,7 +102,7 @@ class Pooling(nn.Module):
 
 
 class RecurrentEncoder(nn.Module):
-    """Stacked recurrent layers with dropout between them, then pooling."""
+    """Stacked recurrent layers with dropout between them, followed by pooling."""
 
     def __init__(self, hyperparameters: RecurrentHyperparameters, input_size: int) -> None:
         super().__init__()
@@ -113,7 +119,8 @@ class RecurrentEncoder(nn.Module):
 
     def forward(self, x: Steps, lengths_B: Tensor) -> Tensor:
         """Return pooled_BP of texts with at least one token each."""
-        if self.training and self.drops_input:  # each place loses other features
+        if self.training and self.drops_input:
+            # Each place loses other features, so places of one word can no longer share its row.
             x = Steps.of(self.input_dropout(x.dense()))
         first, *others = self.layers
         y_BTD = first(x, lengths_B)

@@ -16,12 +16,12 @@ from trainables.data.text.augmentation import AugmentationHyperparameters
 from trainables.embeddings.sources import SCRATCH, SOURCES
 from trainables.networks.cells import CELLS
 
-#: What the head's hidden layer keeps of each of its units: before and after ReLU and dropout.
+#: Numbers kept for each unit of the head's hidden layer: before ReLU, after it, after dropout.
 _HEAD_COPIES = 3
 
 
 class TokenHyperparameters(EmbeddingHyperparameters, AugmentationHyperparameters):
-    """The embedding of tokens: where it starts, how wide it is, and its dropout."""
+    """Hyperparameters of the token embedding: where it starts, how wide it is, and its dropout."""
 
     embedding: Annotated[
         str,
@@ -65,9 +65,11 @@ class TokenHyperparameters(EmbeddingHyperparameters, AugmentationHyperparameters
 
     @classmethod
     def without_effect(cls, options: Mapping[str, tuple[Any, ...]]) -> dict[str, str]:
-        """Name what given vectors decide: their width, and for frozen features how they train.
+        """Return the hyperparameters that pretrained vectors decide, each with the reason.
 
-        To fix how frozen features train does no harm, so only searching it is reported.
+        Vectors bring their own width. If they stay frozen, hyperparameters of the embedding's
+        training have no effect. To fix one of these does no harm, so only searched ones are
+        returned.
         """
         kinds = options.get("embedding", (SCRATCH,))
         reasons: dict[str, str] = {}
@@ -81,7 +83,7 @@ class TokenHyperparameters(EmbeddingHyperparameters, AugmentationHyperparameters
 
 
 class RecurrentHyperparameters(TokenHyperparameters):
-    """The recurrent encoder and the head behind it."""
+    """Hyperparameters of the recurrent encoder and of the head after it."""
 
     cell: Annotated[
         str,
@@ -179,11 +181,11 @@ class RecurrentHyperparameters(TokenHyperparameters):
 
     @property
     def has_native_recurrence(self) -> bool:
-        """Whether the cell is one that ``trainables.kernels`` computes."""
+        """Whether ``trainables.kernels`` can compute the cell."""
         return CELLS[self.cell].native
 
     def parameter_count(self, shape: DataShape) -> int:
-        """Count the trainable numbers of embedding, encoder and head."""
+        """Return the number of trainable parameters of embedding, encoder and head."""
         directions = 2 if self.bidirectional else 1
         width, gates = self.embedding_dim, CELLS[self.cell].gates
         count = shape.vocabulary * width
@@ -199,14 +201,15 @@ class RecurrentHyperparameters(TokenHyperparameters):
         return count + (pooled + 1) * shape.outputs
 
     def activation_bytes_per_step(self) -> int:
-        """Count the bytes of a token's embedding, and of every layer's gates, states and outputs.
+        """Return the bytes of a token's embedding and of all layers' gates, states and outputs.
 
-        The head counts as if each text had one token only.
+        The head counts for every token, as if each text had one token only.
         """
         per_unit = CELLS[self.cell].gates + 6
         directions = 2 if self.bidirectional else 1
         units = self.num_layers * directions * self.hidden_size
-        # A batch has few different words; with dropout each place has numbers of its own.
+        # A batch has few different words, each embedded once. With input dropout each place has
+        # features of its own.
         copies = 5 if self.input_dropout > 0 else 1
         per_unit += 2 * self.layer_norm + 2 * (self.pooling in ("max", "concat"))
         numbers = copies * self.embedding_dim + units * per_unit + _HEAD_COPIES * self.head_hidden
@@ -214,7 +217,7 @@ class RecurrentHyperparameters(TokenHyperparameters):
 
 
 class ClassificationHyperparameters(Hyperparameters):
-    """Hyperparameters of a loss over classes."""
+    """Hyperparameters of the loss over classes."""
 
     label_smoothing: Annotated[
         float,
@@ -235,4 +238,4 @@ class ClassificationHyperparameters(Hyperparameters):
 
 
 class RecurrentClassifierHyperparameters(RecurrentHyperparameters, ClassificationHyperparameters):
-    """All that ``text-classification`` may fix or search."""
+    """All hyperparameters that a study of ``text-classification`` may fix or search."""

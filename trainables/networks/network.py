@@ -1,6 +1,6 @@
 """The network that reads a text: embedding, recurrent encoder, head.
 
-Shapes: B texts, T tokens, E embedding, P features after pooling, C outputs.
+Shapes: B texts, T tokens, P features after pooling, C outputs.
 """
 
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ from trainables.networks.regularisation import embed_tokens
 
 
 class TextNetwork(nn.Module):
-    """Token ids and lengths in, ``outputs`` numbers a text out."""
+    """A network from token ids and lengths to ``outputs`` numbers for each text."""
 
     def __init__(
         self, hyperparameters: RecurrentHyperparameters, context: TaskContext, outputs: int
@@ -28,7 +28,7 @@ class TextNetwork(nn.Module):
         self.head = _head(self.encoder.output_size, h, outputs)
 
     def forward(self, ids_BT: Tensor, lengths_B: Tensor) -> Tensor:
-        """Return outputs_BC; padding behind a text's length changes nothing."""
+        """Return outputs_BC; padding after a text's end changes nothing."""
         words = embed_tokens(self.embedding, ids_BT, self.hyperparameters)
         pooled_BP = self.encoder(words, lengths_B)
         with in_float32(ids_BT.device):
@@ -37,7 +37,7 @@ class TextNetwork(nn.Module):
 
 
 def _head(width: int, h: RecurrentHyperparameters, outputs: int) -> nn.Module:
-    """Make a linear head, or one with a hidden layer."""
+    """Build a linear head, or one with a hidden layer."""
     if h.head_hidden == 0:
         return nn.Linear(width, outputs)
     return nn.Sequential(

@@ -1,6 +1,6 @@
 """The interface of a recurrent layer: one method.
 
-Shapes: B texts, T tokens of the longest, H units.
+Shapes: B texts, T tokens of the longest, E features in, H units.
 """
 
 from abc import ABC, abstractmethod
@@ -11,12 +11,12 @@ from trainables.kernels.steps import Steps
 
 
 class RecurrentLayer(nn.Module, ABC):
-    """One layer in one direction, made as ``Class(input_size, hidden_size)``; its weights
-    are drawn by torch's global generator.
+    """One layer in one direction, created as ``Class(input_size, hidden_size)``.
 
-    The encoder stacks layers, turns texts round for the backward direction, normalises and pools.
-    Texts are padded at their end. A layer reads from the start, so it never meets padding before a
-    token, and its outputs behind a text's end are ignored.
+    Its weights are drawn from torch's global generator. The encoder stacks layers, reverses texts
+    for the backward direction, normalises and pools. Texts are padded at their end. A layer reads
+    from the start, so it never meets padding before a token. Its outputs after a text's end are
+    ignored.
     """
 
     @abstractmethod
@@ -24,5 +24,6 @@ class RecurrentLayer(nn.Module, ABC):
         """Return y_BTH, the output of every step.
 
         ``x.dense()`` is the input x_BTE. In training, set a share ``weight_drop`` of the recurrent
-        weights to zero for this pass (DropConnect on hidden-to-hidden matrices, Merity 2018).
+        weights to zero for this pass. That is DropConnect on the hidden-to-hidden matrices (Merity
+        2018).
         """

@@ -1,4 +1,4 @@
-"""Dropout as recurrent networks need it: locked over time, and of whole words.
+"""Dropout for recurrent networks: of the same features at every step, and of whole words.
 
 Shapes: B texts, T tokens, N different words, E features.
 """
@@ -14,14 +14,14 @@ from trainables.networks.hyperparameters import TokenHyperparameters
 
 
 class LockedDropout(nn.Module):
-    """Drops the same features at every step of a text (Gal & Ghahramani 2016; Merity 2018)."""
+    """Dropout of the same features at every step of a text (Gal & Ghahramani 2016; Merity 2018)."""
 
     def __init__(self, share: float) -> None:
         super().__init__()
         self.share = share
 
     def forward(self, x_BTE: Tensor) -> Tensor:
-        """Return x_BTE with whole features zeroed and the others scaled up, in training only."""
+        """Return x_BTE; in training, with whole features zeroed and the others scaled up."""
         if not self.training or self.share == 0:
             return x_BTE
         ones_B1E = torch.ones_like(x_BTE[:, :1])
@@ -29,16 +29,16 @@ class LockedDropout(nn.Module):
 
 
 def make_dropout(share: float, locked: bool) -> nn.Module:
-    """Make the dropout between the layers of a sequence."""
+    """Build the dropout of a sequence: before its layers or between them."""
     return LockedDropout(share) if locked else nn.Dropout(share)
 
 
 def embed_tokens(
     layer: nn.Embedding | FrozenRows, ids_BT: Tensor, hyperparameters: TokenHyperparameters
 ) -> Steps:
-    """Embed tokens, with the dropout that the hyperparameters ask for while the layer trains.
+    """Embed tokens; in training, with the dropout that the hyperparameters ask for.
 
-    Word dropout puts the unknown token in a token's place (Iyyer 2015).
+    Word dropout replaces tokens by the unknown token (Iyyer 2015), but never padding.
     """
     h = hyperparameters
     if layer.training and h.word_dropout > 0:
@@ -48,10 +48,10 @@ def embed_tokens(
 
 
 def embed(layer: nn.Embedding | FrozenRows, ids_BT: Tensor, share: float) -> Steps:
-    """Embed tokens, each different word once.
+    """Embed tokens; on a CPU, each different word only once.
 
-    In training a share of the vocabulary's words is zero everywhere in the batch, and the others
-    are scaled up (Gal & Ghahramani 2016; Merity 2018).
+    In training, a share of the vocabulary's words is zero everywhere in the batch. The others are
+    scaled up (Gal & Ghahramani 2016; Merity 2018).
     """
     ids_N, index_BT = _ids_and_places(layer, ids_BT)
     rows_NE: Tensor = layer(ids_N)
@@ -61,10 +61,11 @@ def embed(layer: nn.Embedding | FrozenRows, ids_BT: Tensor, share: float) -> Ste
 
 
 def _ids_and_places(layer: nn.Embedding | FrozenRows, ids_BT: Tensor) -> tuple[Tensor, Tensor]:
-    """Return ids_N to embed, and which of them stands where.
+    """Return ids_N, the ids to embed, and index_BT, the one of them that stands at each place.
 
-    On a CPU these are the ids that occur. Finding them would make a GPU's host wait, so there they
-    are the whole vocabulary; or every position of frozen features, of which few occur twice.
+    On a CPU, ids_N are the ids that occur. To find them on a GPU, the host would have to wait. So
+    on a GPU they are the whole vocabulary. Frozen features are embedded place by place there, since
+    they belong to positions, of which few occur twice.
     """
     device = ids_BT.device
     if device.type == "cpu":

@@ -1,6 +1,7 @@
 """torch's three recurrent layers, computed by our kernels on a CPU and by cuDNN on a GPU.
 
-The weights are torch's own, under torch's names, whoever computes.
+The weights are torch's own, under torch's names, whichever code computes. So checkpoints do not
+depend on it.
 
 Shapes: B texts, T tokens, H units.
 """
@@ -18,7 +19,7 @@ from trainables.networks.recurrent_layers import RecurrentLayer
 
 
 class Elman(RecurrentLayer, nn.RNN):
-    """Elman 1990, with tanh."""
+    """The simple recurrent network with tanh (Elman 1990)."""
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         nn.RNN.__init__(self, input_size, hidden_size, batch_first=True)
@@ -29,7 +30,7 @@ class Elman(RecurrentLayer, nn.RNN):
 
 
 class Gru(RecurrentLayer, nn.GRU):
-    """Cho 2014, the reset gate behind the product, as in cuDNN."""
+    """GRU (Cho 2014), with the reset gate applied after the product, as in cuDNN."""
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         nn.GRU.__init__(self, input_size, hidden_size, batch_first=True)
@@ -40,7 +41,7 @@ class Gru(RecurrentLayer, nn.GRU):
 
 
 class Lstm(RecurrentLayer, nn.LSTM):
-    """Hochreiter & Schmidhuber 1997, with forget gates (Gers 2000)."""
+    """LSTM (Hochreiter & Schmidhuber 1997), with forget gates (Gers 2000)."""
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         nn.LSTM.__init__(self, input_size, hidden_size, batch_first=True)
@@ -57,7 +58,11 @@ def _read(layer: nn.RNNBase, x: Steps, weight_drop: float) -> Tensor:
 
 @contextmanager
 def dropped_weights(layer: nn.RNNBase, share: float) -> Iterator[None]:
-    """Zero a share of the recurrent weights for the length of the block, in training only."""
+    """Zero a share of the recurrent weights within the block, in training only.
+
+    The other recurrent weights are scaled up.
+    """
+    # torch's forward pass and ``recur`` read the weights from here. The parameters stay whole.
     whole = layer._flat_weights
     if layer.training and share > 0:
         to_gates, recurrent, *biases = cast(list[Tensor], whole)

@@ -1,1 +1,1 @@
-"""The tasks: what is predicted, how wrong a prediction is, which figures describe it."""
+"""The tasks. Each owns its model, its loss, its metrics and a declaration for the search."""

@@ -1,7 +1,8 @@
-"""A task as a search knows it, before torch is there: metrics, hyperparameters, and inputs.
+"""The declaration of a task: its metrics, hyperparameters and inputs, read without torch.
 
-The ``Inputs`` of a task are the data that it reads. They own tables of the study file, turn them
-into a folder that all trials map, and open that folder in the process that trains.
+A search knows nothing else of a task. The ``Inputs`` of a task are the data that it reads. They own
+tables of the study file, prepare the data in a folder that all trials map, and open that folder in
+the process that trains.
 """
 
 from abc import ABC, abstractmethod
@@ -23,11 +24,11 @@ if TYPE_CHECKING:
     from trainables.core.batching import Reader
     from trainables.core.task import TaskContext
 
-#: The better end of a metric.
+#: The better direction of a metric.
 Mode = Literal["min", "max"]
 
-#: The values that some trial may take, by hyperparameter: one where it is fixed, several where it
-#: is a choice. What is not named takes its default, and a range is left out.
+#: The values that some trial may take, by hyperparameter: one value if it is fixed, several if it
+#: is a choice. A hyperparameter that is absent takes its default, or is searched in a range.
 Options = Mapping[str, tuple[Any, ...]]
 
 
@@ -35,8 +36,9 @@ class TrialInputs(BaseModel):
     """The part of the prepared folder that one trial reads; plain JSON, sent to the trial.
 
     Attributes:
-        settings: for ``Inputs.open`` alone.
-        files: what must be there beside the folder's own files, relative to it.
+        settings: settings that only ``Inputs.open`` reads.
+        files: files that the trial needs beside those that every prepared folder has, relative to
+            the folder.
     """
 
     settings: dict[str, Any] = {}
@@ -48,11 +50,12 @@ class PreparedInputs(ABC):
     """Data on this machine's disk, ready for every trial of one study file.
 
     Attributes:
-        folder: content-addressed; its name is the digest of what it was made from.
-        shape: what the size of a model over it depends on.
+        folder: its folder, named by the digest of the source and the settings it was made from.
+        shape: properties of the data that the size of a model depends on.
         summary: one line for people, such as ``80 train, 10 validation, 10 test texts``.
         notes: sentences that a person should read before trusting a search over it.
-        digests: whatever else trials start from, by name, each with what identifies it.
+        digests: anything else that trials start from, such as word vectors: its name, and a text
+            that identifies it.
     """
 
     folder: Path
@@ -63,24 +66,24 @@ class PreparedInputs(ABC):
 
     @property
     def key(self) -> str:
-        """The digest that names the data."""
+        """Digest that names the data."""
         return self.folder.name
 
     @abstractmethod
     def complete(self, configuration: dict[str, Any]) -> dict[str, Any]:
-        """Add what the data decides to a configuration, such as the width of given vectors."""
+        """Add hyperparameters that the data determines, such as the width of given vectors."""
 
     @abstractmethod
     def of_trial(self, configuration: dict[str, Any]) -> TrialInputs:
-        """Return the inputs of a trial with this completed configuration."""
+        """Return the inputs of a trial with this configuration, as ``complete`` returned it."""
 
     @abstractmethod
     def training_steps(self) -> int:
-        """Count the steps of the training part as they are read, padding left out."""
+        """Count the steps of the training part as they are read, without padding."""
 
     @abstractmethod
     def shipped_files(self) -> tuple[str, ...]:
-        """Name the files in ``folder`` that another machine needs; never the test part."""
+        """List the files in ``folder`` that another machine needs; never the test part."""
 
 
 @dataclass(frozen=True)
@@ -93,16 +96,20 @@ class OpenedInputs:
 
 
 class Inputs(ABC):
-    """The data that a task reads."""
+    """The kind of data that a task reads.
 
-    #: The tables of the study file that say what to read; one of them is ``data``.
+    A search calls ``check`` on the tables of a study file, and ``prepare`` before the first trial.
+    Each trial calls ``open``.
+    """
+
+    #: The classes of the study file's tables that the inputs own, by name; one of them is ``data``.
     sections: ClassVar[Mapping[str, type[Section]]]
 
     @abstractmethod
     def prepare(
         self, tables: Mapping[str, dict[str, Any]], options: Options, cache: Cache
     ) -> PreparedInputs:
-        """Read and convert whatever is not in the cache already.
+        """Read and convert all data that is not in the cache yet.
 
         Raises:
             DataError: the data is missing or cannot be learnt from.
@@ -116,18 +123,21 @@ class Inputs(ABC):
         hyperparameters: Hyperparameters,
         device: "torch.device",
     ) -> OpenedInputs:
-        """Open a prepared folder where a trial runs.
+        """Open a prepared folder on the machine where a trial runs.
 
         Raises:
-            DataError: something in it is gone or damaged.
+            DataError: a file in it is gone or damaged.
         """
 
     def check(self, tables: Mapping[str, dict[str, Any]], options: Options) -> str | None:
-        """Say why these tables do not fit the hyperparameters, and what to do; None if they do."""
+        """Return why these tables do not fit the hyperparameters, and the remedy; None if they do.
+
+        It runs before any data is read.
+        """
         return None
 
     def parse(self, tables: Mapping[str, dict[str, Any]]) -> dict[str, Section]:
-        """Parse the tables into validated records, defaults filled in.
+        """Parse the tables into validated records with defaults filled in.
 
         Raises:
             pydantic.ValidationError: a key or a value is wrong.
@@ -140,13 +150,13 @@ class Inputs(ABC):
 
 @dataclass(frozen=True)
 class TaskDeclaration:
-    """A task's own description, for the search.
+    """A task's description of itself, for the search.
 
     Attributes:
-        metrics: its metrics as a study names them, each with its better end; the first is the
-            default. For instance ``{"val/accuracy": "max", "val/loss": "min"}``.
+        metrics: its metrics as a study names them, each with its better direction; the first is
+            the default. For instance ``{"val/accuracy": "max", "val/loss": "min"}``.
         hyperparameters: the class of its configurations.
-        inputs: what it reads.
+        inputs: the data that it reads.
     """
 
     metrics: Mapping[str, Mode]

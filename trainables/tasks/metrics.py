@@ -1,4 +1,4 @@
-"""Figures of a classifier over a whole part.
+"""Metrics of a classifier over a whole part.
 
 Shapes: C classes, N examples.
 """
@@ -8,13 +8,13 @@ from torch import Tensor
 
 
 def confusion(predicted_N: Tensor, targets_N: Tensor, classes: int) -> Tensor:
-    """Count predictions: counts_CC, a row for each true class, a column for each predicted one."""
+    """Count predictions: counts_CC with a row for each true class, a column for each predicted."""
     flat = torch.bincount(targets_N * classes + predicted_N, minlength=classes * classes)
     return flat.reshape(classes, classes)
 
 
 def macro_f1(predicted_N: Tensor, targets_N: Tensor, classes: int) -> float:
-    """Average F1 over the classes that are predicted or present, all alike."""
+    """Return the unweighted mean of F1 over the classes that are predicted or present."""
     counts_CC = confusion(predicted_N, targets_N, classes)
     met_C = counts_CC.sum(0) + counts_CC.sum(1)
     f1_C = 2.0 * counts_CC.diagonal().double() / met_C
@@ -25,11 +25,12 @@ def auc(logits_NC: Tensor, targets_N: Tensor) -> float:
     """Return the area under the ROC curve (Hanley & McNeil 1982).
 
     It is the probability that an example of a class scores higher than one of another class; ties
-    count half. Over several classes it is the mean of one against the rest. NaN logits give NaN,
-    and a part with one class gives 0.5.
+    count half. With more than two classes it is the mean over each class against the rest. NaN
+    logits give NaN, and a part with one class gives 0.5.
     """
     if logits_NC.isnan().any():
         return float("nan")
+    # Of two classes both have the same area, so one is computed.
     columns = range(1, 2) if logits_NC.shape[1] == 2 else range(logits_NC.shape[1])
     areas = []
     for klass in columns:
@@ -43,14 +44,17 @@ def auc(logits_NC: Tensor, targets_N: Tensor) -> float:
 
 
 def _log_odds(logits_NC: Tensor, klass: int) -> Tensor:
-    """Return a class's log odds against all others; unlike its probability they never saturate."""
+    """Return a class's log odds against all others.
+
+    A softmax probability would saturate at 1, and confident predictions would tie.
+    """
     others = [c for c in range(logits_NC.shape[1]) if c != klass]
     odds_N: Tensor = logits_NC[:, klass] - logits_NC[:, others].logsumexp(dim=1)
     return odds_N
 
 
 def _middle_ranks(values_N: Tensor) -> Tensor:
-    """Rank from 1; equal values share the middle of their ranks."""
+    """Return the ranks of the values from 1; equal values share the mean of their ranks."""
     _, where_N, counts = torch.unique(values_N, return_inverse=True, return_counts=True)
     middle: Tensor = counts.cumsum(0) - (counts - 1) / 2
     return middle.double()[where_N]

@@ -1,7 +1,8 @@
-"""The tasks by name.
+"""The registry of tasks.
 
-A task is one file with one class (``Task`` in ``trainables.core.task``); it never writes a loop.
-This file imports no torch: the command line checks study files against it.
+A task is one file with one class (``Task`` in ``trainables.core.task``); it never writes a training
+loop. This file imports no torch, because the command line checks study files against it. A class
+that declares too little is refused, with the remedy.
 """
 
 import sys
@@ -23,28 +24,33 @@ from trainables.tasks.text_inputs import TextInputs
 if TYPE_CHECKING:
     from trainables.core.task import Task
 
-#: What a name that leads nowhere, or a user's own file, raises when it is imported.
+#: Exceptions that the import of a wrong name, or of a user's faulty file, raises.
 _WRONG = (ImportError, AttributeError, SyntaxError, NameError, TypeError, ValueError, OSError)
 
-#: What a task's class must have, beside its declaration.
+#: Methods that a task's class must have beside its declaration.
 _METHODS = ("build", "losses", "metrics")
 
-#: What its hyperparameters must say.
+#: Methods that its class of hyperparameters must override, for memory is estimated by them.
 _MEMORY = ("parameter_count", "activation_bytes_per_step")
 
-#: The task of a study file that names none.
+#: The task of a study file that names no task.
 DEFAULT_TASK = "text-classification"
 
 
 @dataclass(frozen=True)
 class TaskEntry:
-    """A task by name: where its class is, as ``module:Class``, and what it says of itself."""
+    """A registered task.
+
+    Attributes:
+        location: its class, as ``module:Class``.
+        declaration: its description of itself.
+    """
 
     location: str
     declaration: TaskDeclaration
 
     def load(self) -> "Callable[..., Task]":
-        """Import the task's class (and torch)."""
+        """Import the task's class, and torch with it."""
         found: Callable[..., Task] = _import(self.location)
         return found
 
@@ -75,10 +81,10 @@ TASKS = {
 
 
 def find_task(name: str) -> TaskEntry:
-    """Find a task by its own name, or one of the user's as ``module:Class``.
+    """Find a built-in task by its name, or a user's own task as ``module:Class``.
 
     Raises:
-        TaskError: there is none, or the class does not say what a task must.
+        TaskError: there is no such task, or the class lacks something that a task must have.
     """
     if name in TASKS:
         return TASKS[name]
@@ -136,7 +142,7 @@ def _import(location: str) -> Any:
     """Import the class at ``module:Class``; modules in the current folder are found too."""
     module, _, name = location.partition(":")
     here = str(Path.cwd())
-    if here not in sys.path:
+    if here not in sys.path:  # at the end, so that no file here hides an installed module
         sys.path.append(here)
     try:
         return getattr(import_module(module), name)

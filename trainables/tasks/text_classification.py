@@ -1,4 +1,4 @@
-"""Text classification: one label a text, from a closed set.
+"""Text classification: one label for each text, from a closed set.
 
 Shapes: B texts, C classes, N texts of a whole part.
 """
@@ -16,15 +16,18 @@ from trainables.networks.network import TextNetwork
 from trainables.tasks.metrics import auc, confusion, macro_f1
 from trainables.tasks.registry import TASKS
 
-#: With more classes a confusion matrix is no longer something to look at as single figures.
+#: With more classes than this, a confusion matrix has too many entries to read as single metrics.
 _CONFUSION_CLASSES = 5
 
-#: With more classes one ROC curve for each would take longer than an epoch.
+#: With more classes than this, a ROC curve for each class would take longer than an epoch.
 _AUC_CLASSES = 100
 
 
 class TextClassification:
-    """Cross-entropy over logits; label smoothing and class weights in the training loss only."""
+    """Classification by cross-entropy over logits.
+
+    Label smoothing and class weights apply to the training loss only.
+    """
 
     declaration = TASKS["text-classification"].declaration
 
@@ -37,13 +40,13 @@ class TextClassification:
             self._weights_C = balanced(torch.from_numpy(context.targets_N), len(context.classes))
 
     def build(self) -> nn.Module:
-        """Build a recurrent network; its weights are random, but for pretrained vectors."""
+        """Build a recurrent network with random weights, except for pretrained vectors."""
         assert isinstance(self.hyperparameters, RecurrentHyperparameters)
         return TextNetwork(self.hyperparameters, self.context, len(self.context.classes))
 
     def losses(self, logits_BC: Tensor, targets_B: Tensor) -> Tensor:
         """Return the cross-entropy of each text: losses_B."""
-        if self._weights_C is not None:  # moved once, the same ever after
+        if self._weights_C is not None:  # copied by the first call, unchanged by later ones
             self._weights_C = self._weights_C.to(logits_BC.device)
         return functional.cross_entropy(
             logits_BC,
@@ -56,7 +59,8 @@ class TextClassification:
     def metrics(self, logits_NC: Tensor, targets_N: Tensor) -> dict[str, float]:
         """Return accuracy, macro-averaged F1, ROC-AUC and mean log loss over a whole part.
 
-        Of few classes the confusion matrix is added, as single figures.
+        ROC-AUC is left out with more than 100 classes. With five classes or fewer, each entry of
+        the confusion matrix is added.
         """
         predicted_N, classes = logits_NC.argmax(dim=1), self.context.classes
         figures = {
@@ -77,9 +81,9 @@ class TextClassification:
 
 
 def balanced(targets_N: Tensor, classes: int) -> Tensor:
-    """Return weights_C inverse to each class's share, 1 on average over the texts.
+    """Return weights_C inverse to each class's share; their mean over the texts is 1.
 
-    A class never seen counts 1.
+    A class without texts has weight 1.
     """
     counts_C = torch.bincount(targets_N, minlength=classes)
     seen_C = counts_C > 0

@@ -1,6 +1,6 @@
-"""The inputs of the text tasks: texts with labels, as tokens; word vectors for them.
+"""The inputs of the text tasks: tokenised texts with labels, and word vectors for them.
 
-Imports no torch before a trial opens its data.
+It imports no torch before a trial opens its data.
 """
 
 from collections.abc import Iterable, Mapping
@@ -30,7 +30,7 @@ from trainables.tasks.declaration import (
 if TYPE_CHECKING:
     import torch
 
-#: What a trial reads of a corpus; the test part is not among it.
+#: Files of a corpus that a trial reads; the test part is not among them.
 _SHIPPED = (
     "corpus.json",
     "tokenizer.json",
@@ -40,18 +40,23 @@ _SHIPPED = (
 
 @dataclass(frozen=True)
 class PreparedTexts(PreparedInputs):
-    """A corpus, how its texts are cut, and the vectors that trials may start from, by source."""
+    """A prepared corpus with its word vectors.
+
+    Attributes:
+        data: the ``[data]`` table, which says how texts are cut.
+        vectors: the vectors that trials may start from, by source.
+    """
 
     data: DataSpec = field(kw_only=True)
     vectors: Mapping[str, Vectors] = field(kw_only=True)
 
     def complete(self, configuration: dict[str, Any]) -> dict[str, Any]:
-        """Set the embedding's width to that of its vectors."""
+        """Set the embedding's width to the width of its vectors, if it has any."""
         found = self.vectors.get(str(configuration.get("embedding")))
         return configuration | ({"embedding_dim": found.width} if found else {})
 
     def of_trial(self, configuration: dict[str, Any]) -> TrialInputs:
-        """Return how texts are cut, and the trial's vectors."""
+        """Return the settings by which texts are cut, and the file of the trial's vectors."""
         found = self.vectors.get(str(configuration.get("embedding")))
         cut = {"max_tokens": self.data.max_tokens, "keep": self.data.keep}
         if found is None:
@@ -59,12 +64,13 @@ class PreparedTexts(PreparedInputs):
         return TrialInputs(settings=cut | {"vectors": found.name}, files=(_vectors_file(found),))
 
     def training_steps(self) -> int:
-        """Count the tokens of the training texts as they are cut."""
+        """Count the tokens of the training texts after they are cut."""
         part = open_corpus(self.folder).part("train")
+        # A text without tokens is read as one padding token, so each text counts one at least.
         return int(part.lengths.clip(1, self.data.max_tokens).sum())
 
     def shipped_files(self) -> tuple[str, ...]:
-        """Name two parts of the corpus, and all vectors."""
+        """List the files of the train and validation parts, and of all vectors."""
         return (*_SHIPPED, *sorted(_vectors_file(vectors) for vectors in self.vectors.values()))
 
 
@@ -84,7 +90,7 @@ class TextInputs(Inputs):
         self.labels = labels
 
     def check(self, tables: Mapping[str, dict[str, Any]], options: Options) -> str | None:
-        """Refuse vectors that are made for other tokens than the data's."""
+        """Refuse vectors that need another kind of tokens than ``data.tokens``."""
         tokens = cast(DataSpec, self.parse(tables)["data"]).tokens
         for kind in _pretrained(options):
             needed = SOURCES[kind].tokens
@@ -98,7 +104,11 @@ class TextInputs(Inputs):
     def prepare(
         self, tables: Mapping[str, dict[str, Any]], options: Options, cache: Cache
     ) -> PreparedTexts:
-        """Tokenise the texts, and cut vectors to their vocabulary."""
+        """Tokenise the texts, and prepare every source of vectors that some trial may start from.
+
+        Raises:
+            DataError: the texts or a source of vectors cannot be used.
+        """
         parsed = self.parse(tables)
         data = cast(DataSpec, parsed["data"])
         corpus = prepare(data, cache, self.labels)
@@ -121,7 +131,8 @@ class TextInputs(Inputs):
         hyperparameters: Hyperparameters,
         device: "torch.device",
     ) -> OpenedInputs:
-        """Map the parts; a GPU with room for them holds a copy."""
+        """Map the train and validation parts; a GPU with room for them holds a copy."""
+        # Imported here, because the search loads this file without torch.
         from trainables.core.task import TaskContext
         from trainables.data.text.reader import TextReader
 
@@ -138,7 +149,7 @@ class TextInputs(Inputs):
 
 
 def _part(corpus: Corpus, name: str, max_tokens: int, frozen: bool) -> Part:
-    """Return a part's tokens; or, for frozen features, their rows."""
+    """Return a part whose ids are tokens or, for frozen features, row numbers of the features."""
     from trainables.embeddings.bert import positions
 
     return positions(corpus, name, max_tokens) if frozen else corpus.part(name)

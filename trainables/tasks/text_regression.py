@@ -1,4 +1,4 @@
-"""Text regression: one number a text.
+"""Text regression: one number for each text.
 
 Shapes: B texts, N texts of a whole part, 1 output.
 """
@@ -13,8 +13,15 @@ from trainables.tasks.registry import TASKS
 
 
 class TextRegression:
-    """Squared error; the network's output is in standard deviations from the training mean, every
-    figure but the loss in the labels' own unit."""
+    """Regression by squared error.
+
+    The network's output is in standard deviations from the training mean, and so is the loss, as
+    squared standard deviations. ``mae`` and ``rmse`` are in the labels' own unit.
+
+    Attributes:
+        mean: mean of the training labels.
+        deviation: standard deviation of the training labels; 1 if they are all equal.
+    """
 
     declaration = TASKS["text-regression"].declaration
 
@@ -24,15 +31,15 @@ class TextRegression:
         self.deviation = float(context.targets_N.std()) or 1.0
 
     def build(self) -> nn.Module:
-        """Build a recurrent network; its weights are random, but for pretrained vectors."""
+        """Build a recurrent network with random weights, except for pretrained vectors."""
         return TextNetwork(self.hyperparameters, self.context, outputs=1)
 
     def losses(self, outputs_B1: Tensor, targets_B: Tensor) -> Tensor:
-        """Return the squared error of each text in squared standard deviations: losses_B."""
+        """Return the squared error of each text, in squared standard deviations: losses_B."""
         return (outputs_B1[:, 0] - (targets_B - self.mean) / self.deviation).square()
 
     def metrics(self, outputs_N1: Tensor, targets_N: Tensor) -> dict[str, float]:
-        """Return mean absolute error, root mean squared error, R² and loss."""
+        """Return mean absolute error, root mean squared error, R² and loss over a whole part."""
         predicted_N = outputs_N1[:, 0].double() * self.deviation + self.mean
         errors_N = predicted_N - targets_N
         squared = errors_N.square().mean()
