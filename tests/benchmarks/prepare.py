@@ -19,8 +19,8 @@ from verdict import Figure, conclude, spread
 
 from trainables.data.corpus import prepare
 from trainables.data.parts import cut_parts
-from trainables.data.sources import read_tables
 from trainables.data.spec import DataSpec
+from trainables.data.tables import read_tables
 from trainables.data.text.tokens import SPECIAL, clean, tokenise
 from trainables.data.text.words import word_splitter
 from trainables.storage import Cache

@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 
 from trainables.data.part import ARRAYS, Part, map_part
 from trainables.data.parts import Labels, Parts, cut_parts
-from trainables.data.sources import find_source, read_tables
+from trainables.data.sources import find_source
 from trainables.data.spec import DataSpec
+from trainables.data.tables import read_tables
 from trainables.errors import DataError
 from trainables.storage import Cache
 

@@ -12,9 +12,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.data.sources import Table
 from trainables.data.spec import DataSpec, SplitNames
 from trainables.data.splits import PARTS, split_rows
+from trainables.data.tables import Table
 from trainables.errors import DataError
 
 Labels = Literal["class", "number"]

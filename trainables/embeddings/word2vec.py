@@ -15,8 +15,9 @@ from pydantic import Field, model_validator
 from tokenizers import Tokenizer
 
 from trainables.data.corpus import Corpus
-from trainables.data.sources import find_source, read_texts
+from trainables.data.sources import find_source
 from trainables.data.spec import Place, Section, whole_path
+from trainables.data.tables import read_texts
 from trainables.data.text.tokens import PAD, UNKNOWN, clean
 from trainables.embeddings.base import VectorRequest, WordVectors
 from trainables.embeddings.glove import file_digest

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from trainables.core.hyperparameters import Hyperparameters
 from trainables.core.memory import DataShape
@@ -40,6 +40,8 @@ class TrialInputs(BaseModel):
         files: files that the trial needs beside those that every prepared folder has, relative to
             the folder.
     """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     settings: dict[str, Any] = {}
     files: tuple[str, ...] = ()
