@@ -22,6 +22,7 @@ from verdict import Figure, conclude, spread
 from search.journal.events import Event, TrialCreated
 from search.journal.journal import read_events
 from search.journal.state import replay
+from search.policy.samplers.optuna_adapter import OptunaSampler
 from search.policy.samplers.registry import SAMPLERS
 
 #: Until Ray has started its workers and they have imported torch.
@@ -37,12 +38,7 @@ def idle_search(folder: Path, sampler: str, trials: int) -> Search:
     """Runs to its end and prints its pace."""
     name = f"idle-{sampler}"
     study = write_idle_study(folder)
-    arguments = [
-        "--trials",
-        str(trials),
-        "--set",
-        f"search.sampler={sampler}",
-    ]
+    arguments = ["--trials", str(trials), "--set", f"search.sampler={sampler}"]
     search = Search(folder, name, str(study), *arguments)
     for _ in search.samples():
         pass
@@ -78,12 +74,20 @@ def suggestion_seconds(search: Search, kind: str) -> list[float]:
     events: list[Event] = read_events(search.journal)
     state, sampler, seconds = replay(events), SAMPLERS[kind](), list[float]()
     trials = len(state.trials)
-    sampler.suggest(state, trials)  # takes up what there is
+    assert isinstance(sampler, OptunaSampler)
+    sampler.history(state)  # takes up what there is
     for number in range(trials, trials + 20):
         started = time.perf_counter()
         suggestion = sampler.suggest(state, number)
         seconds.append(time.perf_counter() - started)
-        state.apply(TrialCreated(trial=number, params=suggestion.params, origin=kind))
+        state.apply(
+            TrialCreated(
+                trial=number,
+                params=suggestion.params,
+                origin=kind,
+                attributes=suggestion.attributes,
+            )
+        )
     return seconds
 
 
@@ -94,14 +98,7 @@ def driver_seconds_per_epoch(folder: Path, epochs: int, alone: bool) -> list[flo
     Quick ones come several in a message; ``alone`` gives them a patience that never ends them, so
     that each is answered, as are epochs too long to wait for each other.
     """
-    limits = [
-        "--trials",
-        "2",
-        "--max-concurrent",
-        "2",
-        "--set",
-        "search.sampler=random",
-    ]
+    limits = ["--trials", "2", "--max-concurrent", "2", "--set", "search.sampler=random"]
     limits += ["--set", f"stopping.max_epochs={epochs}", "--set", f"stopping.grace_epochs={epochs}"]
     limits += ["--set", f"fixed.patience={epochs}"] if alone else []
     name = "alone" if alone else "together"

@@ -62,14 +62,12 @@ def score_checkpoint(path: Path, params: dict[str, Any]) -> float:
     from trainables.tasks.registry import find_task
 
     spec, corpus = SPEC, prepare(DATA, default_cache())
-    h = spec.hyperparameters(params, {})
+    entry = find_task(spec.task)
+    h = entry.declaration.hyperparameters(**{**spec.fixed, **params})
     train, unseen = (
-        TextReader(corpus.part(part), spec.data.max_tokens, spec.data.keep)
-        for part in ("train", "test")
+        TextReader(corpus.part(part), DATA.max_tokens, DATA.keep) for part in ("train", "test")
     )
-    task = find_task(spec.task).load()(
-        h, TaskContext(corpus.vocabulary, corpus.classes, train.part.labels)
-    )
+    task = entry.load()(h, TaskContext(corpus.vocabulary, corpus.classes, train.part.labels))
     trainer = Trainer(task, h, train, TrainerSettings(0, spec.stopping.max_epochs))
     trainer.load(path)
     return trainer.evaluate(unseen)["accuracy"]

@@ -22,7 +22,7 @@ from search.journal.folder import StudyDir
 from search.journal.journal import read_events
 from search.journal.state import replay
 from search.monitor.tensorboard import TensorBoardWriter
-from search.policy.samplers.registry import SAMPLERS
+from search.policy.samplers.registry import TrialChooser
 from tests.study_harness import StudyHarness
 from trainables.attempts.messages import Assignment
 
@@ -69,7 +69,7 @@ def open_study(folder: StudyDir) -> float:
     for event in events:
         board(event, state)
     board.close()
-    SAMPLERS[state.spec.search.sampler]().suggest(state, len(state.trials))
+    TrialChooser().choose(state)
     return time.perf_counter() - started
 
 

@@ -42,13 +42,7 @@ from search.policy.samplers.registry import SAMPLERS
 from search.policy.samplers.window import RecentTrialsStorage
 from search.policy.seeds import derive_seed
 from search.spec.resolve import resolve
-from search.spec.study import (
-    ResourcesSpec,
-    SearchSpec,
-    StudySpec,
-    find_study_file,
-    read_toml,
-)
+from search.spec.study import ResourcesSpec, SearchSpec, StudySpec, find_study_file, read_toml
 from trainables.attempts.messages import Assignment, Checkpoint, Report
 
 
