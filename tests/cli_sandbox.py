@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -89,12 +90,14 @@ def family(driver: subprocess.Popen[str], *words: str) -> list[psutil.Process]:
 
 def listening_addresses(driver: subprocess.Popen[str]) -> set[str]:
     """Where a driver and its processes listen."""
-    found = {
-        connection.laddr.ip.removeprefix("::ffff:")
-        for member in [psutil.Process(driver.pid), *family(driver)]
-        for connection in member.net_connections("inet")
-        if connection.status == psutil.CONN_LISTEN
-    }
+    found = set[str]()
+    for member in [psutil.Process(driver.pid), *family(driver)]:
+        with suppress(psutil.NoSuchProcess):  # Ray's helpers come and go
+            found |= {
+                connection.laddr.ip.removeprefix("::ffff:")
+                for connection in member.net_connections("inet")
+                if connection.status == psutil.CONN_LISTEN
+            }
     assert found
     return found
 
