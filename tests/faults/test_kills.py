@@ -21,7 +21,7 @@ from tests.cli_sandbox import Sandbox, family, whole_lines
 from trainables.attempts.messages import Report
 
 pytestmark = pytest.mark.slow
-KILLS = int(os.environ.get("SEQTUNE_KILLS", "3"))
+KILLS = int(os.environ.get("SEQTUNE_KILLS", "2"))
 KILLS_PER_SEARCH = 10
 
 
