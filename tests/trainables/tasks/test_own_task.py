@@ -52,15 +52,15 @@ def test_is_searched_resumed_and_read(place, tables):
         "--trials",
         "4",
         "--set",
-        "stopping.max_epochs=400",
+        "stopping.max_epochs=250",
         "--set",
-        "stopping.grace_epochs=400",
+        "stopping.grace_epochs=250",
     ]
     process = place.start("resume", "small", "--force", *longer)
     place.wait_for_epochs(40)
     process.kill()
     process.communicate()
-    place.run("resume", "small", "--force", "--set", "stopping.max_epochs=420")
+    place.run("resume", "small", "--force", "--set", "stopping.max_epochs=260")
     place.check(4)
     rows = place.trials()
     assert rows[0]["params"]["channels"] == 16 and rows[0]["params"]["activation"] == "gelu"
