@@ -25,11 +25,21 @@ def describe_numerics(device: torch.device, precision: str, native: bool = True)
 
 
 def _processor() -> str:
-    # Linux only. Elsewhere ``platform`` has to do, which knows the architecture but may not know
-    # the model.
+    """Return the processor's model.
+
+    On Linux it has a name on x86, and the numbers of its maker and part on ARM. Elsewhere
+    ``platform`` has to do, which knows the architecture but may not know the model.
+    """
+    known: dict[str, str] = {}
     if os.path.exists("/proc/cpuinfo"):
         with open("/proc/cpuinfo") as file:
-            for line in file:
-                if line.startswith("model name"):
-                    return line.split(":", 1)[1].strip()
+            pairs = [line.split(":", 1) for line in file if ":" in line]
+        known = {name.strip(): value.strip() for name, value in reversed(pairs)}
+    if "model name" in known:
+        return known["model name"]
+    part = [known[name] for name in ("CPU implementer", "CPU part") if name in known]
+    return " ".join([platform.machine(), *part]) if part else _named_by_platform()
+
+
+def _named_by_platform() -> str:
     return platform.processor() or platform.machine()

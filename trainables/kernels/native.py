@@ -1,7 +1,8 @@
 """Machine code for this machine: a C++ source, with the headers beside it, compiled and kept.
 
 The machine's own compiler does it once. The library lies in the cache, under a digest of sources,
-command and processor. Where no compiler can do it, there is no library, and that is no error.
+command, processor and user. It is code that runs as this user, so nobody else may have written it.
+Where no compiler can do it, there is no library, and that is no error.
 """
 
 import ctypes
@@ -16,31 +17,61 @@ from pathlib import Path
 
 from trainables.storage import default_cache
 
+#: The passes of recurrent cells over time, which ``recurrence.py`` calls.
+RECURRENCE = Path(__file__).with_name("recurrence.cpp")
+
 #: Options that let the compiler fuse a product and a sum, and ignore traps and errno. NaN still
 #: stays NaN, which -ffast-math would not guarantee.
 _NUMBERS = ("-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math")
-_OPTIONS = ("-std=c++17", "-O3", "-march=native", *_NUMBERS, "-shared", "-fPIC")
+_OPTIONS = ("-std=c++17", "-O3", *_NUMBERS, "-shared", "-fPIC")
+#: How compilers are told to use all that the processor has; Apple's takes the second on its chips.
+#: Last, what every compiler takes.
+_FOR_THIS_PROCESSOR = (("-march=native",), ("-mcpu=native",), ())
 #: Time limit of one compilation. ``recurrence.cpp`` takes two seconds.
 _PATIENCE_SECONDS = 120
 
 
 @cache
 def compiled(source: Path) -> ctypes.CDLL | None:
-    """Compile a source, or load it from the cache; return None where that is impossible."""
-    command = (*shlex.split(os.environ.get("CXX", "c++")), *_OPTIONS)
-    sources = (source, *sorted(source.parent.glob("*.h")))
-    content = (*(s.read_bytes() for s in sources), " ".join(command).encode(), _processor())
-    key = hashlib.sha256(b"\0".join(content)).hexdigest()[:16]
-    path = default_cache().kernels / f"{source.stem}-{key}.so"
+    """Load a source's library from the cache, or compile it; return None where both fail."""
     try:
-        return ctypes.CDLL(str(path))
-    except OSError:  # not there yet, or damaged
-        pass
-    try:
-        _compile(command, source, path)
-        return ctypes.CDLL(str(path))
-    except (OSError, subprocess.SubprocessError):
+        compiler = shlex.split(os.environ.get("CXX", "c++"))
+    except ValueError:  # a quotation mark without its second
         return None
+    commands = [(*compiler, *options, *_OPTIONS) for options in _FOR_THIS_PROCESSOR]
+    places = [(command, _library(source, command)) for command in commands]
+    for _, path in places:
+        try:
+            return _load(path)
+        except OSError:  # not there yet, damaged, or not ours
+            continue
+    for command, path in places:
+        try:
+            _compile(command, source, path)
+            return _load(path)
+        except (OSError, subprocess.SubprocessError):
+            continue
+    return None
+
+
+def _library(source: Path, command: tuple[str, ...]) -> Path:
+    sources = (source, *sorted(source.parent.glob("*.h")))
+    known = (" ".join(command).encode(), _processor(), str(os.getuid()).encode())
+    content = (*(s.read_bytes() for s in sources), *known)
+    key = hashlib.sha256(b"\0".join(content)).hexdigest()[:16]
+    return default_cache().kernels / f"{source.stem}-{key}.so"
+
+
+def _load(path: Path) -> ctypes.CDLL:
+    """Load a library that this user alone can have written.
+
+    Raises:
+        OSError: it is missing, damaged, or another user may write it.
+    """
+    status = path.stat()
+    if status.st_uid != os.getuid() or status.st_mode & 0o022:
+        raise PermissionError(f"{path} may be another user's")
+    return ctypes.CDLL(str(path))
 
 
 def _compile(command: tuple[str, ...], source: Path, path: Path) -> None:
@@ -55,6 +86,7 @@ def _compile(command: tuple[str, ...], source: Path, path: Path) -> None:
             capture_output=True,
             timeout=_PATIENCE_SECONDS,
         )
+        built.chmod(0o755)  # whatever the umask lets the group write
         with open(built, "rb") as file:
             os.fsync(file.fileno())
         os.replace(built, path)

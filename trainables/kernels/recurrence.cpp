@@ -243,10 +243,16 @@ void sum_rows(const Sum<Number>& sum, int64_t first, int64_t last) {
 
 }  // namespace
 
-// The functions that recurrence.py calls, such as lstm_float and lstm_back_bfloat16.
+// The functions that recurrence.py calls, such as lstm_float and lstm_back_bfloat16. They return 1
+// where memory has run out, because no exception may leave through C.
 #define EXPORT(function, Given, Number)                                        \
-  void function##_##Number(const void* given, int64_t first, int64_t last) {   \
-    function(*static_cast<const Given<Number>*>(given), first, last);          \
+  int function##_##Number(const void* given, int64_t first, int64_t last) {    \
+    try {                                                                      \
+      function(*static_cast<const Given<Number>*>(given), first, last);        \
+    } catch (...) {                                                            \
+      return 1;                                                                \
+    }                                                                          \
+    return 0;                                                                  \
   }
 #define EXPORT_ALL(Number)                                                     \
   EXPORT(lstm, Pass, Number) EXPORT(lstm_back, Pass, Number)                   \

@@ -1,5 +1,7 @@
 """Compiling for this machine."""
 
+import shutil
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -82,3 +84,33 @@ def test_a_damaged_library_is_compiled_again(tmp_path, source):
 def test_a_cache_that_cannot_be_written(tmp_path, source):
     (tmp_path / "cache").write_text("a file")
     assert compile_anew(source) is None
+
+
+def test_a_compiler_that_knows_another_option_for_this_processor(tmp_path, source, monkeypatch):
+    """Apple's, on Apple's chips, refuses -march=native."""
+    real = shutil.which("c++")
+    picky = tmp_path / "picky"
+    refuse = f'case "$*" in *=native*) exit 1;; esac; exec {real} "$@"'
+    picky.write_text(f"#!/bin/sh\n{refuse}\n")
+    picky.chmod(0o755)
+    monkeypatch.setenv("CXX", str(picky))
+    assert compile_anew(source).answer() == 42
+    assert len(libraries(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("cxx", ['c++ "-DNOTHING', ""])
+def test_no_command_that_a_shell_would_take(tmp_path, source, monkeypatch, cxx):
+    monkeypatch.setenv("CXX", cxx)
+    assert compile_anew(source) is None
+    assert libraries(tmp_path) == []
+
+
+def test_a_library_that_another_user_may_have_written_is_never_loaded(tmp_path, source):
+    compile_anew(source)
+    (library,) = libraries(tmp_path)
+    other = tmp_path / "other.cpp"
+    other.write_text('extern "C" int answer() { return 666; }')
+    subprocess.run(["c++", "-shared", "-fPIC", "-o", library, other], check=True)
+    library.chmod(0o777)
+    assert compile_anew(source).answer() == 42
+    assert library.stat().st_mode & 0o777 == 0o755
