@@ -10,6 +10,7 @@ from tests.builders import make_part, make_trainer
 from trainables.core.batching import micro_batches, shuffled_batches
 from trainables.data.part import Part
 from trainables.data.text.reader import DeviceTexts, TextReader
+from trainables.networks.hyperparameters import RecurrentClassifierHyperparameters
 
 LENGTHS = st.lists(st.integers(1, 50), min_size=1, max_size=200)
 
@@ -51,8 +52,11 @@ def test_texts_put_together_on_a_device_are_the_same(keep, lengths, data):
     ours, theirs = held.read(rows), reader.read(rows)
     pairs = zip((*ours.inputs, ours.targets_B), (*theirs.inputs, theirs.targets_B), strict=True)
     assert all(torch.equal(one, other) for one, other in pairs)
-    changed = replace(held, augment=lambda text: text[:1]).read(rows)
-    assert changed.inputs[0].shape[1] == 1
+    h = RecurrentClassifierHyperparameters(token_crop=0.5, token_drop=0.3, token_swap=0.5)
+    edited = [
+        one.for_training(h, np.random.default_rng(0)).read(rows).inputs for one in (held, reader)
+    ]
+    assert all(torch.equal(one, other) for one, other in zip(*edited, strict=True))
 
 
 def test_accumulated_gradient_is_the_whole_batchs():

@@ -8,7 +8,7 @@ from torch import nn
 from tests.builders import make_part, make_trainer
 from trainables.core.optimisation import build_optimizer
 from trainables.core.task import TaskContext
-from trainables.data.text.augmentation import Augmentation, augmentation_of
+from trainables.data.text.edits import Edits
 from trainables.data.text.reader import TextReader
 from trainables.networks.hyperparameters import RecurrentClassifierHyperparameters
 from trainables.networks.network import TextNetwork
@@ -63,9 +63,12 @@ def trainer_words(trainer, batch):
     return embed(trainer.model.embedding, batch.inputs[0], 0.0)
 
 
-def test_augmentation_is_what_is_asked_for():
-    h = RecurrentClassifierHyperparameters(token_crop=0.1, token_drop=0.2, token_swap=0.3)
-    assert augmentation_of(h) == Augmentation(crop=0.1, drop=0.2, swap=0.3)
+@pytest.mark.parametrize("edit", ["token_crop", "token_drop", "token_swap"])
+def test_texts_are_edited_where_that_is_asked_for(edit):
+    edited = RecurrentClassifierHyperparameters(**{edit: 0.1})
+    for h, asked in ((RecurrentClassifierHyperparameters(), False), (edited, True)):
+        rng = np.random.default_rng(0)
+        assert (Edits.of_epoch(h, rng, torch.device("cpu")) is not None) == asked
 
 
 def test_validation_texts_are_never_changed():

@@ -3,9 +3,7 @@
 Shapes: B texts, T tokens of the longest text, N texts of a part, K tokens of all texts of a part.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 import torch
@@ -16,11 +14,10 @@ from trainables.core.batching import Batch, Rows, moved
 from trainables.core.device import fits_on_gpu
 from trainables.core.hyperparameters import Hyperparameters
 from trainables.data.part import Part
-from trainables.data.text.augmentation import augmentation_of
+from trainables.data.text.edits import Edits
 from trainables.data.text.tokens import PAD
 
-#: Function that returns a training text's ids_T with random changes, never longer.
-Augment = Callable[[NDArray[np.int32]], NDArray[np.int32]]
+_CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -45,9 +42,7 @@ class DeviceTexts:
         ``starts`` and ``ends`` are the offsets of each text in ``ids_K``.
         """
         width, device = max(1, int((ends - starts).max())), self.ids_K.device
-        rows_B, starts_B, ends_B = (
-            moved(torch.from_numpy(some), device) for some in (rows, starts, ends)
-        )
+        rows_B, starts_B, ends_B = moved(torch.from_numpy(np.stack([rows, starts, ends])), device)
         places_BT = starts_B[:, None] + torch.arange(width, device=device)
         # Places behind the end of a text refer to the last token, which is padding.
         places_BT = places_BT.where(places_BT < ends_B[:, None], len(self.ids_K) - 1)
@@ -63,31 +58,32 @@ class TextReader:
         part: the texts and their labels.
         max_tokens: the most tokens that are read of a text.
         keep: the end of a longer text that is read: ``start`` or ``end``.
+        device: where batches are wanted.
         held: the part in a GPU's memory, if it is there; batches are then put together there.
-        augment: the change that is made to each text, if any.
+        edits: the random edits of a training epoch, if any.
     """
 
     part: Part
     max_tokens: int
     keep: str
+    device: torch.device = _CPU
     held: DeviceTexts | None = None
-    augment: Augment | None = None
+    edits: Edits | None = None
 
     def __len__(self) -> int:
         return len(self.part)
 
     def placed(self, device: torch.device) -> "TextReader":
-        """Return a reader that holds its texts in a GPU's memory, if they fit; else this one."""
-        if not fits_on_gpu(self.part.ids.nbytes, device):
-            return self
-        return replace(self, held=DeviceTexts.of(self.part, device))
+        """Return a reader for a device, which holds the texts there if they fit."""
+        fits = fits_on_gpu(self.part.ids.nbytes, device)
+        held = DeviceTexts.of(self.part, device) if fits else None
+        return replace(self, device=device, held=held)
 
     def for_training(
         self, hyperparameters: Hyperparameters, rng: np.random.Generator
     ) -> "TextReader":
         """Return a reader for one epoch that draws its augmentation from ``rng``."""
-        augmentation = augmentation_of(hyperparameters)
-        return replace(self, augment=partial(augmentation.apply, rng=rng) if augmentation else None)
+        return replace(self, edits=Edits.of_epoch(hyperparameters, rng, self.device))
 
     @property
     def lengths_N(self) -> NDArray[np.int64]:
@@ -98,22 +94,25 @@ class TextReader:
         return np.clip(self.part.lengths, 1, self.max_tokens)
 
     def read(self, rows: Rows) -> Batch:
-        """Return the texts of these rows as a padded batch.
-
-        Augmentation works on NumPy arrays, so augmented texts are always put together on the CPU.
-        """
-        offsets, ids = self.part.offsets, self.part.ids
-        starts, ends = offsets[rows], offsets[rows + 1]
+        """Return the texts of these rows as a padded batch."""
+        starts, ends = self.part.offsets[rows], self.part.offsets[rows + 1]
         if self.keep == "end":
             starts = np.maximum(starts, ends - self.max_tokens)
         else:
             ends = np.minimum(ends, starts + self.max_tokens)
-        if self.held is not None and self.augment is None:
-            return self.held.gather(rows, starts, ends)
-        texts = [ids[start:end] for start, end in zip(starts, ends, strict=True)]
-        if self.augment is not None:
-            texts = [self.augment(text) for text in texts]
-        lengths = np.array([max(1, len(text)) for text in texts], dtype=np.int64)
+        if self.edits is not None:
+            starts, ends = self.edits.cut(starts, ends)
+        gather = self._padded if self.held is None else self.held.gather
+        batch = gather(rows, starts, ends)
+        if self.edits is None:
+            return batch
+        # Edits are drawn on the device that the batch is for, wherever it was put together.
+        ids_BT, lengths_B = batch.to(self.device).inputs
+        return Batch(self.edits.apply(ids_BT, lengths_B), batch.targets_B)
+
+    def _padded(self, rows: Rows, starts: Rows, ends: Rows) -> Batch:
+        texts = [self.part.ids[start:end] for start, end in zip(starts, ends, strict=True)]
+        lengths = np.maximum(1, ends - starts)
         padded = np.full((len(rows), int(lengths.max())), PAD, dtype=np.int64)
         for row, text in zip(padded, texts, strict=True):
             row[: len(text)] = text
