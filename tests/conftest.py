@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from tests.builders import write_reviews
-from tests.study_harness import StudyHarness
 
 
 @pytest.fixture
@@ -33,4 +32,7 @@ def tables(reviews: Path) -> dict[str, Any]:
 
 @pytest.fixture
 def harness(tmp_path, tables):
+    # It needs Optuna, which a machine that only trains may lack.
+    from tests.study_harness import StudyHarness
+
     return StudyHarness(tmp_path, tables)
