@@ -31,6 +31,10 @@ class Cache:
         """Folder of the machine code that was compiled on this machine."""
         return self.root / "native"
 
+    def probe_lock(self, gpu: str) -> Path:
+        """Return the file that a process locks while it measures a GPU, by its UUID."""
+        return self.root / "probes" / f"{gpu}.lock"
+
 
 def default_cache() -> Cache:
     """Return this user's cache: the folder ``SEQTUNE_CACHE``, or the system's usual place."""

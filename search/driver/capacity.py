@@ -10,12 +10,16 @@ from search.errors import SpecError
 from search.spec.space import Choice, Dimension, Value, parse_space
 from search.spec.study import ResourcesSpec, StudySpec
 from trainables.core.hyperparameters import declare
-from trainables.core.memory import estimate_bytes
+from trainables.core.memory import MOST_GPU_STEPS, estimate_bytes, estimate_host_bytes
 from trainables.data.shipping import Parcel
+from trainables.kernels.native import RECURRENCE, compiled
 from trainables.tasks.registry import find_task
 
 _GIB = 1 << 30
 _REPORT_SECONDS, _REPORT_SECONDS_PER_TRIAL = 0.1, 0.01
+#: An epoch on a GPU may take no longer than its checkpoint does to reach the disk. So a few are
+#: reported together, and all but the last checkpoint are written behind the training.
+_GPU_REPORT_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,8 @@ class TrialResources:
 
         The driver takes about 3 ms for a message, so the more trials run, the longer.
         """
-        return max(_REPORT_SECONDS, _REPORT_SECONDS_PER_TRIAL * self.concurrent)
+        least = _GPU_REPORT_SECONDS if self.gpus > 0 else _REPORT_SECONDS
+        return max(least, _REPORT_SECONDS_PER_TRIAL * self.concurrent)
 
 
 def memory_needed(spec: StudySpec, prepared: PreparedData) -> int:
@@ -45,11 +50,11 @@ def memory_needed(spec: StudySpec, prepared: PreparedData) -> int:
 
     def needed(params: dict[str, Any]) -> int:
         h = kind.model_validate(inputs.complete({**spec.fixed, **params}))
+        parameters, averaged = h.parameter_count(inputs.shape), h.ema_decay > 0
+        if spec.resources.gpus_per_trial > 0:
+            return estimate_host_bytes(parameters, averaged)
         return estimate_bytes(
-            h.parameter_count(inputs.shape),
-            h.activation_bytes_per_step(),
-            inputs.shape.max_steps,
-            averaged=h.ema_decay > 0,
+            parameters, h.activation_bytes_per_step(), inputs.shape.max_steps, averaged
         )
 
     space = parse_space(spec.space, declare(kind))
@@ -112,6 +117,24 @@ def _why_none_fits(wanted: ResourcesSpec, nodes: Sequence[Node], memory: int) ->
     )
 
 
+def check_steps(spec: StudySpec, prepared: PreparedData) -> None:
+    """Make sure that a GPU can read the longest example.
+
+    Raises:
+        SpecError: its recurrent layers fail on so many steps.
+    """
+    kind, inputs = find_task(spec.task).declaration.hyperparameters, prepared.of(spec)
+    steps, on_gpu = inputs.shape.max_steps, spec.resources.gpus_per_trial > 0
+    if not on_gpu or steps <= MOST_GPU_STEPS:
+        return
+    if kind.model_validate(inputs.complete(dict(spec.fixed))).has_native_recurrence:
+        raise SpecError(
+            f"an example may have {steps:,} steps; cuDNN's recurrent layers fail beyond "
+            f"{MOST_GPU_STEPS:,}: read fewer (data.max_tokens of texts), or compute on CPUs "
+            "(resources.gpus_per_trial = 0)"
+        )
+
+
 def check_device(wanted: ResourcesSpec) -> None:
     """Make sure that this machine computes on what is asked for, and in what is asked for by name.
 
@@ -127,3 +150,16 @@ def check_device(wanted: ResourcesSpec) -> None:
             check_gpu()
         if wanted.precision != "auto":
             choose_precision(wanted.precision, device)
+
+
+def kernel_notes(spec: StudySpec) -> list[str]:
+    """Say where trials on this machine's CPUs compute without our kernels."""
+    kind = find_task(spec.task).declaration.hyperparameters
+    if spec.resources.gpus_per_trial > 0 or not kind().has_native_recurrence:
+        return []
+    if compiled(RECURRENCE) is not None:
+        return []
+    return [
+        "no C++ compiler here could compile the recurrence (c++, or the one that CXX names): "
+        "torch's own layers serve, at about half the speed"
+    ]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from search.driver.capacity import check_device, memory_needed
+from search.driver.capacity import check_device, check_steps, memory_needed
 from search.driver.changes import record_change
 from search.driver.plan import SessionPlan
 from search.driver.preparation import PreparedData, prepare_study
@@ -34,6 +34,7 @@ def describe(spec: StudySpec, plan: SessionPlan, past: Sequence[Event] = ()) -> 
         check_device(plan.resources)
     begun = replay(past) if past else None
     prepared = prepare_study(spec, plan.cache, begun.trials if begun else ())
+    check_steps(spec, prepared)
     change = record_change(begun, plan.change, prepared, plan.total, plan.force) if begun else None
     state = replay([*(past or [creation(spec, prepared)]), *([change] if change else [])])
     unfinished = [t for t in state.trials if not t.ended and state.pending_end(t) is None]

@@ -10,7 +10,14 @@ from pathlib import Path
 from cluster.connect import Node, connect
 from cluster.kinds.base import StartRequest
 from cluster.watchdog import Watchdog
-from search.driver.capacity import TrialResources, check_device, concurrent_trials, memory_needed
+from search.driver.capacity import (
+    TrialResources,
+    check_device,
+    check_steps,
+    concurrent_trials,
+    kernel_notes,
+    memory_needed,
+)
 from search.driver.changes import (
     declared,
     describe_session,
@@ -101,6 +108,7 @@ def _session(work: _Work, interrupter: Interrupter) -> Outcome:
     plan = work.plan
     _introduce(work)
     wanted = plan.resources
+    check_steps(work.spec, work.prepared)
     plan.cluster.check(wanted.cpus_per_trial)
     if plan.cluster.is_this_machine:
         check_device(wanted)
@@ -126,7 +134,10 @@ def _introduce(work: _Work) -> None:
         f"starting Ray ({work.plan.cluster}) …",
         file=sys.stderr,
     )
-    for note in inputs.notes:
+    notes = list(inputs.notes)
+    if work.plan.cluster.is_this_machine:
+        notes += kernel_notes(work.spec)
+    for note in notes:
         print(f"note: {note}", file=sys.stderr)
 
 

@@ -55,8 +55,7 @@ class ResourcesSpec(_Section):
     Attributes:
         gpus_per_trial: one GPU or a share of one; 0 to compute on CPUs.
         precision: what a model multiplies in. With ``auto`` a study's first workers measure whether
-            half the bits (bfloat16 on a CPU, float16 on a GPU) are faster there. A trial keeps what
-            it began with.
+            half the bits (bfloat16) are faster there. A trial keeps what it began with.
         keep_freed_memory: let the C library keep what a step frees for the next, on Linux's CPUs.
         max_failures: how often a lost trial is tried again.
         hang_factor: a trial counts as hung when it reports nothing for so many times its longest
@@ -67,7 +66,7 @@ class ResourcesSpec(_Section):
 
     cpus_per_trial: int = Field(default=1, ge=1)
     gpus_per_trial: float = Field(default=0.0, ge=0.0, le=1.0)
-    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
     keep_freed_memory: bool = True
     max_concurrent: int | None = Field(default=None, ge=1)
     max_failures: int = Field(default=2, ge=0)

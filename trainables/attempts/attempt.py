@@ -1,20 +1,25 @@
 """One attempt at a trial: from an assignment to reports of its epochs. It knows nothing of Ray.
 
-Quick epochs are reported together, because each message costs the driver time.
+Quick epochs are reported together, because each message costs the driver time. On a GPU an epoch
+may take no longer than its checkpoint, so a thread writes it while the next epoch trains. Nothing
+is reported before it is on the disk.
 """
 
 import math
 import socket
 import time
-from dataclasses import dataclass
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 
+from trainables.attempts.immediate import ImmediateExecutor
 from trainables.attempts.messages import Assignment, Checkpoint, Numerics, Report, Restored
 from trainables.attempts.numerics import describe_numerics
 from trainables.attempts.probe import choose_precision
 from trainables.core.batching import Reader
+from trainables.core.checkpoint import Snapshot
 from trainables.core.device import limit_gpu_memory, prepare_device
 from trainables.core.precision import precisions
 from trainables.core.trainer import Trainer, TrainerSettings
@@ -36,6 +41,7 @@ class Attempt:
         validation: the validation part.
         numerics: numerical conditions that go into every report.
         restored: set until the first report if the newest checkpoint was unusable.
+        storing: where checkpoints are written: behind training on a GPU, else in line.
     """
 
     assignment: Assignment
@@ -43,6 +49,7 @@ class Attempt:
     validation: Reader
     numerics: Numerics
     restored: Restored | None
+    storing: Executor = field(default_factory=ImmediateExecutor)
 
 
 def begin(assignment: Assignment, folder: Path) -> Attempt:
@@ -81,7 +88,8 @@ def begin(assignment: Assignment, folder: Path) -> Attempt:
         damage.append("its newest checkpoint is gone")
     restored = Restored(epoch=trainer.epoch, reason="; ".join(damage)) if damage else None
     numerics = describe_numerics(device, precision, native)
-    return Attempt(assignment, trainer, opened.validation, numerics, restored)
+    storing = ThreadPoolExecutor(1, "checkpoint") if device.type == "cuda" else ImmediateExecutor()
+    return Attempt(assignment, trainer, opened.validation, numerics, restored, storing)
 
 
 def _precision(assignment: Assignment, device: torch.device, native: bool) -> str:
@@ -100,42 +108,36 @@ def next_epochs(attempt: Attempt, seconds: float) -> tuple[Report, ...]:
 
     The first of them waits for the last no longer than ``seconds``.
     """
-    reports = [next_epoch(attempt)]
-    deadline = time.monotonic() + seconds
-    while len(reports) < MAX_EPOCHS_PER_REPORT and not _needs_decision(attempt, reports[-1]):
-        # The next epoch is expected to take as long as the last one.
-        if time.monotonic() + reports[-1].seconds > deadline:
-            break
-        _keep_unreported(attempt.assignment, reports)
-        reports.append(next_epoch(attempt))
-    return tuple(reports)
+    stored, deadline = list[Future[Report]](), math.inf
+    while True:
+        epoch = _train_epoch(attempt)
+        ended = time.monotonic()
+        deadline = min(deadline, ended + seconds)
+        # The next epoch is expected to take as long as this one.
+        in_time = ended + (ended - epoch.started) <= deadline
+        waits = (
+            in_time
+            and len(stored) + 1 < MAX_EPOCHS_PER_REPORT
+            and not _needs_decision(attempt, epoch)
+        )
+        stored.append(attempt.storing.submit(_store, attempt, epoch, waits, not stored))
+        if not waits:
+            return tuple(future.result() for future in stored)
 
 
-def _keep_unreported(assignment: Assignment, reports: list[Report]) -> None:
-    """Write the last report to the file of unreported epochs.
+@dataclass(frozen=True)
+class _Epoch:
+    """A trained epoch that is not stored yet: its number, its start, its metrics, its state."""
 
-    The driver reads the file if this process, or the driver itself, is killed. The first report
-    overwrites those of the previous message, which the driver has answered.
-    """
-    path = Path(assignment.folder) / assignment.unreported
-    with path.open("w" if len(reports) == 1 else "a") as file:
-        file.write(reports[-1].model_dump_json() + "\n")
-
-
-def _needs_decision(attempt: Attempt, report: Report) -> bool:
-    """Whether the study may end the trial at this epoch.
-
-    It may at a rung, at the last epoch, after a metric that is not finite, and at any epoch of a
-    trial with patience.
-    """
-    assignment = attempt.assignment
-    compared = report.epoch in (*assignment.rungs, assignment.max_epochs)
-    finite = None not in report.metrics.values()
-    return compared or not finite or attempt.trainer.hyperparameters.patience > 0
+    number: int
+    started: float
+    metrics: dict[str, float | None]
+    snapshot: Snapshot
+    restored: Restored | None
 
 
-def next_epoch(attempt: Attempt) -> Report:
-    """Train, evaluate and store one epoch, and return its report.
+def _train_epoch(attempt: Attempt) -> _Epoch:
+    """Train and evaluate one epoch.
 
     Epochs that are in the journal already, but in no usable checkpoint, are retrained first.
     """
@@ -145,17 +147,46 @@ def next_epoch(attempt: Attempt) -> Report:
     started = time.monotonic()
     metrics = {"train/loss": trainer.train_epoch()}
     metrics |= {f"val/{k}": v for k, v in trainer.evaluate(attempt.validation).items()}
-    path = f"{assignment.checkpoint_prefix}epoch-{trainer.epoch:03d}.safetensors"
-    digest = trainer.save(Path(assignment.folder) / path)
     restored, attempt.restored = attempt.restored, None  # only the first report carries it
-    return Report(
+    finite = {k: v if math.isfinite(v) else None for k, v in metrics.items()}
+    return _Epoch(trainer.epoch, started, finite, trainer.snapshot(), restored)
+
+
+def _needs_decision(attempt: Attempt, epoch: _Epoch) -> bool:
+    """Whether the study may end the trial at this epoch.
+
+    It may at a rung, at the last epoch, after a metric that is not finite, and at any epoch of a
+    trial with patience.
+    """
+    assignment = attempt.assignment
+    compared = epoch.number in (*assignment.rungs, assignment.max_epochs)
+    finite = None not in epoch.metrics.values()
+    return compared or not finite or attempt.trainer.hyperparameters.patience > 0
+
+
+def _store(attempt: Attempt, epoch: _Epoch, waits: bool, first: bool) -> Report:
+    """Write an epoch's checkpoint and return its report.
+
+    A report that ``waits`` for later ones is written to the file of unreported epochs, which the
+    driver reads if this process, or the driver itself, is killed. The first of a message overwrites
+    those of the previous one, which the driver has answered.
+    """
+    assignment = attempt.assignment
+    path = f"{assignment.checkpoint_prefix}epoch-{epoch.number:03d}.safetensors"
+    digest = epoch.snapshot.write(Path(assignment.folder) / path)
+    report = Report(
         number=assignment.number,
         attempt=assignment.attempt,
-        epoch=trainer.epoch,
-        metrics={k: v if math.isfinite(v) else None for k, v in metrics.items()},
-        seconds=time.monotonic() - started,
-        checkpoint=Checkpoint(epoch=trainer.epoch, path=path, digest=digest),
+        epoch=epoch.number,
+        metrics=epoch.metrics,
+        seconds=time.monotonic() - epoch.started,
+        checkpoint=Checkpoint(epoch=epoch.number, path=path, digest=digest),
         host=socket.gethostname(),
         numerics=attempt.numerics,
-        restored=restored,
+        restored=epoch.restored,
     )
+    if waits:
+        unreported = Path(assignment.folder) / assignment.unreported
+        with unreported.open("w" if first else "a") as file:
+            file.write(report.model_dump_json() + "\n")
+    return report

@@ -30,7 +30,7 @@ class Numerics(_Message):
 
     Attributes:
         device: ``cpu``, or the GPU's name.
-        precision: number format of the model's products: ``float32``, ``bfloat16`` or ``float16``.
+        precision: number format of the model's products: ``float32`` or ``bfloat16``.
         threads: torch's CPU threads.
         processor: the CPU's model name.
         recurrence: ``native`` where ``trainables.kernels`` computes the recurrence; ``torch`` where
@@ -73,7 +73,7 @@ class Assignment(_Message):
             next epoch is trained only after the answer.
         threads: CPU threads.
         gpus: share of one GPU whose memory the trial may take, at most 1; 0 to compute on the CPU.
-        precision: ``float32``, ``bfloat16``, ``float16``, or ``auto`` for the faster one.
+        precision: ``float32``, ``bfloat16``, or ``auto`` for the faster one.
         precision_required: refuse a machine that lacks ``precision``, instead of choosing another.
         keep_freed_memory: whether the C library keeps memory that a training step on a CPU frees.
     """

@@ -1,6 +1,9 @@
 """Measurement of a device by a few short passes of training on it."""
 
+import fcntl
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 import numpy as np
@@ -14,6 +17,7 @@ from trainables.data.part import Part
 from trainables.data.text.reader import TextReader
 from trainables.errors import DeviceError
 from trainables.networks.hyperparameters import RecurrentClassifierHyperparameters
+from trainables.storage import default_cache
 from trainables.tasks.registry import TASKS
 
 #: Size of the synthetic data: texts by device, tokens of a text, and words of the vocabulary. A GPU
@@ -82,7 +86,24 @@ def choose_precision(wanted: str, device_name: str, native: bool = True) -> str:
 def _fastest(device: torch.device) -> str:
     single, half = precisions(device)
     middling = RecurrentClassifierHyperparameters(embedding_dim=128, hidden_size=128)
-    seconds = seconds_per_token(device, single, middling)
-    faster = seconds > _MARGIN * seconds_per_token(device, half, middling)
-    give_back_freed_memory()  # the trial that follows may need less than the probe did
+    with _alone_on(device):
+        seconds = seconds_per_token(device, single, middling)
+        faster = seconds > _MARGIN * seconds_per_token(device, half, middling)
+        # The trial that follows may need less than the probe did.
+        give_back_freed_memory()
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
     return half if faster else single
+
+
+@contextmanager
+def _alone_on(device: torch.device) -> Iterator[None]:
+    """Keep this user's other processes from measuring the same GPU meanwhile; a core is its own."""
+    if device.type != "cuda":
+        yield
+        return
+    path = default_cache().probe_lock(str(torch.cuda.get_device_properties(device).uuid))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # released with the file
+        yield

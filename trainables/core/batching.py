@@ -49,8 +49,9 @@ def moved(tensor: Tensor, device: torch.device) -> Tensor:
     """Copy a tensor to a device without waiting for it; return the tensor itself if it is there."""
     if tensor.device.type == device.type:
         return tensor
-    # Only from pinned memory does the copy to a GPU run in the background.
-    return tensor.pin_memory().to(device, non_blocking=True)
+    if device.type == "cuda":  # only from pinned memory does the copy run in the background
+        tensor = tensor.pin_memory()
+    return tensor.to(device, non_blocking=True)
 
 
 class Reader(Protocol):

@@ -7,9 +7,11 @@ that a flipped weight is noticed.
 
 import hashlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
@@ -21,6 +23,49 @@ from trainables.storage import replace_file
 _HEADER_KEY = "seqtune"
 
 
+@dataclass(frozen=True)
+class Snapshot:
+    """The content of a checkpoint, which any thread may write.
+
+    Attributes:
+        tensors: the tensors by name, in the host's memory.
+        state: the rest, as plain JSON.
+        copied: what tells that a GPU's tensors have arrived; None where there were none.
+    """
+
+    tensors: dict[str, Tensor]
+    state: dict[str, Any]
+    copied: torch.cuda.Event | None = None
+
+    @classmethod
+    def of(cls, tensors: dict[str, Tensor], state: dict[str, Any]) -> "Snapshot":
+        """Take a snapshot; tensors of a GPU are copied to the host without waiting for them."""
+        on_gpu = any(tensor.is_cuda for tensor in tensors.values())
+        host = {name: _to_host(tensor.detach()) for name, tensor in tensors.items()}
+        copied = torch.cuda.Event() if on_gpu else None  # type: ignore[no-untyped-call]
+        if copied is not None:
+            copied.record()
+        return cls(host, state, copied)
+
+    def write(self, path: Path) -> str:
+        """Write the checkpoint atomically and durably; return the SHA-256 of its bytes, in hex.
+
+        Raises:
+            OSError: the disk is full or the folder cannot be written; ``path`` is unchanged.
+        """
+        if self.copied is not None:
+            self.copied.synchronize()
+        return write_checkpoint(path, self.tensors, self.state)
+
+
+def _to_host(tensor: Tensor) -> Tensor:
+    if not tensor.is_cuda:
+        return tensor
+    # Only to pinned memory does the copy run in the background; a later step waits its turn.
+    host = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
+    return host.copy_(tensor, non_blocking=True)
+
+
 def write_checkpoint(path: Path, tensors: dict[str, Tensor], state: dict[str, Any]) -> str:
     """Write a checkpoint atomically and durably; return the SHA-256 of its bytes, in hex.
 
@@ -28,7 +73,7 @@ def write_checkpoint(path: Path, tensors: dict[str, Tensor], state: dict[str, An
         OSError: the disk is full or the folder cannot be written; nothing is left under ``path``.
     """
     # safetensors takes contiguous tensors only.
-    contiguous = {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}
+    contiguous = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
     content = save_tensors(contiguous, metadata={_HEADER_KEY: json.dumps(state)})
     path.parent.mkdir(parents=True, exist_ok=True)
     replace_file(path, content)

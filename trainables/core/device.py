@@ -3,15 +3,14 @@
 import torch
 
 from trainables.core.allocator import keep_freed_memory
-from trainables.core.memory import ACTIVATION_BYTES
 from trainables.errors import DeviceError
 
-#: Share of a process's GPU memory for activations, as ``activation_bytes_per_step`` counts them.
-#: Gradients and workspaces come on top.
-_SHARE_OF_ACTIVATIONS = 1 / 8
+#: GPU memory that a process takes beside its tensors: CUDA's context, the libraries' code and
+#: workspaces. torch's allocator does not count it. An estimate; ``tests/gpu/check.py`` measures it.
+CONTEXT_BYTES = 768 << 20
 
-#: Read-only data is copied to a GPU if it takes at most this share of the GPU's free memory.
-_SHARE_OF_FREE_MEMORY = 1 / 16
+#: Read-only data is copied to a GPU if it takes at most this share of what is left there.
+_SHARE_OF_MEMORY_LEFT = 1 / 16
 
 
 def prepare_device(name: str, threads: int, keep_memory: bool = True) -> torch.device:
@@ -33,24 +32,21 @@ def prepare_device(name: str, threads: int, keep_memory: bool = True) -> torch.d
 
 
 def limit_gpu_memory(share: float) -> None:
-    """Limit this process to a share of its GPU's memory.
+    """Limit this process to a share of its GPU's memory, the CUDA context included.
 
     A trial that needs more then runs out of memory. Other trials on the same GPU do not.
+
+    Raises:
+        DeviceError: the context alone takes the share.
     """
-    torch.cuda.set_per_process_memory_fraction(share)
-
-
-def activation_bytes(device: torch.device) -> int:
-    """Return the bytes of activations that a forward pass may keep for the backward pass.
-
-    A GPU needs many texts at a time to be busy, and has the memory for them. On a CPU more texts
-    would only outgrow the processor's cache.
-    """
-    if device.type == "cpu":
-        return ACTIVATION_BYTES
-    _, total = torch.cuda.mem_get_info(device)
-    share = torch.cuda.get_per_process_memory_fraction()  # of the current GPU, the trial's own
-    return int(total * share * _SHARE_OF_ACTIVATIONS)
+    _, total = torch.cuda.mem_get_info()
+    for_tensors = share - CONTEXT_BYTES / total
+    if for_tensors <= 0:
+        raise DeviceError(
+            f"resources.gpus_per_trial = {share:g}: a process takes {CONTEXT_BYTES >> 20} MiB of "
+            f"this GPU's {total >> 20} MiB before it trains; give each trial more"
+        )
+    torch.cuda.set_per_process_memory_fraction(min(1.0, for_tensors))
 
 
 def check_gpu() -> None:
@@ -67,7 +63,9 @@ def check_gpu() -> None:
 
 def fits_on_gpu(size: int, device: torch.device) -> bool:
     """Whether a device should hold a copy of ``size`` bytes; never a CPU, which maps files."""
-    if device.type == "cpu":
+    if device.type != "cuda":
         return False
-    free, _ = torch.cuda.mem_get_info(device)
-    return size <= free * _SHARE_OF_FREE_MEMORY
+    free, total = torch.cuda.mem_get_info(device)
+    allowed = int(total * torch.cuda.get_per_process_memory_fraction(device))
+    left = min(free, allowed - torch.cuda.memory_allocated(device))
+    return size <= left * _SHARE_OF_MEMORY_LEFT

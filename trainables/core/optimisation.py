@@ -63,14 +63,10 @@ def build_optimizer(model: nn.Module, hyperparameters: Hyperparameters) -> optim
         {"params": others},
         {"params": embedding, "lr": h.learning_rate * factor},
     ]
-    rule: optim.Optimizer = _RULES[h.optimizer](
+    built: optim.Optimizer = _RULES[h.optimizer](
         parameters, lr=h.learning_rate, weight_decay=h.weight_decay, fused=True
     )
-    if isinstance(rule, optim.SGD):
-        # If the loss scaler skips the first step, fused SGD leaves its momentum uninitialised.
-        for parameter in model.parameters():
-            rule.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
-    return rule
+    return built
 
 
 def build_schedule(optimizer: optim.Optimizer, kind: str, total_steps: int) -> LambdaLR:

@@ -1,15 +1,14 @@
-"""The numbers a model computes with: float32, bfloat16 or float16.
+"""The numbers a model computes with: float32 or bfloat16 (Kalamkar et al. 2019).
 
-Weights, gradients, the optimiser, the head, losses and metrics are float32 in any case. Half
-precision is for the products of the recurrence.
+Weights, gradients, the optimiser, the head, losses and metrics are float32 in any case. bfloat16 is
+for the products of the recurrence. Its range is float32's, so the loss needs no scale.
 
-A CPU takes bfloat16 (Kalamkar et al. 2019), whose range is float32's, where it has AVX-512's
-instructions for it and a C++ compiler. Elsewhere torch's own layers could compute in it, but would
-gain little: they multiply every token's embedding, and oneDNN never frees the code that it compiles
-for each length of text.
+A CPU takes it where it has AVX-512's instructions for it and a C++ compiler. Elsewhere torch's own
+layers could compute in it, but would gain little: they multiply every token's embedding, and oneDNN
+never frees the code that it compiles for each length of text.
 
-A GPU takes float16, because torch's autocast gives cuDNN's recurrent layers nothing else. Its range
-is small, so the loss is scaled (Micikevicius et al. 2018). On a GPU float32 means TF32.
+A GPU takes it from Ampere on, with a cuDNN whose recurrent layers accept it (pytorch#164411). On a
+GPU float32 means TF32.
 """
 
 from contextlib import AbstractContextManager
@@ -17,6 +16,9 @@ from contextlib import AbstractContextManager
 import torch
 
 from trainables.kernels.recurrence import has_native_kernel
+
+#: cuDNN 9.13, the first whose recurrent layers take bfloat16.
+_CUDNN_WITH_HALF = 91300
 
 
 def computing_in(precision: str, device: torch.device) -> AbstractContextManager[object]:
@@ -30,14 +32,6 @@ def in_float32(device: torch.device) -> AbstractContextManager[object]:
     return torch.autocast(device.type, enabled=False)
 
 
-def loss_scaler(precision: str, device: torch.device) -> torch.amp.GradScaler:
-    """Build a scaler that keeps small gradients in float16's range; it is off in other precisions.
-
-    A step whose gradients overflow that range is skipped.
-    """
-    return torch.amp.GradScaler(device.type, enabled=precision == "float16")
-
-
 def precisions(device: torch.device, native: bool = True) -> tuple[str, ...]:
     """Return the precisions that a model may compute in on a device.
 
@@ -45,6 +39,12 @@ def precisions(device: torch.device, native: bool = True) -> tuple[str, ...]:
     nothing else computes in bfloat16.
     """
     if device.type == "cuda":
-        return ("float32", "float16")
+        half = torch.cuda.is_bf16_supported(including_emulation=False) and _cudnn_recurs_in_half()
+        return ("float32", "bfloat16") if half else ("float32",)
     half = native and has_native_kernel(device, torch.bfloat16)
     return ("float32", "bfloat16") if half else ("float32",)
+
+
+def _cudnn_recurs_in_half() -> bool:
+    version: int | None = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]
+    return (version or 0) >= _CUDNN_WITH_HALF

@@ -20,25 +20,24 @@ def epoch_generator(seed: int, epoch: int) -> np.random.Generator:
     return np.random.default_rng([seed, epoch])
 
 
-def random_state() -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return the state of all generators, as tensors and as plain JSON."""
+def random_state(device: torch.device) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Return the state of all generators that a trial on a device uses: tensors, and plain JSON."""
     name, keys, position, has_gauss, gauss = np.random.get_state(legacy=True)
     tensors = {"rng.torch": torch.get_rng_state(), "rng.numpy": torch.from_numpy(np.array(keys))}
-    # To read a GPU's state would initialise CUDA in a process that does not use it.
-    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
-        for index, state in enumerate(torch.cuda.get_rng_state_all()):
-            tensors[f"rng.cuda.{index}"] = state
+    if device.type == "cuda":  # of this GPU alone: another machine may have more of them or fewer
+        tensors["rng.cuda"] = torch.cuda.get_rng_state(device)
     plain = {"python": random.getstate(), "numpy": [name, position, has_gauss, gauss]}
     return tensors, plain
 
 
-def restore_random_state(tensors: dict[str, Tensor], plain: dict[str, Any]) -> None:
-    """Restore a stored state of all generators; GPUs' only where there are as many now."""
+def restore_random_state(
+    tensors: dict[str, Tensor], plain: dict[str, Any], device: torch.device
+) -> None:
+    """Restore a stored state of all generators; a GPU's only for a trial that goes on on a GPU."""
     torch.set_rng_state(tensors["rng.torch"])
     name, position, has_gauss, gauss = plain["numpy"]
     np.random.set_state((name, tensors["rng.numpy"].numpy(), position, has_gauss, gauss))
     version, internal, gauss_next = plain["python"]
     random.setstate((version, tuple(internal), gauss_next))
-    cuda = [tensors[key] for key in sorted(tensors) if key.startswith("rng.cuda.")]
-    if cuda and torch.cuda.is_available() and len(cuda) == torch.cuda.device_count():
-        torch.cuda.set_rng_state_all(cuda)
+    if device.type == "cuda" and "rng.cuda" in tensors:
+        torch.cuda.set_rng_state(tensors["rng.cuda"], device)

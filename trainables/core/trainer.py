@@ -16,12 +16,11 @@ from torch import Tensor, nn
 from trainables.core.allocator import trim_above_limit
 from trainables.core.averaging import average_of
 from trainables.core.batching import Reader, Rows, micro_batches, shuffled_batches
-from trainables.core.checkpoint import read_checkpoint, write_checkpoint
-from trainables.core.device import activation_bytes
+from trainables.core.checkpoint import Snapshot, read_checkpoint
 from trainables.core.hyperparameters import Hyperparameters
-from trainables.core.memory import micro_batch_steps
+from trainables.core.memory import ON_CPU, ON_GPU, micro_batch_steps
 from trainables.core.optimisation import build_optimizer, build_schedule, freeze_or_release
-from trainables.core.precision import computing_in, loss_scaler
+from trainables.core.precision import computing_in
 from trainables.core.randomness import (
     epoch_generator,
     random_state,
@@ -67,9 +66,9 @@ class Trainer:
         # Rounded up: an epoch's last batch may be smaller.
         steps = -(-len(train) // hyperparameters.batch_size) * settings.max_epochs
         self.schedule = build_schedule(self.optimizer, hyperparameters.schedule, steps)
-        self.scaler = loss_scaler(settings.precision, settings.device)
         self.micro_batch_steps = micro_batch_steps(
-            hyperparameters.activation_bytes_per_step(), activation_bytes(settings.device)
+            hyperparameters.activation_bytes_per_step(),
+            ON_CPU if settings.device.type == "cpu" else ON_GPU,
         )
         self.epoch = 0
 
@@ -94,14 +93,11 @@ class Trainer:
         total = torch.zeros((), dtype=torch.float64, device=self.settings.device)
         for outputs_BC, targets_B in self._outputs(self.model, reader, rows):
             losses_B = self.task.losses(outputs_BC, targets_B)
-            loss = losses_B.sum() / len(rows)
-            self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+            (losses_B.sum() / len(rows)).backward()  # type: ignore[no-untyped-call]
             total += losses_B.detach().sum()
-        self.scaler.unscale_(self.optimizer)
         if self.hyperparameters.clip_norm > 0:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.hyperparameters.clip_norm)
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
+        self.optimizer.step()
         self.schedule.step()
         self.optimizer.zero_grad(set_to_none=True)
         if self.average is not None:
@@ -140,7 +136,15 @@ class Trainer:
         Raises:
             OSError: the file cannot be written; an older file of that name is untouched.
         """
-        tensors, generators = random_state()
+        return self.snapshot().write(path)
+
+    def snapshot(self) -> Snapshot:
+        """Return everything that the next epoch depends on.
+
+        On a GPU it is a copy, so that training may go on while it is written. On a CPU it is the
+        trainer's own memory, to be written before the next step.
+        """
+        tensors, generators = random_state(self.settings.device)
         tensors |= {f"model.{k}": v for k, v in self.model.state_dict().items()}
         if self.average is not None:
             tensors |= {f"average.{k}": v for k, v in self.average.state_dict().items()}
@@ -151,11 +155,10 @@ class Trainer:
             "epoch": self.epoch,
             "hyperparameters": self.hyperparameters.model_dump(),
             "param_groups": optimizer["param_groups"],
-            "scaler": self.scaler.state_dict(),
             "schedule": _json_state(self.schedule.state_dict()),
             "rng": generators,
         }
-        return write_checkpoint(path, tensors, state)
+        return Snapshot.of(tensors, state)
 
     def load(self, path: Path, digest: str | None = None) -> None:
         """Continue from a stored epoch.
@@ -173,9 +176,7 @@ class Trainer:
                 self.average.load_state_dict(_strip_prefix("average.", tensors))
             self.optimizer.load_state_dict(_optimizer_state(tensors, state["param_groups"]))
             self.schedule.load_state_dict(state["schedule"])
-            if state["scaler"]:  # empty unless the trial computed in float16
-                self.scaler.load_state_dict(state["scaler"])
-            restore_random_state(tensors, state["rng"])
+            restore_random_state(tensors, state["rng"], self.settings.device)
             self.epoch = int(state["epoch"])
         except (KeyError, ValueError, RuntimeError, TypeError) as error:
             raise CheckpointError(f"{path} does not fit this model: {error}") from error

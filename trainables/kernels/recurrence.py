@@ -20,7 +20,6 @@ import ctypes
 import math
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -29,10 +28,9 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from trainables.kernels.chunked_matmul import linear, sum_of_outer_products
-from trainables.kernels.native import compiled
+from trainables.kernels.cudnn import recur_by_torch
+from trainables.kernels.native import RECURRENCE, compiled
 from trainables.kernels.steps import Steps
-
-_SOURCE = Path(__file__).with_suffix(".cpp")
 
 #: Columns that the library multiplies together (``PANEL`` in simd.h). Units are padded to a
 #: multiple of it.
@@ -75,7 +73,7 @@ def has_native_kernel(device: torch.device, dtype: torch.dtype) -> bool:
 
 def _function(name: str, dtype: torch.dtype) -> Any:
     """Return the library's function for a dtype; None without such a function or a library."""
-    return getattr(compiled(_SOURCE), f"{name}_{_NUMBERS.get(dtype)}", None)
+    return getattr(compiled(RECURRENCE), f"{name}_{_NUMBERS.get(dtype)}", None)
 
 
 def _run(name: str, given: ctypes.Structure, dtype: torch.dtype, count: int, block: int) -> None:
@@ -85,7 +83,8 @@ def _run(name: str, given: ctypes.Structure, dtype: torch.dtype, count: int, blo
     def run_from(first: int) -> None:
         last = min(first + block, count)
         # ctypes releases the interpreter's lock meanwhile, so threads run in parallel.
-        function(ctypes.byref(given), ctypes.c_int64(first), ctypes.c_int64(last))
+        if function(ctypes.byref(given), ctypes.c_int64(first), ctypes.c_int64(last)):
+            raise MemoryError(f"{name}: no memory for the states of {last - first} texts")
 
     firsts = range(0, count, block)
     # The loop waits for every block, and raises its error if it had one.
@@ -220,12 +219,11 @@ def recur(cell: nn.RNNBase, x: Steps) -> Tensor:
     with a C++ compiler: in float32, or in bfloat16 where autocast asks for it and the processor has
     it. One backward pass is possible. Elsewhere torch's layer computes it.
     """
-    dtype = x.rows_NE.dtype
-    if torch.is_autocast_enabled("cpu") and dtype == torch.float32:
-        dtype = torch.get_autocast_dtype("cpu")
-    if not has_native_kernel(x.rows_NE.device, dtype):
-        y_BTH: Tensor = cell(x.dense())[0]
-        return y_BTH
+    dtype, device = x.rows_NE.dtype, x.rows_NE.device
+    if torch.is_autocast_enabled(device.type) and dtype == torch.float32:
+        dtype = torch.get_autocast_dtype(device.type)
+    if not has_native_kernel(device, dtype):
+        return recur_by_torch(cell, x.dense(), dtype)
     gates, extra = _GATES[cell.mode], -cell.hidden_size % _PANEL
     # These are what torch's layer itself reads. Weight drop replaces them for one forward pass.
     weight_GE, weight_GH, bias_G, hidden_bias_G = (

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from trainables.core.precision import in_float32
-from trainables.kernels.steps import Steps
+from trainables.kernels.steps import Steps, exchanged
 from trainables.networks.cells import CELLS
 from trainables.networks.hyperparameters import RecurrentHyperparameters
 from trainables.networks.regularisation import make_dropout
@@ -51,8 +51,7 @@ class EncoderLayer(nn.Module):
         turned_BT = _reversal(lengths_B, x.index_BT.shape[1])
         backwards_BTH = self.backwards.read(x.turned(turned_BT), self.weight_drop)
         # A reversal undoes itself, so the same positions put the outputs back in order.
-        rows_B1 = torch.arange(len(lengths_B), device=lengths_B.device)[:, None]
-        return torch.cat([forwards_BTH, backwards_BTH[rows_B1, turned_BT]], dim=2)
+        return torch.cat([forwards_BTH, exchanged(backwards_BTH, turned_BT)], dim=2)
 
 
 def _reversal(lengths_B: Tensor, width: int) -> Tensor:

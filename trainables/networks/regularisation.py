@@ -1,6 +1,6 @@
 """Dropout for recurrent networks: of the same features at every step, and of whole words.
 
-Shapes: B texts, T tokens, N different words, E features.
+Shapes: B texts, T tokens, N different words, V words of the vocabulary, E features.
 """
 
 import torch
@@ -48,29 +48,33 @@ def embed_tokens(
 
 
 def embed(layer: nn.Embedding | FrozenRows, ids_BT: Tensor, share: float) -> Steps:
-    """Embed tokens; on a CPU, each different word only once.
+    """Embed tokens; in training, a share of the vocabulary's words is zero everywhere in the batch.
 
-    In training, a share of the vocabulary's words is zero everywhere in the batch. The others are
-    scaled up (Gal & Ghahramani 2016; Merity 2018).
+    The others are scaled up (Gal & Ghahramani 2016; Merity 2018).
     """
-    ids_N, index_BT = _ids_and_places(layer, ids_BT)
+    dropped = share if layer.training else 0.0
+    by_word = ids_BT.device.type == "cpu"
+    return (embed_each_word if by_word else embed_each_place)(layer, ids_BT, dropped)
+
+
+def embed_each_word(layer: nn.Embedding | FrozenRows, ids_BT: Tensor, dropped: float) -> Steps:
+    """Embed each different word once, of which a batch has few. On a GPU the host would wait."""
+    ids_N, index_BT = torch.unique(ids_BT, return_inverse=True)
     rows_NE: Tensor = layer(ids_N)
-    if layer.training and share > 0:
-        rows_NE = rows_NE * functional.dropout(torch.ones_like(rows_NE[:, :1]), share)
-    return Steps(rows_NE, index_BT)
+    return Steps(_with_rows_dropped(rows_NE, dropped), index_BT)
 
 
-def _ids_and_places(layer: nn.Embedding | FrozenRows, ids_BT: Tensor) -> tuple[Tensor, Tensor]:
-    """Return ids_N, the ids to embed, and index_BT, the one of them that stands at each place.
+def embed_each_place(layer: nn.Embedding | FrozenRows, ids_BT: Tensor, dropped: float) -> Steps:
+    """Embed each place of a batch by itself."""
+    x_BTE: Tensor = layer(ids_BT)
+    if dropped > 0 and isinstance(layer, nn.Embedding):
+        ones_V1 = torch.ones(layer.num_embeddings, 1, device=ids_BT.device)
+        return Steps.of(x_BTE * functional.dropout(ones_V1, dropped)[ids_BT])
+    # Frozen features belong to positions, of which few occur twice.
+    return Steps.of(_with_rows_dropped(x_BTE, dropped))
 
-    On a CPU, ids_N are the ids that occur. To find them on a GPU, the host would have to wait. So
-    on a GPU they are the whole vocabulary. Frozen features are embedded place by place there, since
-    they belong to positions, of which few occur twice.
-    """
-    device = ids_BT.device
-    if device.type == "cpu":
-        ids_N, index_BT = torch.unique(ids_BT, return_inverse=True)
-        return ids_N, index_BT
-    if isinstance(layer, nn.Embedding):
-        return torch.arange(layer.num_embeddings, device=device), ids_BT
-    return ids_BT.flatten(), torch.arange(ids_BT.numel(), device=device).view_as(ids_BT)
+
+def _with_rows_dropped(rows_NE: Tensor, share: float) -> Tensor:
+    if share == 0:
+        return rows_NE
+    return rows_NE * functional.dropout(torch.ones_like(rows_NE[..., :1]), share)

@@ -6,13 +6,13 @@ depend on it.
 Shapes: B texts, T tokens, H units.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import cast
 
 from torch import Tensor, nn
 from torch.nn import functional
 
+from trainables.kernels.cudnn import reading
 from trainables.kernels.recurrence import recur
 from trainables.kernels.steps import Steps
 from trainables.networks.recurrent_layers import RecurrentLayer
@@ -56,18 +56,13 @@ def _read(layer: nn.RNNBase, x: Steps, weight_drop: float) -> Tensor:
         return recur(layer, x)
 
 
-@contextmanager
-def dropped_weights(layer: nn.RNNBase, share: float) -> Iterator[None]:
-    """Zero a share of the recurrent weights within the block, in training only.
+def dropped_weights(layer: nn.RNNBase, share: float) -> AbstractContextManager[None]:
+    """Zero a share of the recurrent weights within a block, in training only.
 
     The other recurrent weights are scaled up.
     """
-    # torch's forward pass and ``recur`` read the weights from here. The parameters stay whole.
-    whole = layer._flat_weights
-    if layer.training and share > 0:
-        to_gates, recurrent, *biases = cast(list[Tensor], whole)
-        layer._flat_weights = [to_gates, functional.dropout(recurrent, share), *biases]
-    try:
-        yield
-    finally:
-        layer._flat_weights = whole
+    whole = cast(list[Tensor], layer._flat_weights)
+    if not layer.training or share == 0:
+        return reading(layer, whole)
+    to_gates, recurrent, *biases = whole
+    return reading(layer, [to_gates, functional.dropout(recurrent, share), *biases])

@@ -95,15 +95,21 @@ def test_bad_input_is_one_clear_error_and_starts_nothing(study_file, tmp_path, a
     assert not results.exists() or list(results.iterdir()) == []
 
 
-@pytest.mark.parametrize("half", ["bfloat16", "float16"])
 @pytest.mark.parametrize("more", [[], ["--dry-run"], ["--gpus-per-trial", "1"]])
-def test_half_precision_is_refused_where_there_is_none(
-    study_file, tmp_path, monkeypatch, more, half
-):
+def test_half_precision_is_refused_where_there_is_none(study_file, tmp_path, monkeypatch, more):
     monkeypatch.setattr("trainables.attempts.probe.precisions", lambda *given: ("float32",))
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
-    result = run("run", "small.toml", "--set", f"resources.precision={half}", *more)
+    result = run("run", "small.toml", "--set", "resources.precision=bfloat16", *more)
     assert result.exit_code == 2 and "does not compute in it" in result.stderr, result.output
+    assert not (tmp_path / "results").exists() or not list((tmp_path / "results").iterdir())
+
+
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_texts_that_a_gpus_layers_cannot_read_are_refused(study_file, tmp_path, monkeypatch, more):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    long = ["--set", "data.max_tokens=65536", "--gpus-per-trial", "1"]
+    result = run("run", "small.toml", *long, *more)
+    assert result.exit_code == 2 and "65,536 steps" in result.stderr, result.output
     assert not (tmp_path / "results").exists() or not list((tmp_path / "results").iterdir())
 
 

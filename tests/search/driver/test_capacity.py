@@ -6,7 +6,13 @@ from dataclasses import replace
 import pytest
 
 from cluster.connect import Node
-from search.driver.capacity import TrialResources, concurrent_trials, memory_needed
+from search.driver import capacity
+from search.driver.capacity import (
+    TrialResources,
+    concurrent_trials,
+    kernel_notes,
+    memory_needed,
+)
 from search.driver.changes import declared
 from search.driver.preparation import PreparedData
 from search.errors import SpecError
@@ -14,7 +20,7 @@ from search.spec.resolve import resolve
 from search.spec.space import Choice, parse_space
 from search.spec.study import ResourcesSpec
 from tests.study_harness import PREPARED
-from trainables.core.memory import estimate_bytes
+from trainables.core.memory import estimate_bytes, estimate_host_bytes
 from trainables.embeddings.vectors import Vectors
 from trainables.networks.hyperparameters import RecurrentClassifierHyperparameters
 
@@ -89,3 +95,28 @@ def test_the_largest_configuration_is_what_is_counted(tables):
         counted = h.parameter_count(shape), h.activation_bytes_per_step()
         corners.append(estimate_bytes(*counted, shape.max_steps, averaged=h.ema_decay > 0))
     assert memory_needed(spec, PreparedData(wide)) == max(corners)
+    on_gpu = resolve(tables | {"resources": {"gpus_per_trial": 0.5}}, "x")
+    assert memory_needed(on_gpu, PreparedData(wide)) == estimate_host_bytes(
+        max_parameters(spec, wide), averaged=True
+    )
+
+
+def max_parameters(spec, prepared):
+    h = {"cell": "lstm", "pooling": "concat", "hidden_size": 256, "num_layers": 3}
+    chosen = prepared.complete({**h, "bidirectional": True, "embedding": "glove"})
+    return RecurrentClassifierHyperparameters(**chosen).parameter_count(prepared.shape)
+
+
+def test_a_machine_without_a_compiler_is_told(tables, monkeypatch):
+    spec = resolve(tables, "x")
+    assert kernel_notes(spec) == []
+    monkeypatch.setattr(capacity, "compiled", lambda source: None)
+    (note,) = kernel_notes(spec)
+    assert "C++ compiler" in note
+    assert kernel_notes(resolve(tables | {"resources": {"gpus_per_trial": 1}}, "x")) == []
+
+
+def test_a_gpus_epochs_wait_longer_to_be_reported_together():
+    assert TrialResources(1, 0.0, 4).report_seconds == 0.1
+    assert TrialResources(1, 0.25, 4).report_seconds == 1.0
+    assert TrialResources(1, 0.25, 300).report_seconds == 3.0

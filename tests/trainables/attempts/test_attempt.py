@@ -1,5 +1,10 @@
 """An attempt without Ray: which epochs are reported together, and how much of a GPU it takes."""
 
+import errno
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -84,6 +89,75 @@ def test_what_is_reported_is_the_same_together_and_alone(corpus, tmp_path):
     assert reports[0] == reports[1]
 
 
+class Behind(ThreadPoolExecutor):
+    """A GPU's executor on a CPU, where a snapshot must be copied first; it may be held up."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.open = threading.Event()
+        self.seen: list[int] = []
+
+    def submit(self, call, /, attempt, epoch, *rest):
+        copies = {name: tensor.clone() for name, tensor in epoch.snapshot.tensors.items()}
+        snapshot = replace(epoch.snapshot, tensors=copies)
+        return super().submit(
+            self._held_up, call, attempt, replace(epoch, snapshot=snapshot), *rest
+        )
+
+    def _held_up(self, call, attempt, epoch, *rest):
+        assert self.open.wait(30)
+        self.seen.append(attempt.trainer.epoch)
+        return call(attempt, epoch, *rest)
+
+
+def test_checkpoints_written_behind_training_are_those_written_in_line(corpus, tmp_path):
+    found = []
+    for storing in (None, Behind()):
+        attempt = begun(corpus, tmp_path, rungs=(3,))
+        if storing is not None:
+            attempt.storing = storing
+            storing.open.set()
+        reports = [next_epochs(attempt, 1000.0) for _ in range(2)]
+        lines = (tmp_path / "unreported.jsonl").read_text().splitlines()
+        assert [r.epoch for r in reports[1]] == [4, 5, 6, 7]
+        assert lines == [report.model_dump_json() for report in reports[1][:-1]]
+        found.append([r.checkpoint for some in reports for r in some])
+    assert found[0] == found[1]
+
+
+def test_training_goes_on_while_a_checkpoint_is_written_and_no_report_before_it_is(
+    corpus, tmp_path
+):
+    attempt = begun(corpus, tmp_path, rungs=(3,))
+    attempt.storing = storing = Behind()
+    with ThreadPoolExecutor(1) as pool:
+        reports = pool.submit(next_epochs, attempt, 1000.0)
+        while attempt.trainer.epoch < 3:
+            assert not reports.done()
+            time.sleep(0.01)
+        assert not list(tmp_path.glob("*.safetensors")) and not reports.done()
+        storing.open.set()
+        assert [report.epoch for report in reports.result(30)] == [1, 2, 3]
+    assert storing.seen == [3, 3, 3]
+    assert len(list(tmp_path.glob("*.safetensors"))) == 3
+
+
+def test_a_checkpoint_that_cannot_be_written_behind_training_ends_the_attempt(
+    corpus, tmp_path, monkeypatch
+):
+    attempt = begun(corpus, tmp_path, rungs=(3,))
+    attempt.storing = storing = Behind()
+    storing.open.set()
+
+    def full(path, content):
+        raise OSError(errno.ENOSPC, "no space left")
+
+    monkeypatch.setattr("trainables.core.checkpoint.replace_file", full)
+    with pytest.raises(OSError, match="no space left"):
+        next_epochs(attempt, 1000.0)
+    assert not (tmp_path / "unreported.jsonl").exists()
+
+
 @pytest.mark.parametrize("left", [1, 0])
 def test_a_newest_checkpoint_that_is_gone_is_told(corpus, tmp_path, left):
     first, *_ = next_epochs(begun(corpus, tmp_path), 1000.0)
@@ -104,7 +178,7 @@ def test_a_newest_checkpoint_that_is_gone_is_told(corpus, tmp_path, left):
 def test_an_attempt_takes_its_share_of_a_gpus_memory(corpus, tmp_path, monkeypatch, gpus, limits):
     """There is no GPU: everything but the limit is the CPU's."""
     seen: list[float] = []
-    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", seen.append)
+    monkeypatch.setattr("trainables.attempts.attempt.limit_gpu_memory", seen.append)
     monkeypatch.setattr(
         "trainables.attempts.attempt.prepare_device", lambda *given: torch.device("cpu")
     )

@@ -3,8 +3,13 @@
 import pytest
 import torch
 
+from tests.builders import make_trainer
 from trainables.core import device
-from trainables.core.memory import ACTIVATION_BYTES
+from trainables.core.memory import ON_GPU
+from trainables.core.randomness import random_state, restore_random_state
+from trainables.errors import DeviceError
+
+GIB = 1 << 30
 
 
 @pytest.mark.parametrize("keep", [True, False])
@@ -20,15 +25,71 @@ def test_freed_memory_is_kept_only_when_told(monkeypatch, keep):
     assert kept == [True] * keep
 
 
-def test_a_gpu_holds_what_is_small_beside_its_free_memory(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1600, 9999))
-    gpu = torch.device("cuda")
-    assert device.fits_on_gpu(100, gpu) and not device.fits_on_gpu(101, gpu)
+@pytest.fixture
+def gpu(monkeypatch):
+    """A GPU of 80 GiB, with half of it free; returns what was set."""
+    limits = []
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda *given: (40 * GIB, 80 * GIB))
+    monkeypatch.setattr(torch.cuda, "get_per_process_memory_fraction", lambda *given: limits[-1])
+    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", limits.append)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda *given: 0)
+    return limits
+
+
+@pytest.mark.parametrize("share", [1 / 16, 0.25, 1.0])
+def test_all_processes_of_a_gpu_fit_on_it_with_their_contexts(gpu, share):
+    device.limit_gpu_memory(share)
+    (limit,) = gpu
+    assert limit * 80 * GIB + device.CONTEXT_BYTES == pytest.approx(share * 80 * GIB)
+
+
+def test_a_share_that_holds_no_context_is_refused(gpu):
+    with pytest.raises(DeviceError, match=r"gpus_per_trial = 0\.005: .* 768 MiB .* 81920 MiB"):
+        device.limit_gpu_memory(0.005)
+    assert gpu == []
+
+
+@pytest.mark.parametrize(
+    ("limit", "allocated", "most"), [(1.0, 0, 40 / 16), (0.25, 0, 20 / 16), (0.25, 12, 8 / 16)]
+)
+def test_a_gpu_holds_what_is_small_beside_what_is_left(gpu, monkeypatch, limit, allocated, most):
+    gpu.append(limit)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: allocated * GIB)
+    where = torch.device("cuda")
+    assert device.fits_on_gpu(int(most * GIB), where)
+    assert not device.fits_on_gpu(int(most * GIB) + 1, where)
     assert not device.fits_on_gpu(1, torch.device("cpu"))
 
 
-def test_activations_get_their_part_of_a_processs_share_of_a_gpu(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1, 80 << 30))
-    monkeypatch.setattr(torch.cuda, "get_per_process_memory_fraction", lambda: 0.25)
-    assert device.activation_bytes(torch.device("cuda")) == 80 << 30 >> 5
-    assert device.activation_bytes(torch.device("cpu")) == ACTIVATION_BYTES
+def test_micro_batches_do_not_depend_on_the_gpus_memory(monkeypatch):
+    """Or a resumed trial would add up its gradients in another order."""
+
+    def asked(*_):
+        raise AssertionError("the GPU was asked for its memory")
+
+    monkeypatch.setattr(torch.cuda, "mem_get_info", asked)
+    monkeypatch.setattr(torch.cuda, "get_per_process_memory_fraction", asked)
+    small, large = (
+        make_trainer(device=torch.device("meta"), hidden_size=size).micro_batch_steps
+        for size in (8, 512)
+    )
+    assert small == ON_GPU.steps and 0 < large < small
+
+
+def test_only_the_trials_own_gpu_is_stored_and_restored(monkeypatch):
+    states = {"cuda": torch.tensor([7], dtype=torch.uint8)}
+    monkeypatch.setattr(torch.cuda, "get_rng_state", lambda device: states[device.type])
+    monkeypatch.setattr(
+        torch.cuda, "set_rng_state", lambda state, device: states.update({device.type: state})
+    )
+    on_gpu, on_cpu = torch.device("cuda"), torch.device("cpu")
+    stored = random_state(on_gpu)
+    assert [name for name in stored[0] if "cuda" in name] == ["rng.cuda"]
+    assert not [name for name in random_state(on_cpu)[0] if "cuda" in name]
+    states["cuda"] = torch.tensor([8], dtype=torch.uint8)
+    restore_random_state(*stored, on_cpu)
+    assert states["cuda"].item() == 8, "a trial that goes on on a CPU leaves the GPU alone"
+    restore_random_state(*stored, on_gpu)
+    assert states["cuda"].item() == 7
+    restore_random_state(*random_state(on_cpu), on_gpu)  # begun on a CPU
+    assert states["cuda"].item() == 7

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tests.builders import make_assignment, vector_request
-from trainables.attempts.attempt import begin, next_epoch
+from trainables.attempts.attempt import begin, next_epochs
 from trainables.core.task import TaskContext
 from trainables.core.trainer import Trainer, TrainerSettings
 from trainables.data.corpus import prepare
@@ -89,7 +89,7 @@ def test_a_trial_reads_what_was_computed_once(reviews, tmp_path):
     assert isinstance(attempt.trainer.model.embedding, FrozenRows)
     expected = positions(corpus, "train", 16).ids
     np.testing.assert_array_equal(attempt.trainer.train.part.ids, expected)
-    assert next_epoch(attempt).metrics["val/loss"] is not None
+    assert next_epochs(attempt, 0.0)[0].metrics["val/loss"] is not None
 
 
 def test_a_recurrent_network_learns_over_features(reviews, tmp_path):

@@ -166,6 +166,14 @@ def test_recurrence_goes_backward_once():
         y_BTH.sum().backward()
 
 
+def test_memory_that_runs_out_in_the_library_is_pythons_error(monkeypatch):
+    monkeypatch.setattr(
+        trainables.kernels.recurrence, "_function", lambda name, dtype: lambda *given: 1
+    )
+    with pytest.raises(MemoryError, match="lstm: no memory for the states of 2 texts"):
+        recur(nn.LSTM(3, 4, batch_first=True), Steps.of(torch.randn(2, 3, 3)))
+
+
 def test_without_a_compiler_it_is_torchs(monkeypatch):
     assert describe_numerics(CPU, "float32").recurrence == "native"
     assert describe_numerics(CPU, "float16").recurrence == "torch"
