@@ -8,6 +8,8 @@ from importlib.util import find_spec
 from tests.gpu.setting import ROOT, Figures, Setting
 
 _TESTS = "tests/gpu/test_on_gpu.py"
+#: The project's own settings name options of plugins that a bare machine lacks.
+_PLAIN = ("-o", "addopts=--import-mode=importlib")
 
 
 def measure(setting: Setting) -> Figures:
@@ -19,7 +21,7 @@ def measure(setting: Setting) -> Figures:
     if find_spec("pytest") is None:
         return {"left out": "no pytest here"}
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", _TESTS],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *_PLAIN, _TESTS],
         cwd=ROOT,
         capture_output=True,
         text=True,

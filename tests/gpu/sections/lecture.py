@@ -1,18 +1,22 @@
 """The lecture's model beside the lecture's own loop, on one device and the same texts."""
 
+from dataclasses import dataclass
+from dataclasses import fields as fields_of
 from itertools import islice
 
 import torch
+from torch.nn import functional
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.data import DataLoader
 
 from tests.benchmarks.lecture import LSTMModel, padded, train_epoch
 from tests.gpu.setting import WORDS, Figures, Setting, seconds_of, trainer_of
-from trainables.core.batching import Rows, shuffled_batches
+from trainables.core.batching import Batch, Rows, shuffled_batches
 from trainables.core.device import prepare_device
 from trainables.core.precision import precisions
 from trainables.core.randomness import epoch_generator
 from trainables.core.trainer import Trainer
+from trainables.data.text.reader import TextReader
 
 _TEXTS, _STEPS = 20_000, 20
 
@@ -24,6 +28,7 @@ def measure(setting: Setting) -> Figures:
     for batch in (8,) if setting.toy else (128, 512):
         for precision in precisions(device):
             figures |= _ours(setting, batch, precision)
+        figures |= _rounded(setting, batch)
         figures[f"B={batch} lecture's loop epoch_s"] = round(_lectures_epoch(setting, batch), 3)
     return figures
 
@@ -50,6 +55,32 @@ def _ours(setting: Setting, batch: int, precision: str) -> Figures:
         f"{name} host_ms_per_step": round(host, 3),
         f"{name} device_ms_per_step": round(device, 3),
         f"{name} launches_per_step": _launches(trainer, setting),
+    }
+
+
+@dataclass(frozen=True)
+class _RoundedReader(TextReader):
+    """Pads each batch to a multiple of 16 tokens, so that a GPU meets few different shapes."""
+
+    def read(self, rows: Rows) -> Batch:
+        batch = super().read(rows)
+        ids_BT, lengths_B = batch.inputs
+        padded_BT = functional.pad(ids_BT, (0, -ids_BT.shape[1] % 16))
+        return Batch((padded_BT, lengths_B), batch.targets_B)
+
+
+def _rounded(setting: Setting, batch: int) -> Figures:
+    """Return what rounding of widths would change, and how many widths there are without it."""
+    trainer = trainer_of(setting, setting.texts(_TEXTS), batch_size=batch)
+    widths = {int(trainer.train.lengths_N[rows].max()) for rows in _batches(trainer)}
+    fields = {field.name: getattr(trainer.train, field.name) for field in fields_of(TextReader)}
+    trainer.train = _RoundedReader(**fields)
+    trainer.train_epoch()
+    return {
+        f"B={batch} different widths": len(widths),
+        f"B={batch} float32 widths rounded epoch_s": round(
+            seconds_of(trainer.train_epoch, setting.device), 3
+        ),
     }
 
 
