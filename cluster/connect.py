@@ -5,20 +5,16 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from cluster.environment import prepare_environment
 from cluster.errors import ClusterError
-from cluster.kinds.base import ClusterKind, StartRequest
+from cluster.kinds.base import ClusterKind, Node, StartRequest
 
 
-@dataclass(frozen=True)
-class Node:
-    """What a machine of the cluster offers; memory in bytes."""
-
-    cpus: int
-    gpus: int
-    memory: float
+def offered(cluster: ClusterKind, request: StartRequest) -> list[Node]:
+    """Return the nodes that a cluster will have, as far as that is known before it starts."""
+    prepare_environment(loopback_only=cluster.is_this_machine)
+    return cluster.offer(request)
 
 
 @contextmanager

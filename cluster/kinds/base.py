@@ -19,10 +19,20 @@ class StartRequest:
     packages: tuple[Path, ...]
 
 
+@dataclass(frozen=True)
+class Node:
+    """What a machine of the cluster offers; memory in bytes."""
+
+    cpus: int
+    gpus: int
+    memory: float
+
+
 class ClusterKind(ABC):
     """One cluster of one kind.
 
-    ``check`` is called first, then ``start``; ``stop`` in any case, whatever became of the search.
+    ``check`` and ``offer`` are called first, then ``start``; ``stop`` in any case, whatever became
+    of the search.
     """
 
     #: Whether trials run on this very machine, so that what it lacks can be told beforehand.
@@ -43,6 +53,10 @@ class ClusterKind(ABC):
         Raises:
             ClusterError: what it lacks.
         """
+
+    def offer(self, request: StartRequest) -> list[Node]:
+        """Return the nodes that it will have, where that is known before it starts; else none."""
+        return []
 
     @abstractmethod
     def start(self, request: StartRequest) -> None:

@@ -5,7 +5,7 @@ import os
 from typing import Self
 
 from cluster.errors import ClusterError
-from cluster.kinds.base import ClusterKind, StartRequest
+from cluster.kinds.base import ClusterKind, Node, StartRequest
 from cluster.token import ensure_token
 
 #: Trials read memory-mapped data and write files; next to nothing goes through the object store.
@@ -31,6 +31,16 @@ class Local(ClusterKind):
             raise ClusterError(
                 f"resources.cpus_per_trial = {cpus_per_trial}: this machine has {cores} cores"
             )
+
+    def offer(self, request: StartRequest) -> list[Node]:
+        """This machine, with the memory that Ray would find free."""
+        from ray._private.accelerators import get_accelerator_manager_for_resource
+        from ray._private.utils import estimate_available_memory
+
+        manager = get_accelerator_manager_for_resource("GPU")
+        gpus = manager.get_current_node_num_accelerators() if manager else 0
+        free = estimate_available_memory()  # type: ignore[no-untyped-call]
+        return [Node(max(request.cpus, usable_cores()), gpus, float(free - OBJECT_STORE_BYTES))]
 
     def start(self, request: StartRequest) -> None:
         """Start Ray, listening on this machine only."""

@@ -4,15 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cluster.connect import Node
+from cluster.kinds.base import Node
 from search.driver.preparation import PreparedData
 from search.errors import SpecError
 from search.spec.space import Choice, Dimension, Value, parse_space
 from search.spec.study import ResourcesSpec, StudySpec
 from trainables.core.hyperparameters import declare
-from trainables.core.memory import MOST_GPU_STEPS, estimate_bytes, estimate_host_bytes
+from trainables.core.memory import estimate_bytes, estimate_host_bytes
 from trainables.data.shipping import Parcel
-from trainables.kernels.native import RECURRENCE, compiled
 from trainables.tasks.registry import find_task
 
 _GIB = 1 << 30
@@ -115,51 +114,3 @@ def _why_none_fits(wanted: ResourcesSpec, nodes: Sequence[Node], memory: int) ->
         f"no node of the cluster has all that a trial takes: {wanted.cpus_per_trial} CPUs, "
         f"{wanted.gpus_per_trial:g} GPUs and {memory / _GIB:.1f} GiB of memory"
     )
-
-
-def check_steps(spec: StudySpec, prepared: PreparedData) -> None:
-    """Make sure that a GPU can read the longest example.
-
-    Raises:
-        SpecError: its recurrent layers fail on so many steps.
-    """
-    kind, inputs = find_task(spec.task).declaration.hyperparameters, prepared.of(spec)
-    steps, on_gpu = inputs.shape.max_steps, spec.resources.gpus_per_trial > 0
-    if not on_gpu or steps <= MOST_GPU_STEPS:
-        return
-    if kind.model_validate(inputs.complete(dict(spec.fixed))).has_native_recurrence:
-        raise SpecError(
-            f"an example may have {steps:,} steps; cuDNN's recurrent layers fail beyond "
-            f"{MOST_GPU_STEPS:,}: read fewer (data.max_tokens of texts), or compute on CPUs "
-            "(resources.gpus_per_trial = 0)"
-        )
-
-
-def check_device(wanted: ResourcesSpec) -> None:
-    """Make sure that this machine computes on what is asked for, and in what is asked for by name.
-
-    Raises:
-        DeviceError: it does not.
-    """
-    device = "cuda" if wanted.gpus_per_trial > 0 else "cpu"
-    if device == "cuda" or wanted.precision not in ("auto", "float32"):
-        from trainables.attempts.probe import choose_precision
-        from trainables.core.device import check_gpu
-
-        if device == "cuda":
-            check_gpu()
-        if wanted.precision != "auto":
-            choose_precision(wanted.precision, device)
-
-
-def kernel_notes(spec: StudySpec) -> list[str]:
-    """Say where trials on this machine's CPUs compute without our kernels."""
-    kind = find_task(spec.task).declaration.hyperparameters
-    if spec.resources.gpus_per_trial > 0 or not kind().has_native_recurrence:
-        return []
-    if compiled(RECURRENCE) is not None:
-        return []
-    return [
-        "no C++ compiler here could compile the recurrence (c++, or the one that CXX names): "
-        "torch's own layers serve, at about half the speed"
-    ]

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from search.driver.capacity import check_device, check_steps, memory_needed
+from search.driver.capacity import memory_needed
 from search.driver.changes import record_change
+from search.driver.checks import check_session
 from search.driver.plan import SessionPlan
 from search.driver.preparation import PreparedData, prepare_study
 from search.driver.session import creation
@@ -30,11 +31,9 @@ def describe(spec: StudySpec, plan: SessionPlan, past: Sequence[Event] = ()) -> 
         DeviceError: this machine does not compute in what is asked for.
         SpecError: the study could not be resumed so.
     """
-    if plan.cluster.is_this_machine:
-        check_device(plan.resources)
     begun = replay(past) if past else None
     prepared = prepare_study(spec, plan.cache, begun.trials if begun else ())
-    check_steps(spec, prepared)
+    check_session(spec, plan, prepared)
     change = record_change(begun, plan.change, prepared, plan.total, plan.force) if begun else None
     state = replay([*(past or [creation(spec, prepared)]), *([change] if change else [])])
     unfinished = [t for t in state.trials if not t.ended and state.pending_end(t) is None]

@@ -7,24 +7,12 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from cluster.connect import Node, connect
-from cluster.kinds.base import StartRequest
+from cluster.connect import connect
+from cluster.kinds.base import Node
 from cluster.watchdog import Watchdog
-from search.driver.capacity import (
-    TrialResources,
-    check_device,
-    check_steps,
-    concurrent_trials,
-    kernel_notes,
-    memory_needed,
-)
-from search.driver.changes import (
-    declared,
-    describe_session,
-    packages,
-    record_change,
-    tell_differences,
-)
+from search.driver.capacity import TrialResources, concurrent_trials, memory_needed
+from search.driver.changes import declared, describe_session, record_change, tell_differences
+from search.driver.checks import check_session, kernel_notes, start_request
 from search.driver.hangs import HangWatch
 from search.driver.plan import SessionPlan
 from search.driver.preparation import PreparedData, prepare_study
@@ -107,15 +95,10 @@ def resume(folder: StudyDir, plan: SessionPlan, interrupter: Interrupter) -> Out
 def _session(work: _Work, interrupter: Interrupter) -> Outcome:
     plan = work.plan
     _introduce(work)
-    wanted = plan.resources
-    check_steps(work.spec, work.prepared)
-    plan.cluster.check(wanted.cpus_per_trial)
-    if plan.cluster.is_this_machine:
-        check_device(wanted)
-    # At a time by name: a machine of our own may be crowded.
-    cpus = wanted.cpus_per_trial * (wanted.max_concurrent or 0)
+    check_session(work.spec, plan, work.prepared)
+    print(f"starting Ray ({plan.cluster}) …", file=sys.stderr)
     try:
-        with connect(plan.cluster, StartRequest(cpus, packages(work.spec))) as nodes:
+        with connect(plan.cluster, start_request(work.spec, plan)) as nodes:
             interrupter.listen_again()
             resources = _resources(work, nodes)
             with _opened(work) as recorder:
@@ -127,11 +110,10 @@ def _session(work: _Work, interrupter: Interrupter) -> Outcome:
 
 
 def _introduce(work: _Work) -> None:
-    """Say on stderr what is about to be searched, while Ray starts."""
+    """Say on stderr what is about to be searched."""
     inputs = work.prepared.of(work.spec)
     print(
-        f"study {work.folder.name}: {work.plan.total} trials over {inputs.summary}; "
-        f"starting Ray ({work.plan.cluster}) …",
+        f"study {work.folder.name}: {work.plan.total} trials over {inputs.summary}",
         file=sys.stderr,
     )
     notes = list(inputs.notes)

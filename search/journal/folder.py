@@ -1,5 +1,6 @@
 """Every file name of a study's folder, its creation and its lock."""
 
+import os
 import tempfile
 import time
 from contextlib import AbstractContextManager
@@ -105,7 +106,7 @@ def check_free(results: Path, name: str) -> StudyDir:
 
     Raises:
         StudyExists: a study of that name was begun, or something else lies there.
-        SpecError: the name is unsafe.
+        SpecError: the name is unsafe, or the folder takes no files.
     """
     study = StudyDir(results.absolute() / check_name(name))
     if study.root.is_dir() and not study.exists() and study.running_driver() is None:
@@ -120,7 +121,16 @@ def check_free(results: Path, name: str) -> StudyDir:
             f"study {name!r} exists in {results}: go on with 'seqtune resume {name}', "
             "or choose another --name"
         )
+    nearest = next(place for place in (study.root, *study.root.parents) if place.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        raise _unwritable(results, f"{nearest} is no folder that takes new files")
     return study
+
+
+def _unwritable(results: Path, cause: str) -> SpecError:
+    return SpecError(
+        f"cannot write to the results folder {results}: {cause}; choose another with --results-dir"
+    )
 
 
 def create_study_dir(results: Path, name: str) -> StudyDir:
@@ -136,10 +146,7 @@ def create_study_dir(results: Path, name: str) -> StudyDir:
         with tempfile.TemporaryFile(dir=study.root):
             pass
     except OSError as error:
-        raise SpecError(
-            f"cannot write to the results folder {results}: {error.strerror}; choose another "
-            "with --results-dir"
-        ) from error
+        raise _unwritable(results, str(error.strerror)) from error
     return study
 
 

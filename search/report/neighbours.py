@@ -12,7 +12,7 @@ from search.journal.folder import StudyDir
 from search.journal.state import StudyState
 from trainables.data.corpus import Corpus, open_corpus
 from trainables.data.text.tokens import UNKNOWN
-from trainables.errors import CheckpointError, did_you_mean
+from trainables.errors import CheckpointError, DataError, did_you_mean
 from trainables.storage import Cache
 from trainables.tasks.registry import find_task
 
@@ -29,6 +29,7 @@ def nearest_words(
         NoFiniteResult: no trial has a result.
         CheckpointError: the best trial's checkpoint is gone or has no embedding.
         SpecError: the word is not in the study's vocabulary.
+        DataError: the study's texts are gone.
     """
     best = state.best()
     if best is None:
@@ -50,10 +51,23 @@ def nearest_words(
 
 
 def _corpus(state: StudyState, cache: Cache) -> Corpus:
-    """The study's texts, prepared anew where the cache has lost them."""
+    """Open the texts that the study was searched over, and no others.
+
+    They are prepared anew where the cache has lost them.
+
+    Raises:
+        DataError: what is in their place now is other data.
+    """
     folder = cache.corpus(state.data)
     if not folder.exists():
-        find_task(state.spec.task).declaration.inputs.prepare(state.spec.inputs, {}, cache)
+        prepared = find_task(state.spec.task).declaration.inputs.prepare(
+            state.spec.inputs, {}, cache
+        )
+        if prepared.key != state.data:
+            raise DataError(
+                f"the data of study {state.created.name!r} has changed since, and the prepared "
+                f"texts are no longer in the cache ({folder}): put the old data back"
+            )
     return open_corpus(folder)
 
 

@@ -44,8 +44,10 @@ def apply_settings(tables: dict[str, Any], settings: list[Setting]) -> dict[str,
     result = copy.deepcopy(tables)
     fixed = {keys[1]: (value,) for keys, value in settings if keys[0] == "fixed" and len(keys) == 2}
     task = _declaration(result)
-    for name in task.hyperparameters.without_effect(fixed) if task and fixed else ():
-        _take_out(result, name)
+    if task and fixed:
+        without, kind = task.hyperparameters.without_effect(fixed), task.hyperparameters
+        for name in without.keys() - kind.without_effect({}).keys():
+            _take_out(result, name)
     for keys, value in settings:
         _lay_over(result, keys, value)
     return result

@@ -123,12 +123,14 @@ class StudySpec(_Section):
         return Objective(self.metric, self.mode)
 
     def options(self) -> dict[str, tuple[Any, ...]]:
-        """Return the values that some trial may take, of each hyperparameter that is fixed or a
-        choice."""
+        """Return the values that some trial may take, of each hyperparameter that is fixed or
+        searched; of a range its ends."""
         fixed = {name: (value,) for name, value in self.fixed.items()}
-        return fixed | {
-            n: tuple(entry) for n, entry in self.space.items() if isinstance(entry, list)
+        searched = {
+            name: tuple(entry) if isinstance(entry, list) else (entry["low"], entry["high"])
+            for name, entry in self.space.items()
         }
+        return fixed | searched
 
 
 def find_study_file(study: str) -> Path:

@@ -20,7 +20,8 @@ class VectorSourceContract:
 
     @pytest.fixture
     def request_(self, entry: SourceEntry, reviews, tmp_path) -> VectorRequest:
-        data = DataSpec(source=str(reviews), vocabulary=60, tokens=entry.tokens or "words")
+        kind = {"tokens": entry.tokens} if entry.tokens else {"vocabulary": 60}
+        data = DataSpec(source=str(reviews), **kind)
         corpus = prepare(data, Cache(tmp_path / "cache"))
         return vector_request(corpus, EmbeddingsSpec(**self.settings), data)
 

@@ -91,7 +91,7 @@ class Trainer:
         The gradient is that of the whole batch, however it is split into micro-batches.
         """
         total = torch.zeros((), dtype=torch.float64, device=self.settings.device)
-        for outputs_BC, targets_B in self._outputs(self.model, reader, rows):
+        for _, outputs_BC, targets_B in self._outputs(self.model, reader, rows):
             losses_B = self.task.losses(outputs_BC, targets_B)
             (losses_B.sum() / len(rows)).backward()  # type: ignore[no-untyped-call]
             total += losses_B.detach().sum()
@@ -106,13 +106,13 @@ class Trainer:
 
     def _outputs(
         self, model: nn.Module, reader: Reader, rows: Rows
-    ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield the outputs, in float32, and the targets of each micro-batch of these rows."""
+    ) -> Iterator[tuple[Rows, Tensor, Tensor]]:
+        """Yield the rows, outputs, in float32, and targets of each micro-batch of these rows."""
         for some in micro_batches(rows, reader.lengths_N, self.micro_batch_steps):
             batch = reader.read(some).to(self.settings.device)
             with computing_in(self.settings.precision, self.settings.device):
                 outputs_BC = model(*batch.inputs)
-            yield outputs_BC.float(), batch.targets_B
+            yield some, outputs_BC.float(), batch.targets_B
             trim_above_limit()  # by now the caller's backward pass has freed the activations
 
     def evaluate(self, reader: Reader) -> dict[str, float]:
@@ -121,14 +121,18 @@ class Trainer:
         return self.task.metrics(outputs_NC, targets_N)
 
     def predict(self, reader: Reader) -> tuple[Tensor, Tensor]:
-        """Return outputs and targets of a whole part, the examples by ascending length.
+        """Return outputs and targets of a whole part, in the order of its examples.
 
         The averaged weights compute them, if the hyperparameters ask for an average.
         """
         model = self.model if self.average is None else self.average
         with _evaluating(model):
-            pairs = list(self._outputs(model, reader, np.arange(len(reader))))
-        return torch.cat([o for o, _ in pairs]).cpu(), torch.cat([t for _, t in pairs]).cpu()
+            found = list(self._outputs(model, reader, np.arange(len(reader))))
+        # Micro-batches are of near-equal length; this puts their examples back in place.
+        places_N = torch.from_numpy(np.argsort(np.concatenate([rows for rows, _, _ in found])))
+        outputs_NC = torch.cat([outputs_BC for _, outputs_BC, _ in found]).cpu()
+        targets_N = torch.cat([targets_B for _, _, targets_B in found]).cpu()
+        return outputs_NC[places_N], targets_N[places_N]
 
     def save(self, path: Path) -> str:
         """Store everything that the next epoch depends on; return the file's SHA-256.

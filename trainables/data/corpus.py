@@ -26,7 +26,7 @@ from trainables.errors import DataError
 from trainables.storage import Cache
 
 #: Part of every corpus's digest: raise it when a corpus is made differently, and all are rebuilt.
-FORMAT = 5
+FORMAT = 6
 
 
 @dataclass(frozen=True)

@@ -22,12 +22,12 @@ class Part:
         ids: token ids of all texts, one text after another; int32.
         offsets: start of each text in ``ids``, and the end of the last one; int64. There is one
             more than there are texts.
-        labels: class numbers (int64) or numbers to predict (float32).
+        labels: class numbers (int64) or numbers to predict (float64).
     """
 
     ids: NDArray[np.int32]
     offsets: NDArray[np.int64]
-    labels: NDArray[np.int64] | NDArray[np.float32]
+    labels: NDArray[np.int64] | NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -1,7 +1,7 @@
 """Conversion of tables with raw labels to the parts train, validation and test.
 
 Labels are converted to targets: a class label to the number of its class, a numeric label to
-float32. Rows are divided among the parts that the source does not bring itself. Labels that cannot
+float64. Rows are divided among the parts that the source does not bring itself. Labels that cannot
 be learnt from are refused.
 """
 
@@ -31,7 +31,7 @@ class Parts:
 
     Attributes:
         texts: texts of each part.
-        labels: targets of each part: int64 class numbers, or float32 numbers.
+        labels: targets of each part: int64 class numbers, or float64 numbers.
         classes: names of the classes by number; empty where labels are numbers.
         notes: sentences about the data that a person should read.
     """
@@ -59,7 +59,7 @@ def cut_parts(tables: dict[str, Table], spec: DataSpec, labels: Labels) -> Parts
         if labels == "class":
             targets: NDArray[Any] = np.array([number[y] for y in table.labels], dtype=np.int64)
         else:
-            targets = np.array([_number(y, spec) for y in table.labels], dtype=np.float32)
+            targets = np.array([_number(y, spec) for y in table.labels], dtype=np.float64)
         coded[name] = (table.texts, targets)
     parts = _cut(coded, spec)
     train = parts["train"][1]
@@ -89,13 +89,12 @@ def _some(table: Table, spec: DataSpec) -> Table:
 
 def _number(label: Label, spec: DataSpec) -> float:
     try:
-        with np.errstate(over="ignore"):  # a number too large becomes inf, and is refused below
-            value = float(np.float32(label))
+        value = float(label)
     except (ValueError, OverflowError):
         value = math.nan
     if not math.isfinite(value):
         raise DataError(
-            f"label {label!r} of {spec.source!r} is not a finite number of 32 bits: is data.label "
+            f"label {label!r} of {spec.source!r} is not a finite number: is data.label "
             "the right column? For classes, use a classification task"
         )
     return value

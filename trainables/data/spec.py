@@ -111,6 +111,20 @@ class DataSpec(Section):
         return split
 
     @model_validator(mode="after")
+    def _settings_have_an_effect(self) -> "DataSpec":
+        default = DataSpec.model_fields
+        if self.tokens == "bert" and self.vocabulary != default["vocabulary"].default:
+            raise ValueError(
+                "vocabulary has no effect: BERT brings its own word pieces; take it out"
+            )
+        if isinstance(self.split, SplitNames) and self.limit is None and self.split_seed:
+            raise ValueError(
+                "split_seed has no effect: the parts are named, and no limit draws from them; "
+                "take it out"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _columns_differ(self) -> "DataSpec":
         if self.text is not None and self.text == self.label:
             raise ValueError(f"text and label name the same column {self.text!r}")

@@ -51,9 +51,12 @@ class Word2VecSettings(Section):
     word2vec_epochs: int = Field(default=5, ge=1, le=1000)
 
     @model_validator(mode="after")
-    def _unlabelled_is_used(self) -> Self:
-        if self.unlabelled is not None and self.word2vec != TRAINED_HERE:
-            raise ValueError('unlabelled text is only for word2vec = "train"')
+    def _settings_have_an_effect(self) -> Self:
+        if self.word2vec == TRAINED_HERE:
+            return self
+        for name in ("word2vec_dim", "unlabelled", "word2vec_epochs"):
+            if getattr(self, name) != Word2VecSettings.model_fields[name].default:
+                raise ValueError(f'{name} is only for word2vec = "train": take it out')
         return self
 
     def located(self) -> Self:

@@ -82,6 +82,11 @@ class TokenHyperparameters(EmbeddingHyperparameters, AugmentationHyperparameters
         return super().without_effect(options) | reasons
 
 
+def _never(options: Mapping[str, tuple[Any, ...]], *names: str) -> bool:
+    """Whether all of these hyperparameters are zero in every trial."""
+    return not any(value for name in names for value in options.get(name, ()))
+
+
 class RecurrentHyperparameters(TokenHyperparameters):
     """Hyperparameters of the recurrent encoder and of the head after it."""
 
@@ -179,6 +184,14 @@ class RecurrentHyperparameters(TokenHyperparameters):
         ),
     ] = 0
 
+    @classmethod
+    def without_effect(cls, options: Mapping[str, tuple[Any, ...]]) -> dict[str, str]:
+        """Add the ways of dropping something where nothing is dropped."""
+        reasons = super().without_effect(options)
+        if _never(options, "dropout", "input_dropout"):
+            reasons["locked_dropout"] = "dropout and input_dropout are 0"
+        return reasons
+
     @property
     def has_native_recurrence(self) -> bool:
         """Whether ``trainables.kernels`` can compute the cell."""
@@ -188,7 +201,8 @@ class RecurrentHyperparameters(TokenHyperparameters):
         """Return the number of trainable parameters of embedding, encoder and head."""
         directions = 2 if self.bidirectional else 1
         width, gates = self.embedding_dim, CELLS[self.cell].gates
-        count = shape.vocabulary * width
+        frozen = self.embedding != SCRATCH and SOURCES[self.embedding].frozen
+        count = 0 if frozen else shape.vocabulary * width  # frozen features are a mapped file
         for _ in range(self.num_layers):
             count += directions * gates * self.hidden_size * (width + self.hidden_size + 2)
             width = directions * self.hidden_size

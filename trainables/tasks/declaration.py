@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Mode = Literal["min", "max"]
 
 #: The values that some trial may take, by hyperparameter: one value if it is fixed, several if it
-#: is a choice. A hyperparameter that is absent takes its default, or is searched in a range.
+#: is a choice, both ends of a range. A hyperparameter that is absent takes its default.
 Options = Mapping[str, tuple[Any, ...]]
 
 

@@ -90,9 +90,13 @@ class TextInputs(Inputs):
         self.labels = labels
 
     def check(self, tables: Mapping[str, dict[str, Any]], options: Options) -> str | None:
-        """Refuse vectors that need another kind of tokens than ``data.tokens``."""
-        tokens = cast(DataSpec, self.parse(tables)["data"]).tokens
-        for kind in _pretrained(options):
+        """Refuse vectors that need other tokens, and settings of vectors that no trial has."""
+        sections, used = self.parse(tables), _pretrained(options)
+        tokens = cast(DataSpec, sections["data"]).tokens
+        for kind in SOURCES.keys() - set(used):
+            for name in _chosen_settings(kind, sections["embeddings"]):
+                return f'embeddings.{name} has no effect: no trial has embedding = "{kind}"'
+        for kind in used:
             needed = SOURCES[kind].tokens
             if needed not in (None, tokens):
                 return (
@@ -153,6 +157,13 @@ def _part(corpus: Corpus, name: str, max_tokens: int, frozen: bool) -> Part:
     from trainables.embeddings.bert import positions
 
     return positions(corpus, name, max_tokens) if frozen else corpus.part(name)
+
+
+def _chosen_settings(kind: str, embeddings: Section) -> list[str]:
+    """List the keys of a source of vectors that differ from their defaults."""
+    settings = SOURCES[kind].load_settings()
+    fields = settings.model_fields if settings else {}
+    return [name for name, one in fields.items() if getattr(embeddings, name) != one.default]
 
 
 def _pretrained(options: Options) -> list[str]:

@@ -65,6 +65,14 @@ def test_help_is_instant():
     assert min(times) < 0.3
 
 
+#: A network that needs hundreds of gigabytes.
+HUGE = [
+    part
+    for name, value in (("hidden_size", 4096), ("num_layers", 8), ("embedding_dim", 4096))
+    for part in ("--set", f"fixed.{name}={value}")
+] + ["--set", "space={learning_rate=[0.001]}", "--set", "data.max_tokens=100000"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -77,6 +85,7 @@ def test_help_is_instant():
         (["small.toml", "--cpus-per-trial", "0"], "cpus_per_trial"),
         (["small.toml", "--max-concurrent", "0"], "max_concurrent"),
         (["small.toml", "--cpus-per-trial", "4096"], "this machine has"),
+        (["small.toml", *HUGE], "takes about"),
         (["small.toml", "--set", "resources.precision=float16"], "resources.precision"),
         (["small.toml", "--time-budget", "soon"], "30m"),
         (["small.toml", "--cluster", "moon"], "HOST:PORT"),
@@ -85,12 +94,15 @@ def test_help_is_instant():
         (["small.toml", "--results-dir", "small.toml/x"], "results folder"),
     ],
 )
-def test_bad_input_is_one_clear_error_and_starts_nothing(study_file, tmp_path, arguments, message):
-    result = run("run", *arguments)
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_bad_input_is_one_clear_error_and_starts_nothing(
+    study_file, tmp_path, arguments, message, more
+):
+    result = run("run", *arguments, *more)
     assert result.exit_code == 2, result.output
     assert message in result.stderr and result.stdout == ""
     assert len(result.stderr.strip().splitlines()) <= 2
-    assert "Traceback" not in result.stderr
+    assert "Traceback" not in result.stderr and "starting Ray" not in result.stderr
     results = tmp_path / "results"
     assert not results.exists() or list(results.iterdir()) == []
 

@@ -5,14 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from cluster.connect import Node
-from search.driver import capacity
-from search.driver.capacity import (
-    TrialResources,
-    concurrent_trials,
-    kernel_notes,
-    memory_needed,
-)
+from cluster.kinds.base import Node
+from search.driver.capacity import TrialResources, concurrent_trials, memory_needed
 from search.driver.changes import declared
 from search.driver.preparation import PreparedData
 from search.errors import SpecError
@@ -105,15 +99,6 @@ def max_parameters(spec, prepared):
     h = {"cell": "lstm", "pooling": "concat", "hidden_size": 256, "num_layers": 3}
     chosen = prepared.complete({**h, "bidirectional": True, "embedding": "glove"})
     return RecurrentClassifierHyperparameters(**chosen).parameter_count(prepared.shape)
-
-
-def test_a_machine_without_a_compiler_is_told(tables, monkeypatch):
-    spec = resolve(tables, "x")
-    assert kernel_notes(spec) == []
-    monkeypatch.setattr(capacity, "compiled", lambda source: None)
-    (note,) = kernel_notes(spec)
-    assert "C++ compiler" in note
-    assert kernel_notes(resolve(tables | {"resources": {"gpus_per_trial": 1}}, "x")) == []
 
 
 def test_a_gpus_epochs_wait_longer_to_be_reported_together():

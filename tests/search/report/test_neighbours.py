@@ -1,6 +1,7 @@
 """Nearest words, in an embedding made for the test."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -47,6 +48,17 @@ def test_nearest_first_and_never_itself(study):
     assert rows[-1] == {"word": "dull", "cosine": pytest.approx(-1.0)}
     assert "warm" not in {row["word"] for row in rows}
     assert len(json.loads(run("warm", "--format", "json").stdout)) == 10
+
+
+def test_other_data_is_never_read_for_the_studys_own(study, tmp_path):
+    corpus = Cache(tmp_path / "cache").corpus("k")
+    rows = run("warm", "--format", "json").stdout
+    with (tmp_path / "reviews.csv").open("a") as file:
+        file.write("a warm and foreign word,good\n" * 50)
+    assert run("warm", "--format", "json").stdout == rows
+    shutil.rmtree(corpus)
+    result = run("warm")
+    assert result.exit_code == 2 and "has changed since" in result.stderr
 
 
 def test_unknown_word_and_missing_checkpoint(study):

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from tests.builders import labels_of, make_part, make_trainer
 from trainables.data.part import Part
@@ -161,6 +162,42 @@ def test_constant_predictor_scores_the_share_of_its_class(cell):
     shares = torch.softmax(torch.tensor([0.0, 1.0]), dim=0)
     expected = -(shares.log().double().numpy()[part.labels]).mean()
     assert metrics["loss"] == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_predictions_stand_in_the_order_of_the_examples(task):
+    """However they were put together: short ones first, in micro-batches."""
+    part = make_part(texts=50, labels=labels_of(task))
+    trainer = make_trainer(part=part, task=task)
+    trainer.train_epoch()
+    trainer.micro_batch_steps = 30
+    outputs_NC, targets_N = trainer.predict(TextReader(part, 12, "end"))
+    assert targets_N.tolist() == part.labels.tolist()
+    for row in range(50):
+        alone_1C, _ = trainer.predict(TextReader(one_text(part, row), 12, "end"))
+        torch.testing.assert_close(outputs_NC[row : row + 1], alone_1C)
+
+
+def one_text(part: Part, row: int) -> Part:
+    start, end = part.offsets[row : row + 2]
+    return Part(part.ids[start:end], np.array([0, end - start]), part.labels[row : row + 1])
+
+
+def test_a_stored_network_predicts_numbers_in_their_own_unit(tmp_path):
+    """By what is in the checkpoint, with digits that float32 does not have."""
+    part = make_part(texts=40, labels="number")
+    labels_N = 1e9 + part.labels.astype(np.float64) / 8
+    part = Part(part.ids, part.offsets, labels_N)
+    trainer = make_trainer(part=part, max_epochs=60, task="text-regression", pooling="mean")
+    for _ in range(60):
+        trainer.train_epoch()
+    trainer.save(tmp_path / "x")
+    stored = load_file(tmp_path / "x")
+    assert stored["model.mean"].dtype == torch.float64
+    outputs_N1, _ = trainer.predict(TextReader(part, 12, "end"))
+    predicted_N = outputs_N1[:, 0].double() * stored["model.deviation"] + stored["model.mean"]
+    assert (predicted_N - torch.from_numpy(labels_N)).abs().mean() < 0.1
+    assert trainer.evaluate(TextReader(part, 12, "end"))["r2"] > 0.8
 
 
 def test_seeds_differ_and_repeat():

@@ -245,7 +245,7 @@ def test_labels_that_are_numbers(tmp_path):
     corpus = prepare(spec, Cache(tmp_path / "cache"), "number")
     assert corpus.classes == () and corpus.sizes == {"train": 32, "validation": 4, "test": 4}
     labels = np.concatenate([corpus.part(part).labels for part in corpus.sizes])
-    assert labels.dtype == np.float32 and sorted(labels) == [i / 4 for i in range(40)]
+    assert labels.dtype == np.float64 and sorted(labels) == [i / 4 for i in range(40)]
     assert corpus_key(spec, "class") != corpus.key == corpus_key(spec, "number")
 
 
@@ -253,7 +253,7 @@ def test_labels_that_are_numbers(tmp_path):
     ("labels", "message"),
     [
         (["1", "two", "3"], "'two' .* not a finite number"),
-        (["1e39", "1"], "1e.?39 .* not a finite"),
+        (["inf", "1"], "inf .* not a finite"),
         ([2] * 30, "are 2: nothing to learn"),
     ],
 )

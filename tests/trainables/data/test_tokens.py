@@ -25,7 +25,8 @@ def test_every_kind_of_token_reads_raw_text_as_the_corpus_does(tmp_path, kind):
     texts = [f"A <br /> Déjà-vu movie, isn't it? {i}" for i in range(30)]
     path.write_text("text,label\n" + "".join(f'"{t}",{i % 2}\n' for i, t in enumerate(texts)))
     corpus = prepare(
-        DataSpec(source=str(path), tokens=kind, vocabulary=300), Cache(tmp_path / "cache")
+        DataSpec(source=str(path), tokens=kind, **({} if kind == "bert" else {"vocabulary": 300})),
+        Cache(tmp_path / "cache"),
     )
     tokenizer = Tokenizer.from_file(str(corpus.tokenizer_file))
     vocabulary = tokenizer.get_vocab()

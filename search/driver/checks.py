@@ -1,0 +1,85 @@
+"""What a session is refused for before anything starts; ``run`` and ``--dry-run`` ask alike."""
+
+from cluster.connect import offered
+from cluster.kinds.base import StartRequest
+from search.driver.capacity import concurrent_trials, memory_needed
+from search.driver.changes import packages
+from search.driver.plan import SessionPlan
+from search.driver.preparation import PreparedData
+from search.errors import SpecError
+from search.spec.study import ResourcesSpec, StudySpec
+from trainables.core.memory import MOST_GPU_STEPS
+from trainables.kernels.native import RECURRENCE, compiled
+from trainables.tasks.registry import find_task
+
+
+def check_session(spec: StudySpec, plan: SessionPlan, prepared: PreparedData) -> None:
+    """Make sure that the cluster can run a trial, as far as that is known before it starts.
+
+    Raises:
+        SpecError, DeviceError, ClusterError: what is asked for is not there.
+    """
+    wanted = plan.resources
+    check_steps(spec, prepared)
+    plan.cluster.check(wanted.cpus_per_trial)
+    if plan.cluster.is_this_machine:
+        check_device(wanted)
+    nodes = offered(plan.cluster, start_request(spec, plan))
+    if nodes:
+        concurrent_trials(wanted, nodes, memory_needed(spec, prepared))
+
+
+def start_request(spec: StudySpec, plan: SessionPlan) -> StartRequest:
+    """Return what a session needs of its cluster."""
+    wanted = plan.resources
+    # Trials at a time by name: a machine of our own may be crowded.
+    cpus = wanted.cpus_per_trial * (wanted.max_concurrent or 0)
+    return StartRequest(cpus, packages(spec))
+
+
+def check_steps(spec: StudySpec, prepared: PreparedData) -> None:
+    """Make sure that a GPU can read the longest example.
+
+    Raises:
+        SpecError: its recurrent layers fail on so many steps.
+    """
+    kind, inputs = find_task(spec.task).declaration.hyperparameters, prepared.of(spec)
+    steps, on_gpu = inputs.shape.max_steps, spec.resources.gpus_per_trial > 0
+    if not on_gpu or steps <= MOST_GPU_STEPS:
+        return
+    if kind.model_validate(inputs.complete(dict(spec.fixed))).has_native_recurrence:
+        raise SpecError(
+            f"an example may have {steps:,} steps; cuDNN's recurrent layers fail beyond "
+            f"{MOST_GPU_STEPS:,}: read fewer (data.max_tokens of texts), or compute on CPUs "
+            "(resources.gpus_per_trial = 0)"
+        )
+
+
+def check_device(wanted: ResourcesSpec) -> None:
+    """Make sure that this machine computes on what is asked for, and in what is asked for by name.
+
+    Raises:
+        DeviceError: it does not.
+    """
+    device = "cuda" if wanted.gpus_per_trial > 0 else "cpu"
+    if device == "cuda" or wanted.precision not in ("auto", "float32"):
+        from trainables.attempts.probe import choose_precision
+        from trainables.core.device import check_gpu
+
+        if device == "cuda":
+            check_gpu()
+        if wanted.precision != "auto":
+            choose_precision(wanted.precision, device)
+
+
+def kernel_notes(spec: StudySpec) -> list[str]:
+    """Say where trials on this machine's CPUs compute without our kernels."""
+    kind = find_task(spec.task).declaration.hyperparameters
+    if spec.resources.gpus_per_trial > 0 or not kind().has_native_recurrence:
+        return []
+    if compiled(RECURRENCE) is not None:
+        return []
+    return [
+        "no C++ compiler here could compile the recurrence (c++, or the one that CXX names): "
+        "torch's own layers serve, at about half the speed"
+    ]
