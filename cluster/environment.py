@@ -21,6 +21,11 @@ NODE_ENVIRONMENT = {
 #: Set whatever the user has set, since a study relies on it: its journal takes the place of Ray's
 #: loggers, snapshots and output, and it counts attempts itself, those that ended by preemption too.
 _ALWAYS = {
+    # One report a message: the study batches epochs itself, and answers each message.
+    "TUNE_RESULT_BUFFER_LENGTH": "1",
+    "TUNE_RESULT_BUFFER_MIN_TIME_S": "0",
+    "TUNE_FORCE_TRIAL_CLEANUP_S": "600",
+    "TUNE_MAX_PENDING_TRIALS_PG": "auto",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",

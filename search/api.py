@@ -50,7 +50,8 @@ def run(
     else:
         spec = new_study(str(study), given)
     plan = plan_session(spec, given)
-    return _with_result(start(spec, Path(results_dir), plan, Interrupter(plan.time_budget)))
+    results = Path(results_dir).expanduser()
+    return _with_result(start(spec, results, plan, Interrupter(plan.time_budget)))
 
 
 def resume(
@@ -76,7 +77,7 @@ def resume(
         SeqtuneError, ClusterError, NoFiniteResult, StudyFailed: see ``run``.
     """
     given = _options(options, settings)
-    folder = open_study_dir(Path(results_dir), name)
+    folder = open_study_dir(Path(results_dir).expanduser(), name)
     spec, change = changed_study(load_state(folder), given, force)
     plan = plan_session(spec, given, change, force, take_over)
     return _with_result(go_on(folder, plan, Interrupter(plan.time_budget)))
@@ -89,7 +90,7 @@ def load(name: str, *, results_dir: str | Path = _RESULTS) -> StudyState:
         StudyNotFound: there is none of that name.
         JournalDamaged: its journal is not what was written.
     """
-    return load_state(open_study_dir(Path(results_dir), name))
+    return load_state(open_study_dir(Path(results_dir).expanduser(), name))
 
 
 def trials(name: str, *, results_dir: str | Path = _RESULTS) -> Any:
@@ -101,7 +102,7 @@ def trials(name: str, *, results_dir: str | Path = _RESULTS) -> Any:
     Raises:
         StudyNotFound, JournalDamaged: see ``load``.
     """
-    folder = open_study_dir(Path(results_dir), name)
+    folder = open_study_dir(Path(results_dir).expanduser(), name)
     state, running = load_state(folder), folder.running_driver() is not None
     rows = [trial_row(trial, state, running, folder) for trial in state.trials]
     try:

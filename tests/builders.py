@@ -102,5 +102,6 @@ def make_assignment(corpus: Path, folder: Path, **given: Any) -> Assignment:
         folder=str(folder),
         checkpoint_prefix="",
         unreported="unreported.jsonl",
+        log="trial.log",
         **(usual | given),
     )

@@ -51,10 +51,12 @@ class RecurrentTrial(tune.Trainable):
     def step(self) -> dict[str, Any]:
         """Train and report the next epoch that is not acknowledged yet, or several quick ones."""
         from trainables.attempts.attempt import begin, next_epochs
+        from trainables.attempts.log import warnings_to
 
-        if self._attempt is None:
-            self._attempt = begin(self._assignment, self._data())
-        reports = next_epochs(self._attempt, self._report_seconds)
+        with warnings_to(Path(self._assignment.folder) / self._assignment.log):
+            if self._attempt is None:
+                self._attempt = begin(self._assignment, self._data())
+            reports = next_epochs(self._attempt, self._report_seconds)
         return {EPOCHS: REPORTS.dump_json(reports).decode()}
 
     def _data(self) -> Path:

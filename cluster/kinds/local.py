@@ -2,6 +2,7 @@
 
 import logging
 import os
+import tempfile
 from typing import Self
 
 from cluster.errors import ClusterError
@@ -47,18 +48,34 @@ class Local(ClusterKind):
         import ray
 
         ensure_token()
-        ray.init(
-            address="local",
-            num_cpus=max(request.cpus, usable_cores()),
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            object_store_memory=OBJECT_STORE_BYTES,
-            _node_ip_address="127.0.0.1",
-        )
+        try:
+            ray.init(
+                address="local",
+                num_cpus=max(request.cpus, usable_cores()),
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                object_store_memory=OBJECT_STORE_BYTES,
+                _node_ip_address="127.0.0.1",
+            )
+        except Exception as error:  # Ray raises nothing narrower where a part of it does not start
+            raise ClusterError(_why_not_started(error)) from error
 
     def __str__(self) -> str:
         return "this machine"
+
+
+def _why_not_started(error: Exception) -> str:
+    cause = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    folder = os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()
+    if "AF_UNIX path length" in cause:
+        remedy = f"{folder} is too long a path for Ray's sockets: set RAY_TMPDIR to a short one"
+    else:
+        remedy = (
+            f"its logs are in {folder}/ray/session_latest/logs; does {folder} take new files "
+            "(RAY_TMPDIR names another), and is there memory left?"
+        )
+    return f"Ray did not start on this machine: {cause}; {remedy}"
 
 
 def usable_cores() -> int:

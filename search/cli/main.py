@@ -14,6 +14,7 @@ COMMANDS = {
     "trials": "search.cli.read:trials",
     "best": "search.cli.read:best",
     "report": "search.cli.read:report",
+    "logs": "search.cli.read:logs",
     "neighbours": "search.cli.read:neighbours",
     "board": "search.cli.manage:board",
     "studies": "search.cli.manage:studies",
@@ -39,8 +40,10 @@ class LazyGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command."""
         from cluster.errors import ClusterError
+        from search.cli.output import never_fail_on_a_character
         from trainables.errors import SeqtuneError
 
+        never_fail_on_a_character()
         try:
             return super().invoke(ctx)
         except (SeqtuneError, ClusterError) as error:

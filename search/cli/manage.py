@@ -8,6 +8,7 @@ import click
 
 from search.cli.options import format_option, results_option
 from search.cli.output import show
+from search.program import resume_command
 
 
 @click.command()
@@ -15,12 +16,11 @@ from search.cli.output import show
 @results_option
 def stop(name: str, results_dir: Path) -> None:
     """Ask a running study on this machine to save and leave, as Ctrl-C does."""
-    from search.cli.run import resume_hint
     from search.driver.signals import ask_to_stop
     from search.journal.folder import open_study_dir
 
     ask_to_stop(open_study_dir(results_dir, name))
-    click.echo(f"{name} has stopped; {resume_hint(name, results_dir)()}", err=True)
+    click.echo(f"{name} has stopped; resume with: {resume_command(name, results_dir)}", err=True)
 
 
 @click.command()

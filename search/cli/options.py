@@ -15,6 +15,7 @@ def results_option(command: Command) -> Command:
     return click.option(
         "--results-dir",
         type=click.Path(file_okay=False, path_type=Path),
+        callback=lambda context, option, folder: folder.expanduser(),  # of a quoted '~/x'
         default=Path("results"),
         show_default=True,
         help="Folder that holds one folder a study.",

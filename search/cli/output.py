@@ -5,15 +5,33 @@ from typing import Any
 
 import click
 
+#: Wide enough that no table is ever folded for a program that reads one from a pipe.
+_PIPE_WIDTH = 100_000
+
 
 def show(title: str, rows: Any, form: str, columns: list[str]) -> None:
     """Print one row or several; ``columns`` are those of the table."""
     from search.report.tables import as_table, render
 
     if form != "table":
-        click.echo(render(rows, form))
+        click.echo(render(rows, form, ascii_only=not speaks_unicode()))
         return
     from rich.console import Console
 
-    width = None if sys.stdout.isatty() else 200
-    Console(width=width).print(as_table(title, rows if isinstance(rows, list) else [rows], columns))
+    terminal = sys.stdout.isatty()
+    console = Console() if terminal else Console(width=_PIPE_WIDTH)
+    listed = rows if isinstance(rows, list) else [rows]
+    table = as_table(title, listed, columns, console.width if terminal else None)
+    console.print(table, soft_wrap=not terminal)
+
+
+def speaks_unicode() -> bool:
+    """Whether stdout takes every character."""
+    return (sys.stdout.encoding or "ascii").lower().replace("-", "").startswith("utf")
+
+
+def never_fail_on_a_character() -> None:
+    """Let streams of a narrow encoding show an escape for what they cannot print."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")

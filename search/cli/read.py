@@ -1,4 +1,4 @@
-"""Commands that only read: ``status``, ``trials``, ``best``, ``report`` and ``neighbours``."""
+"""Commands that only read, such as ``status`` and ``trials``."""
 
 import time
 from pathlib import Path
@@ -95,6 +95,27 @@ def report(name: str, results_dir: Path) -> None:
     folder = open_study_dir(results_dir, name)
     write_report(folder, load_state(folder), folder.running_driver() is not None)
     click.echo(results_dir / name / folder.report.name)
+
+
+@click.command()
+@click.argument("name")
+@click.option("--trial", type=click.IntRange(0), help="What went wrong in one trial.")
+@results_option
+def logs(name: str, trial: int | None, results_dir: Path) -> None:
+    """What the drivers of a study said, or the warnings and errors of one trial."""
+    from search.errors import StudyNotFound
+    from search.journal.folder import open_study_dir
+    from search.journal.load import load_state
+
+    folder = open_study_dir(results_dir, name)
+    made = len(load_state(folder).trials)
+    if trial is not None and trial >= made:
+        raise StudyNotFound(f"study {name!r} has no trial {trial}: it has made {made}")
+    path = folder.driver_log if trial is None else folder.root / folder.trial_log(trial)
+    if path.exists():
+        click.echo(path.read_text(encoding="utf-8", errors="replace"), nl=False)
+    else:
+        click.echo(f"nothing was logged in {path}", err=True)
 
 
 @click.command()

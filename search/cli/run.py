@@ -1,14 +1,17 @@
 """``run`` and ``resume``."""
 
-import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from search.cli.options import launch_options
+from search.program import resume_command
+
+if TYPE_CHECKING:
+    from search.journal.folder import StudyDir
 
 
 @click.command()
@@ -20,20 +23,22 @@ def run(study: str, results_dir: Path, dry_run: bool, **options: Any) -> None:
     from search.driver.plan import Options, new_study, plan_session
     from search.driver.session import start
     from search.driver.signals import Interrupter
+    from search.journal.folder import StudyDir, check_free
 
     given = Options(**options)
     spec = new_study(study, given)
     plan = plan_session(spec, given)
     if dry_run:
         from search.driver.dry_run import describe
-        from search.journal.folder import check_free
 
         check_free(results_dir, spec.name)
         click.echo(describe(spec, plan))
         return
-    hint = resume_hint(spec.name, results_dir, given.cluster)
-    interrupter = Interrupter(plan.time_budget, hint)
-    _carry_out(lambda: start(spec, results_dir, plan, interrupter), interrupter, results_dir)
+    folder = StudyDir(results_dir.absolute() / spec.name)
+    interrupter = Interrupter(
+        plan.time_budget, resume_hint(folder, spec.name, results_dir, given.cluster)
+    )
+    _carry_out(lambda: start(spec, results_dir, plan, interrupter), interrupter, folder)
 
 
 @click.command()
@@ -62,44 +67,63 @@ def resume(
 
         click.echo(describe(spec, plan, past))
         return
-    interrupter = Interrupter(plan.time_budget, resume_hint(name, results_dir, given.cluster))
-    _carry_out(lambda: go_on(folder, plan, interrupter), interrupter, results_dir)
+    interrupter = Interrupter(
+        plan.time_budget, resume_hint(folder, name, results_dir, given.cluster)
+    )
+    _carry_out(lambda: go_on(folder, plan, interrupter), interrupter, folder)
 
 
-def resume_hint(name: str, results: Path, cluster: str = "local") -> Callable[[], str]:
+def resume_hint(
+    folder: "StudyDir", name: str, results: Path, cluster: str = "local"
+) -> Callable[[], str]:
     """Return a function that gives the command which resumes a study, or nothing before there is
     one."""
-    from search.journal.folder import StudyDir
-
-    command = ["seqtune", "resume", name]
-    command += [] if results == Path("results") else ["--results-dir", str(results)]
-    command += [] if cluster == "local" else ["--cluster", cluster]
-    folder = StudyDir(results.absolute() / name)
-    return lambda: f"resume with: {shlex.join(command)}" if folder.exists() else ""
+    command = resume_command(name, results, cluster)
+    return lambda: f"resume with: {command}" if folder.exists() else ""
 
 
-def _carry_out(session: Callable[[], Any], interrupter: Any, results: Path) -> None:
+def _carry_out(session: Callable[[], Any], interrupter: Any, folder: "StudyDir") -> None:
     """Run a session and print its outcome: results on stdout, the rest on stderr."""
+    from cluster.errors import ClusterError
     from search.driver.signals import Halt
-    from search.errors import NoFiniteResult, StudyFailed
-    from search.journal.folder import StudyDir
+    from search.errors import StudyFailed
+    from search.monitor.say import say
+    from trainables.errors import SeqtuneError
 
     try:
         with interrupter.listening():
             outcome = session()
     except Halt as halt:
-        click.echo(f"{halt.reason} before the search began; {interrupter.resume_hint()}", err=True)
+        hint = interrupter.resume_hint() or "nothing was begun"
+        say(f"{halt.reason} before the search began; {hint}")
         sys.exit(halt.exit_code)
     except (StudyFailed, OSError) as error:
         raise StudyFailed(f"{error}\n{interrupter.resume_hint()}") from error
-    state = outcome.state
-    best = state.best()
+    except (SeqtuneError, ClusterError):
+        raise
+    except Exception as error:  # a fault of ours, whose traceback is in the study's log
+        cause = f"{type(error).__name__}: {str(error).strip()}".splitlines()[0]
+        where = f"the traceback is in {folder.driver_log}"
+        raise StudyFailed(f"{cause}; {where}\n{interrupter.resume_hint()}") from error
+    _print_outcome(outcome, interrupter.resume_hint())
+
+
+def _from_here(path: Path) -> Path:
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def _print_outcome(outcome: Any, hint: str) -> None:
+    from search.errors import NoFiniteResult
+    from search.monitor.say import put, say
+
+    state, best = outcome.state, outcome.state.best()
     if best is not None:
-        click.echo(f"best trial {best.trial.number}: {state.objective.metric} {best.value:.4f}")
-        click.echo(f"report: {StudyDir(results / state.created.name).report}")
+        value = f"{state.objective.metric} {best.value:.4f}"
+        put(f"best trial {best.trial.number}: {value}", sys.stdout)
+        put(f"report: {_from_here(outcome.folder.report)}", sys.stdout)
     if outcome.reason != "finished":
-        done = f"{state.ended} of {state.total} trials done"
-        click.echo(f"{outcome.reason}; {done}; {interrupter.resume_hint()}", err=True)
+        say(f"{outcome.reason}; {state.ended} of {state.total} trials done; {hint}")
     elif best is None:
         raise NoFiniteResult(f"all {state.total} trials ended without a finite result")
     sys.exit(outcome.exit_code)

@@ -32,6 +32,7 @@ def assign(
         folder=str(folder.root),
         checkpoint_prefix=folder.checkpoint_prefix(trial.number, trial.attempts),
         unreported=folder.unreported(trial.number, trial.attempts),
+        log=folder.trial_log(trial.number),
         rungs=state.rungs.epochs,
         restore=tuple(
             e.checkpoint

@@ -4,7 +4,6 @@ import hashlib
 import os
 import platform
 import socket
-import sys
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +13,7 @@ from search.driver.preparation import PreparedData
 from search.errors import SpecError
 from search.journal.events import SessionStarted, SpecChanged
 from search.journal.state import StudyState
+from search.monitor.say import say
 from search.spec.study import ResourcesSpec, StudySpec
 from trainables.core.hyperparameters import Declaration, declare
 from trainables.tasks.registry import code_of, find_task
@@ -158,7 +158,7 @@ def _sources(package: Path) -> list[Path]:
 def tell_differences(
     before: SessionStarted | None, now: SessionStarted, change: SpecChanged | None
 ) -> None:
-    """Say on stderr what is not as in the last session: the search, versions, code."""
+    """Say what is not as in the last session: the search, versions, code."""
     notes = list(change.changes) if change else []
     if before is not None:
         for old, new in (
@@ -169,4 +169,4 @@ def tell_differences(
             names = sorted(name for name in old | new if old.get(name) != new.get(name))
             notes += [f"{name}: {old.get(name)} → {new.get(name)}" for name in names]
     for note in notes:
-        print(f"changed since the last session: {note}", file=sys.stderr)
+        say(f"changed since the last session: {note}")

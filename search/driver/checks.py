@@ -20,6 +20,7 @@ def check_session(spec: StudySpec, plan: SessionPlan, prepared: PreparedData) ->
         SpecError, DeviceError, ClusterError: what is asked for is not there.
     """
     wanted = plan.resources
+    check_metric(spec, prepared)
     check_steps(spec, prepared)
     plan.cluster.check(wanted.cpus_per_trial)
     if plan.cluster.is_this_machine:
@@ -35,6 +36,17 @@ def start_request(spec: StudySpec, plan: SessionPlan) -> StartRequest:
     # Trials at a time by name: a machine of our own may be crowded.
     cpus = wanted.cpus_per_trial * (wanted.max_concurrent or 0)
     return StartRequest(cpus, packages(spec))
+
+
+def check_metric(spec: StudySpec, prepared: PreparedData) -> None:
+    """Make sure that the task reports the study's metric over this data.
+
+    Raises:
+        SpecError: it does not.
+    """
+    missing = find_task(spec.task).declaration.unreported(prepared.of(spec).shape)
+    if spec.metric in missing:
+        raise SpecError(f"metric = {spec.metric!r}: {missing[spec.metric]}; choose another")
 
 
 def check_steps(spec: StudySpec, prepared: PreparedData) -> None:

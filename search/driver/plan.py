@@ -16,6 +16,9 @@ from search.spec.study import ResourcesSpec, StudySpec, find_study_file, read_to
 from trainables.storage import Cache, default_cache
 from trainables.tasks.registry import find_task
 
+#: Thirty years: a longer budget is none.
+_LONGEST_SECONDS = 1e9
+
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
 
 
@@ -87,7 +90,7 @@ def parse_duration(text: str | float) -> float:
     total = hours * 3600 + minutes * 60 + seconds
     if total <= 0:
         raise SpecError(f"--time-budget {text!r}: write 45s, 30m or 1h30m")
-    return total
+    return min(total, _LONGEST_SECONDS)
 
 
 def new_study(study: str, options: Options) -> StudySpec:

@@ -1,6 +1,5 @@
 """Starting, resuming and extending a study: one act over one journal."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,9 +21,12 @@ from search.driver.signals import Halt, Interrupter
 from search.errors import NoFiniteResult, StudyExists, StudyFailed
 from search.journal.events import FORMAT, Event, SpecChanged, StudyCreated
 from search.journal.folder import StudyDir, create_study_dir
-from search.journal.journal import Journal, read_events
+from search.journal.journal import Journal
+from search.journal.load import load_events
 from search.journal.state import StudyState, replay
+from search.monitor.logs import TrialLogs, logging_to
 from search.monitor.progress import Progress
+from search.monitor.say import say
 from search.monitor.tensorboard import TensorBoardWriter
 from search.report.markdown import write_report
 from search.spec.study import StudySpec, to_toml
@@ -66,7 +68,7 @@ def start(spec: StudySpec, results: Path, plan: SessionPlan, interrupter: Interr
         SeqtuneError: something is wrong and nothing was started.
     """
     folder = create_study_dir(results, spec.name)
-    with folder.locked(plan.take_over):
+    with folder.locked(plan.take_over), logging_to(folder):
         if folder.exists():  # begun by another driver a moment ago
             raise StudyExists(f"study {spec.name!r} exists: choose another --name")
         prepared = prepare_study(spec, plan.cache)
@@ -79,8 +81,8 @@ def resume(folder: StudyDir, plan: SessionPlan, interrupter: Interrupter) -> Out
     Raises:
         SeqtuneError: something is wrong and nothing was started.
     """
-    with folder.locked(plan.take_over):
-        past = read_events(folder.journal)
+    with folder.locked(plan.take_over), logging_to(folder):
+        past = load_events(folder)
         state = replay(past)
         changing = plan.change is not None or plan.force
         if not changing and state.ended >= plan.total == state.total:
@@ -96,13 +98,16 @@ def _session(work: _Work, interrupter: Interrupter) -> Outcome:
     plan = work.plan
     _introduce(work)
     check_session(work.spec, plan, work.prepared)
-    print(f"starting Ray ({plan.cluster}) …", file=sys.stderr)
+    say(f"starting Ray ({plan.cluster}) …")
     try:
         with connect(plan.cluster, start_request(work.spec, plan)) as nodes:
             interrupter.listen_again()
             resources = _resources(work, nodes)
             with _opened(work) as recorder:
                 return _run(work, recorder, resources, interrupter)
+    except Halt:
+        _leave_resumable(work)
+        raise
     except KeyboardInterrupt as error:
         if interrupter.failure is None:
             raise
@@ -110,17 +115,14 @@ def _session(work: _Work, interrupter: Interrupter) -> Outcome:
 
 
 def _introduce(work: _Work) -> None:
-    """Say on stderr what is about to be searched."""
+    """Say what is about to be searched."""
     inputs = work.prepared.of(work.spec)
-    print(
-        f"study {work.folder.name}: {work.plan.total} trials over {inputs.summary}",
-        file=sys.stderr,
-    )
+    say(f"study {work.folder.name}: {work.plan.total} trials over {inputs.summary}")
     notes = list(inputs.notes)
     if work.plan.cluster.is_this_machine:
         notes += kernel_notes(work.spec)
     for note in notes:
-        print(f"note: {note}", file=sys.stderr)
+        say(f"note: {note}")
 
 
 def _resources(work: _Work, nodes: list[Node]) -> TrialResources:
@@ -146,6 +148,16 @@ def creation(spec: StudySpec, prepared: PreparedData) -> StudyCreated:
     )
 
 
+def _leave_resumable(work: _Work) -> None:
+    """Create the study of a session that was ended while Ray started."""
+    if not work.folder.exists():
+        journal = Journal(work.folder.journal)
+        try:
+            journal.append(creation(work.spec, work.prepared))
+        finally:
+            journal.close()
+
+
 @contextmanager
 def _opened(work: _Work) -> Iterator[StudyRecorder]:
     """Open the study's recorder where its journal is, and begin a session; create a study that has
@@ -166,8 +178,8 @@ def _opened(work: _Work) -> Iterator[StudyRecorder]:
         keeper = CheckpointKeeper(folder, state, plan.resources.keep_best)
         for event in events:
             board(event, state)
-        recorder.follow(board)
-        recorder.follow(keeper)
+        for observer in (board, keeper, TrialLogs(folder)):
+            recorder.follow(observer)
         try:
             yield recorder
         finally:
@@ -183,7 +195,7 @@ def _run(
 
     watch = HangWatch(work.plan.resources, resources.report_seconds)
     reason, code = "finished", 0
-    with Progress(recorder.state) as progress:
+    with Progress(recorder.state, interrupter.seconds_left) as progress:
         recorder.follow(progress)
         recorder.follow(watch)
 
@@ -191,7 +203,9 @@ def _run(
             interrupter.check()
             cause = recorder.common_failure()
             if cause is not None:
-                raise Halt(f"the first trials have all failed: {cause}", NoFiniteResult.exit_code)
+                earlier = recorder.state.best() is not None
+                code = StudyFailed.exit_code if earlier else NoFiniteResult.exit_code
+                raise Halt(f"the first trials have all failed: {cause}", code)
             progress.redraw()
 
         try:

@@ -8,7 +8,6 @@ import _thread
 import os
 import signal
 import socket
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from types import FrameType
 
 from search.errors import StudyFailed, StudyNotFound
 from search.journal.folder import StudyDir
+from search.monitor.say import say
 
 #: Seconds after the first signal at which the process ends whatever it is doing.
 PATIENCE_SECONDS = 4.0
@@ -62,8 +62,14 @@ class Interrupter:
         self._asked = True
         if self._signal is not None:
             raise Halt(_REASONS[signal.Signals(self._signal)], 128 + self._signal)
-        if self.time_budget is not None and time.monotonic() - self._started >= self.time_budget:
+        if self.seconds_left() == 0.0:
             raise Halt("time budget spent", 0)
+
+    def seconds_left(self) -> float | None:
+        """Return what is left of the time budget; None without one."""
+        if self.time_budget is None:
+            return None
+        return max(0.0, self.time_budget - (time.monotonic() - self._started))
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -108,7 +114,7 @@ class Interrupter:
         self.failure = what
         if self._listening:
             self._exit(f"seqtune: {what}; {self.resume_hint()}", 1)
-        print(f"seqtune: {what}; resume the study", file=sys.stderr, flush=True)
+        say(f"seqtune: {what}; resume the study")
         _thread.interrupt_main()
 
     def _leave(self, number: int) -> None:
@@ -117,7 +123,7 @@ class Interrupter:
     def _exit(self, message: str, code: int) -> None:
         """End the process at once; the journal is complete at every moment."""
         if message:
-            print(f"\n{message}", file=sys.stderr, flush=True)
+            say(f"\n{message}")
         os._exit(code)
 
 

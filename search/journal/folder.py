@@ -9,6 +9,7 @@ from pathlib import Path
 
 from search.errors import SpecError, StudyExists, StudyNotFound
 from search.journal.lock import Driver, find_driver, hold
+from search.program import resume_command
 from search.spec.names import check_name
 
 
@@ -41,6 +42,18 @@ class StudyDir:
     @property
     def report(self) -> Path:
         return self.root / "report.md"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def driver_log(self) -> Path:
+        return self.logs / "driver.log"
+
+    def trial_log(self, number: int) -> str:
+        """Return where trouble of a trial is logged, relative to the study's folder."""
+        return f"{self.logs.name}/trial-{number:04d}.log"
 
     def checkpoints_of(self, number: int) -> Path:
         """Return the folder of a trial's checkpoints."""
@@ -110,7 +123,8 @@ def check_free(results: Path, name: str) -> StudyDir:
     """
     study = StudyDir(results.absolute() / check_name(name))
     if study.root.is_dir() and not study.exists() and study.running_driver() is None:
-        strange = sorted(path.name for path in study.root.iterdir() if path != study.lock)
+        ours = (study.lock, study.logs)
+        strange = sorted(path.name for path in study.root.iterdir() if path not in ours)
         if strange:
             raise StudyExists(
                 f"{study.root} holds {strange[0]!r} but no study: choose another --name, or clear "
@@ -118,7 +132,7 @@ def check_free(results: Path, name: str) -> StudyDir:
             )
     if study.exists() or study.root.is_symlink():
         raise StudyExists(
-            f"study {name!r} exists in {results}: go on with 'seqtune resume {name}', "
+            f"study {name!r} exists in {results}: go on with '{resume_command(name, results)}', "
             "or choose another --name"
         )
     nearest = next(place for place in (study.root, *study.root.parents) if place.exists())
@@ -157,7 +171,7 @@ def open_study_dir(results: Path, name: str) -> StudyDir:
         StudyNotFound: there is none of that name.
     """
     study = StudyDir(results.absolute() / check_name(name))
-    if study.root.is_symlink() or not study.exists():
+    if not study.exists():
         known = [found.name for found in list_studies(results)]
         there = f"there are: {', '.join(known)}" if known else "there are none yet"
         raise StudyNotFound(f"no study {name!r} in {results}; {there}")

@@ -1,7 +1,8 @@
 """Live progress on stderr: a table in a terminal, plain lines elsewhere."""
 
-import sys
+import socket
 import time
+from collections.abc import Callable
 from typing import Any
 
 from rich.console import Console, Group
@@ -10,6 +11,7 @@ from rich.text import Text
 
 from search.journal.events import EpochDone, Event, TrialEnded, TrialRestored
 from search.journal.state import StudyState
+from search.monitor.say import say
 from search.report.rows import trial_row
 from search.report.tables import as_table, short
 
@@ -21,14 +23,20 @@ _SHOWN = 12
 class Progress:
     """Follows a study and shows where it stands."""
 
-    def __init__(self, state: StudyState, console: Console | None = None) -> None:
-        self._state = state
+    def __init__(
+        self,
+        state: StudyState,
+        seconds_left: Callable[[], float | None] = lambda: None,
+        console: Console | None = None,
+    ) -> None:
+        """``seconds_left`` is what the time budget leaves; None without one."""
+        self._state, self._seconds_left = state, seconds_left
         self._console = console or Console(stderr=True)
         self._started = time.monotonic()
         self._ended_before = state.ended
         self._drawn = 0.0
         self._live: Live | None = None
-        self._slow: set[str] = set()
+        self._slow = {socket.gethostname()}  # of this machine it is said before the start
 
     def __enter__(self) -> "Progress":
         if self._console.is_terminal:
@@ -52,20 +60,20 @@ class Progress:
     def __call__(self, event: Event, state: StudyState) -> None:
         """Print a line for an event, where there is no table."""
         if isinstance(event, TrialRestored):
-            self._say(f"trial {event.trial}: {event.reason}; retraining from epoch {event.epoch}")
+            say(f"trial {event.trial}: {event.reason}; retraining from epoch {event.epoch}")
         if isinstance(event, EpochDone):
             self._tell_slow(event)
         if self._live is not None:
             return
         match event:
             case EpochDone():
-                self._say(
+                say(
                     f"trial {event.trial} epoch {event.epoch}/{state.spec.stopping.max_epochs} "
                     f"{state.spec.metric} {short(event.value)} in {event.seconds:.1f} s"
                 )
             case TrialEnded():
                 why = f" ({event.reason})" if event.reason else ""
-                self._say(f"trial {event.trial} {event.state}{why}; {self._headline()}")
+                say(f"trial {event.trial} {event.state}{why}; {self._headline()}")
             case _:
                 pass
 
@@ -74,13 +82,10 @@ class Progress:
         slow = epoch.numerics.device == "cpu" and epoch.numerics.recurrence == "torch"
         if slow and epoch.host not in self._slow:
             self._slow.add(epoch.host)
-            self._say(
+            say(
                 f"note: {epoch.host} has no C++ compiler (c++, or what CXX names) that works: "
                 "torch's own layers compute there, at about half the speed"
             )
-
-    def _say(self, line: str) -> None:
-        print(line, file=sys.stderr, flush=True)
 
     def _headline(self) -> str:
         state = self._state
@@ -91,11 +96,13 @@ class Progress:
 
     def _eta(self) -> str:
         done = self._state.ended - self._ended_before
+        allowed = self._seconds_left()
         if done == 0:
-            return "time left unknown"
+            return "time left unknown" if allowed is None else f"at most {_clock(allowed)} left"
         left = (time.monotonic() - self._started) / done * (self._state.total - self._state.ended)
-        minutes, seconds = divmod(round(left), 60)
-        return f"about {minutes}:{seconds:02d} left"
+        if allowed is not None and allowed < left:
+            return f"{_clock(allowed)} of the time budget left"
+        return f"about {_clock(left)} left"
 
     def _picture(self) -> Group:
         """Return the headline, the running trials, and the newest of the others."""
@@ -105,7 +112,17 @@ class Progress:
         shown = (running + others)[:_SHOWN]
         rows = [trial_row(trial, state, running=True) for trial in shown]
         columns = ["number", "state", "epoch", "value", "params"]
-        return Group(
-            Text(f"{state.created.name}: {self._headline()}", style="bold"),
-            as_table("", rows, columns) if rows else Text("starting workers …"),
-        )
+        headline = Text(f"{state.created.name}: {self._headline()}", style="bold")
+        if not rows:
+            return Group(headline, Text("starting workers ..."))
+        return Group(headline, as_table("", rows, columns, self._console.width))
+
+
+def _clock(seconds: float) -> str:
+    """Format a time as minutes and seconds, with hours and days before them where there are any."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days} d {hours}:{minutes:02d}:{rest:02d}"
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -1,6 +1,7 @@
 """Renders a report's sections as Markdown, and puts it in the study's folder."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from search.journal.folder import StudyDir
 from search.journal.state import StudyState
@@ -45,9 +46,15 @@ def _part(part: Part) -> str:
         case Paragraph(text):
             return text
         case Table(head, rows):
-            lines = [head, ("---",) * len(head), *(tuple(map(short, row)) for row in rows)]
+            lines = [tuple(map(_cell, line)) for line in (head, *rows)]
+            lines.insert(1, ("---",) * len(head))
             return "\n".join("| " + " | ".join(line) + " |" for line in lines)
         case Listing(items):
-            return "\n".join(f"- {item}" for item in items)
+            return "\n".join(f"- {' '.join(item.split())}" for item in items)
         case Code(language, text):
             return f"```{language}\n{text}\n```"
+
+
+def _cell(value: Any) -> str:
+    """Format a cell; a bar or a line break in it would end it."""
+    return " ".join(short(value).split()).replace("|", "\\|")

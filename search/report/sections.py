@@ -14,11 +14,9 @@ from search.journal.state import StudyState, Trial
 from search.report.rows import count_states, failure_causes, trial_state
 from search.report.tables import short
 from search.spec.study import to_toml
+from trainables.tasks.class_metrics import confused_classes
 
 _TOP = 10
-
-#: How the metrics of a confusion matrix begin: ``val/confusion/TRUE as SAID``.
-_CONFUSION = "val/confusion/"
 
 
 @dataclass(frozen=True)
@@ -92,7 +90,7 @@ def _best_trial(subject: Subject) -> Section:
     if best is None:
         return Section("Best trial", (Paragraph("No trial has a finite result."),))
     trial, epoch = best
-    plain = {k: v for k, v in epoch.metrics.items() if not k.startswith(_CONFUSION)}
+    plain = {k: v for k, v in epoch.metrics.items() if not _confused(k)}
     metrics = ", ".join(f"{name} {short(value)}" for name, value in plain.items())
     path = epoch.checkpoint.path
     there = (subject.folder.root / path).exists()
@@ -115,16 +113,16 @@ def _best_trial(subject: Subject) -> Section:
 
 def _confusion(epoch: EpochDone) -> tuple[Part, ...]:
     """Return a table of true against predicted classes, if the task reports their counts."""
-    counts = {
-        tuple(name.removeprefix(_CONFUSION).split(" as ", 1)): value
-        for name, value in epoch.metrics.items()
-        if name.startswith(_CONFUSION)
-    }
+    counts = {pair: v for name, v in epoch.metrics.items() if (pair := _confused(name))}
     if not counts:
         return ()
     classes = list(dict.fromkeys(true for true, _ in counts))
     rows = tuple((true, *(counts.get((true, said)) for said in classes)) for true in classes)
     return (Table(("true \\ said", *classes), rows),)
+
+
+def _confused(metric: str) -> tuple[str, str] | None:
+    return confused_classes(metric.removeprefix("val/"))
 
 
 def _ranking(subject: Subject) -> Section | None:

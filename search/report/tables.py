@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 
-def as_json(content: Any) -> str:
+def as_json(content: Any, ascii_only: bool = False) -> str:
     """Format as JSON that people can read too."""
-    return json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False)
+    return json.dumps(content, indent=1, allow_nan=False, ensure_ascii=ascii_only)
 
 
 def as_csv(rows: list[dict[str, Any]]) -> str:
@@ -38,34 +38,54 @@ def _flat(row: dict[str, Any]) -> dict[str, Any]:
 def short(value: Any) -> str:
     """Format a value for a table's cell."""
     if value is None:
-        return "–"
+        return "-"
     if isinstance(value, dict):
         return ", ".join(f"{count} {label}" for label, count in sorted(value.items()))
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def as_table(title: str, rows: list[dict[str, Any]], columns: list[str]) -> Any:
-    """Make a rich table of some columns; ``params`` is spread over a column each.
+def as_table(title: str, rows: list[dict[str, Any]], columns: list[str], width: int | None) -> Any:
+    """Make a rich table of some columns, at most ``width`` wide; None for any width.
 
-    Cells are ``Text``, for rich would take words in brackets for markup.
+    ``params`` is spread over a column each, or stands in one column where these do not fit. Cells
+    are ``Text``, for rich would take words in brackets for markup.
     """
+    names = list(dict.fromkeys(name for row in rows for name in row.get("params", {})))
+    heads = [column.replace("_", " ") for column in columns if column != "params"]
+    cells = [[short(row[column]) for column in columns if column != "params"] for row in rows]
+    if "params" in columns:
+        values = [[short(row["params"].get(name)) for name in names] for row in rows]
+        spread = [[*heads, *names], *(own + more for own, more in zip(cells, values, strict=True))]
+        if width is None or _width(spread) <= width:
+            heads, cells = spread[0], spread[1:]
+        else:
+            heads = [*heads, "hyperparameters"]
+            pairs = (zip(names, more, strict=True) for more in values)
+            listed = [", ".join(f"{name} {value}" for name, value in some) for some in pairs]
+            cells = [[*own, text] for own, text in zip(cells, listed, strict=True)]
+    return _drawn(title, heads, cells)
+
+
+def _width(lines: list[list[str]]) -> int:
+    """Return the columns of a terminal that a table takes: a frame and two blanks to each cell."""
+    widest = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return sum(widest) + 3 * len(widest) + 1
+
+
+def _drawn(title: str, heads: list[str], cells: list[list[str]]) -> Any:
     from rich.table import Table
     from rich.text import Text
 
     table = Table(title=Text(title) if title else None, title_justify="left", header_style="bold")
-    names = list(dict.fromkeys(name for row in rows for name in row.get("params", {})))
-    for column in [c for c in columns if c != "params"] + (names if "params" in columns else []):
-        table.add_column(Text(column.replace("_", " ") if column in columns else column))
-    for row in rows:
-        cells = [short(row[c]) for c in columns if c != "params"]
-        if "params" in columns:
-            cells += [short(row["params"].get(name)) for name in names]
-        table.add_row(*map(Text, cells))
+    for head in heads:
+        table.add_column(Text(head), overflow="fold")
+    for line in cells:
+        table.add_row(*map(Text, line))
     return table
 
 
-def render(rows: list[dict[str, Any]] | dict[str, Any], form: str) -> str:
+def render(rows: list[dict[str, Any]] | dict[str, Any], form: str, ascii_only: bool) -> str:
     """Format one object or several as JSON or CSV."""
     if form == "json":
-        return as_json(rows)
+        return as_json(rows, ascii_only)
     return as_csv(rows if isinstance(rows, list) else [rows])

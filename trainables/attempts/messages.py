@@ -66,6 +66,7 @@ class Assignment(_Message):
         folder: the study's folder, absolute; checkpoints are written under it.
         checkpoint_prefix: relative to ``folder``; ``epoch-NNN.safetensors`` is appended.
         unreported: file, relative to ``folder``, of epochs that wait to be reported together.
+        log: file, relative to ``folder``, of warnings; it is made with the first.
         restore: acknowledged checkpoints, newest first; an older one serves if a newer is damaged.
         last_journaled_epoch: epochs up to this one are in the journal. If they must be retrained,
             they are not reported again.
@@ -89,6 +90,7 @@ class Assignment(_Message):
     folder: str
     checkpoint_prefix: str
     unreported: str
+    log: str
     restore: tuple[Checkpoint, ...] = ()
     last_journaled_epoch: int = 0
     rungs: tuple[int, ...] = ()

@@ -115,8 +115,14 @@ def prepare(spec: DataSpec, cache: Cache, labels: Labels = "class") -> Corpus:
     if (path / "corpus.json").exists():
         return open_corpus(path)
     parts = cut_parts(read_tables(spec, cache.datasets), spec, labels)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(prefix="building-", dir=path.parent))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        building = Path(tempfile.mkdtemp(prefix="building-", dir=path.parent))
+    except OSError as error:
+        raise DataError(
+            f"cannot write to the cache {cache.root}: {error.strerror}; name another folder by "
+            "SEQTUNE_CACHE"
+        ) from error
     try:
         _write(building, parts, spec)
         os.replace(building, path)

@@ -6,7 +6,7 @@ the process that trains.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -159,8 +159,11 @@ class TaskDeclaration:
             the default. For instance ``{"val/accuracy": "max", "val/loss": "min"}``.
         hyperparameters: the class of its configurations.
         inputs: the data that it reads.
+        unreported: returns the metrics that it does not report over data of this shape, each with
+            the reason.
     """
 
     metrics: Mapping[str, Mode]
     hyperparameters: type[Hyperparameters]
     inputs: Inputs
+    unreported: Callable[[DataShape], Mapping[str, str]] = lambda shape: {}

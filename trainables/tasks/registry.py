@@ -18,6 +18,7 @@ from trainables.networks.hyperparameters import (
     RecurrentClassifierHyperparameters,
     RecurrentHyperparameters,
 )
+from trainables.tasks.class_metrics import unreported
 from trainables.tasks.declaration import TaskDeclaration
 from trainables.tasks.text_inputs import TextInputs
 
@@ -25,7 +26,17 @@ if TYPE_CHECKING:
     from trainables.core.task import Task
 
 #: Exceptions that the import of a wrong name, or of a user's faulty file, raises.
-_WRONG = (ImportError, AttributeError, SyntaxError, NameError, TypeError, ValueError, OSError)
+_WRONG = (
+    ImportError,
+    AttributeError,
+    SyntaxError,
+    NameError,
+    TypeError,
+    ValueError,
+    LookupError,
+    RuntimeError,
+    OSError,
+)
 
 #: Methods that a task's class must have beside its declaration.
 _METHODS = ("build", "losses", "metrics")
@@ -67,6 +78,7 @@ TASKS = {
             },
             hyperparameters=RecurrentClassifierHyperparameters,
             inputs=TextInputs("class"),
+            unreported=unreported,
         ),
     ),
     "text-regression": TaskEntry(

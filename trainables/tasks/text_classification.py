@@ -13,14 +13,9 @@ from trainables.networks.hyperparameters import (
     RecurrentHyperparameters,
 )
 from trainables.networks.network import TextNetwork
+from trainables.tasks.class_metrics import AUC_CLASSES, CONFUSION_CLASSES, confusion_name
 from trainables.tasks.metrics import auc, confusion, macro_f1
 from trainables.tasks.registry import TASKS
-
-#: With more classes than this, a confusion matrix has too many entries to read as single metrics.
-_CONFUSION_CLASSES = 5
-
-#: With more classes than this, a ROC curve for each class would take longer than an epoch.
-_AUC_CLASSES = 100
 
 
 class TextClassification:
@@ -68,13 +63,13 @@ class TextClassification:
             "macro_f1": macro_f1(predicted_N, targets_N, len(classes)),
             "loss": functional.cross_entropy(logits_NC.double(), targets_N).item(),
         }
-        if len(classes) <= _AUC_CLASSES:
+        if len(classes) <= AUC_CLASSES:
             figures["auc"] = auc(logits_NC.double(), targets_N)
-        if len(classes) <= _CONFUSION_CLASSES:
+        if len(classes) <= CONFUSION_CLASSES:
             counts_CC = confusion(predicted_N, targets_N, len(classes))
             for true, row in zip(classes, counts_CC.tolist(), strict=True):
                 figures |= {
-                    f"confusion/{true} as {said}": float(count)
+                    confusion_name(true, said): float(count)
                     for said, count in zip(classes, row, strict=True)
                 }
         return figures

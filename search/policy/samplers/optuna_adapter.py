@@ -41,10 +41,18 @@ class OptunaSampler(Sampler):
     """Asks an Optuna study that is kept in step with the state, trial for trial."""
 
     def __init__(
-        self, make: MakeSampler, new_storage: Callable[[], InMemoryStorage] = InMemoryStorage
+        self,
+        make: MakeSampler,
+        new_storage: Callable[[], InMemoryStorage] = InMemoryStorage,
+        whole_only: bool = False,
     ) -> None:
+        """``whole_only`` passes over trials that lack a dimension of the space as it is now.
+
+        They were made before a forced change. Some of Optuna's samplers search only the dimensions
+        that all trials share, and would drop the new ones for good.
+        """
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        self._make, self._new_storage = make, new_storage
+        self._make, self._new_storage, self._whole_only = make, new_storage, whole_only
         self._history: _History | None = None
 
     def suggest(self, state: StudyState, number: int) -> Suggestion:
@@ -55,7 +63,7 @@ class OptunaSampler(Sampler):
     def history(self, state: StudyState) -> "_History":
         """Return the Optuna study of a state, up to date; made anew if it went astray."""
         if self._history is None or not self._history.precedes(state):
-            self._history = _History(state, self._new_storage())
+            self._history = _History(state, self._new_storage(), self._whole_only)
         self._history.follow(state)
         return self._history
 
@@ -67,7 +75,8 @@ class _History:
     trials over other data have failed, for its samplers pass over those.
     """
 
-    def __init__(self, state: StudyState, storage: InMemoryStorage) -> None:
+    def __init__(self, state: StudyState, storage: InMemoryStorage, whole_only: bool) -> None:
+        self._whole_only, self._passed_over = whole_only, set[int]()
         self._revision, self._space = state.revision, state.space
         self._distributions = to_distributions(state.space)
         self.storage = storage
@@ -116,20 +125,24 @@ class _History:
 
     def _add(self, trial: Trial) -> None:
         """Add a trial, with those of its values that lie in the space as it is now."""
-        params = {
+        params: dict[str, Any] = {
             name: trial.params[name]
             for name, dimension in self._space.items()
             if name in trial.params and contains(dimension, trial.params[name])
         }
+        passed_over = self._whole_only and len(params) < len(self._space)
+        if passed_over:
+            self._passed_over.add(trial.number)
+        now = datetime.now()
         self.storage.create_new_trial(
             self._study,
             FrozenTrial(
                 number=trial.number,
                 trial_id=-1,
-                state=TrialState.RUNNING,
+                state=TrialState.FAIL if passed_over else TrialState.RUNNING,
                 value=None,
-                datetime_start=datetime.now(),
-                datetime_complete=None,
+                datetime_start=now,
+                datetime_complete=now if passed_over else None,
                 params=params,
                 distributions={name: self._distributions[name] for name in params},
                 user_attrs={},
@@ -139,7 +152,7 @@ class _History:
         )
 
     def _tell_epochs(self, state: StudyState, trial: Trial) -> None:
-        if not state.is_comparable(trial):
+        if not state.is_comparable(trial) or trial.number in self._passed_over:
             return
         for epoch in trial.epochs[self._told[trial.number] :]:
             if epoch.value is not None:
@@ -149,6 +162,8 @@ class _History:
         self._told[trial.number] = len(trial.epochs)
 
     def _tell_end(self, state: StudyState, trial: Trial) -> None:
+        if trial.number in self._passed_over:
+            return
         value = trial.best_value if state.is_comparable(trial) else None
         end = _ENDS.get(trial.state, TrialState.FAIL)
         if not state.is_comparable(trial) or (value is None and end == TrialState.COMPLETE):

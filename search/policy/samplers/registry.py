@@ -1,6 +1,7 @@
 """The samplers by name, and the next trial by the study's rules."""
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 from search.errors import SpecError
@@ -40,14 +41,17 @@ def _gp() -> Sampler:
 
     from search.policy.samplers.optuna_adapter import OptunaSampler
 
-    return OptunaSampler(lambda seed: GPSampler(seed=seed))
+    return OptunaSampler(lambda seed: GPSampler(seed=seed), whole_only=True)
 
 
 SAMPLERS: dict[str, Callable[[], Sampler]] = {"tpe": _tpe, "random": _random, "gp": _gp}
 
+#: Modules that a sampler needs beside the project's own, and what installs them.
+_NEEDED = {"gp": ("scipy", "seqtune[gp]")}
+
 
 def check_sampler(name: str) -> None:
-    """Make sure that there is a sampler of this name.
+    """Make sure that there is a sampler of this name, with all that it needs.
 
     Raises:
         SpecError: there is none.
@@ -55,6 +59,9 @@ def check_sampler(name: str) -> None:
     if name not in SAMPLERS:
         hint = did_you_mean(name, list(SAMPLERS))
         raise SpecError(f"search.sampler = {name!r}: no such sampler: {hint}")
+    module, extra = _NEEDED.get(name, (None, None))
+    if module is not None and find_spec(module) is None:
+        raise SpecError(f"search.sampler = {name!r} needs {module}: pip install '{extra}'")
 
 
 class TrialChooser:

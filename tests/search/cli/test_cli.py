@@ -316,7 +316,8 @@ def test_studies_and_hyperparameters():
 def test_what_stands_in_brackets_is_printed():
     """Rich would take it for its own markup, leave it out, or raise."""
     out = io.StringIO()
-    table = as_table("a [title]", [{"[name]": "see [data]", "word": "[/b]"}], ["[name]", "word"])
+    row = {"[name]": "see [data]", "word": "[/b]"}
+    table = as_table("a [title]", [row], ["[name]", "word"], None)
     Console(file=out, width=80).print(table)
     assert all(text in out.getvalue() for text in ("[title]", "[name]", "see [data]", "[/b]"))
 

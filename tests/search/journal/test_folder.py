@@ -28,17 +28,18 @@ def test_existing_study_and_results_that_cannot_be_written(tmp_path):
         create_study_dir(tmp_path / "file", "a")
 
 
-def test_symlinked_study_is_not_followed(tmp_path):
+def test_a_study_may_lie_elsewhere_but_a_new_one_is_not_begun_there(tmp_path):
     outside = StudyDir(tmp_path / "outside")
     outside.root.mkdir()
     outside.journal.write_text("{}\n")
     results = tmp_path / "results"
     results.mkdir()
     (results / "a").symlink_to(outside.root)
-    with pytest.raises(StudyNotFound):
-        open_study_dir(results, "a")
-    with pytest.raises(StudyExists):
-        create_study_dir(results, "a")
+    assert open_study_dir(results, "a").name == "a"
+    (results / "b").symlink_to(tmp_path / "nowhere")
+    for name in ("a", "b"):
+        with pytest.raises(StudyExists):
+            create_study_dir(results, name)
 
 
 def test_one_owner_at_a_time_and_a_dead_one_lets_go(tmp_path):

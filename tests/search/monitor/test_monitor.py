@@ -132,7 +132,7 @@ def test_a_trial_that_goes_on_under_another_metric_keeps_its_newest_and_best(tmp
 
 def test_plain_lines_and_table(tmp_path, tables, capsys):
     harness, _ = watched(tmp_path, tables)
-    with Progress(harness.study.state, Console(file=io.StringIO())) as progress:
+    with Progress(harness.study.state, console=Console(file=io.StringIO())) as progress:
         harness.study.follow(progress)
         work = harness.study.next()
         for epoch in (1, 2, 3, 4):
@@ -142,7 +142,7 @@ def test_plain_lines_and_table(tmp_path, tables, capsys):
     assert lines[-1].startswith("trial 0 completed; 1/6 done, 0 stopped early, best 0.5")
     screen = io.StringIO()
     with Progress(
-        harness.study.state, Console(file=screen, force_terminal=True, width=120)
+        harness.study.state, console=Console(file=screen, force_terminal=True, width=120)
     ) as progress:
         progress.redraw()
     assert "completed" in screen.getvalue() and "hidden_size" in screen.getvalue()
@@ -150,7 +150,7 @@ def test_plain_lines_and_table(tmp_path, tables, capsys):
 
 def test_a_machine_without_a_compiler_is_named_once(tmp_path, tables, capsys):
     harness, _ = watched(tmp_path, tables)
-    with Progress(harness.study.state, Console(file=io.StringIO())) as progress:
+    with Progress(harness.study.state, console=Console(file=io.StringIO())) as progress:
         harness.study.follow(progress)
         work = harness.study.next()
         harness.report(work, 1, 0.5, recurrence="own")

@@ -22,6 +22,7 @@ CPU, GPU = torch.device("cpu"), torch.device("cuda")
 CELLS = ["rnn", "gru", *(["lstm"] if "bfloat16" in precisions(CPU) else [])]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", CELLS)
 def test_half_the_bits_learn_as_well_as_float32(cell):
     part, held_out = make_part(160, seed=1), TextReader(make_part(160, seed=2), 12, "end")

@@ -1,0 +1,27 @@
+"""How this program was called, so that a command that is printed works as printed."""
+
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+
+def called_as() -> list[str]:
+    """Return what a shell takes for ``seqtune``: as this process was started, if that was by it."""
+    script = Path(sys.argv[0])
+    if script.name == "__main__.py" and script.parent.name == "search":
+        return [sys.executable, "-m", "search"]
+    if script.name != "seqtune":  # a script or a notebook that calls ``search.run``
+        return ["seqtune"]
+    on_path = shutil.which("seqtune")
+    if on_path is not None and Path(on_path).resolve() == script.resolve():
+        return ["seqtune"]
+    return [sys.argv[0]]
+
+
+def resume_command(name: str, results: Path, cluster: str = "local") -> str:
+    """Return the command that goes on with a study."""
+    command = [*called_as(), "resume", name]
+    command += [] if results == Path("results") else ["--results-dir", str(results)]
+    command += [] if cluster == "local" else ["--cluster", cluster]
+    return shlex.join(command)
