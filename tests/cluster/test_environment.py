@@ -22,9 +22,10 @@ def test_what_a_user_has_decided_stays():
 
 
 def test_what_a_study_relies_on_is_set_whatever_the_user_has():
-    os.environ["TUNE_GLOBAL_CHECKPOINT_S"] = "1"
+    os.environ |= {"TUNE_GLOBAL_CHECKPOINT_S": "1", "TUNE_RESULT_BUFFER_LENGTH": "50"}
     prepare_environment(loopback_only=False)
     assert float(os.environ["TUNE_GLOBAL_CHECKPOINT_S"]) > 1e6
+    assert os.environ["TUNE_RESULT_BUFFER_LENGTH"] == "1"
 
 
 @pytest.mark.parametrize("loopback", [True, False])

@@ -95,10 +95,9 @@ def corpus_key(spec: DataSpec, labels: str = "class") -> str:
     It covers the format, the bytes of the source, and every setting that shapes the corpus.
     ``max_tokens`` and ``keep`` are left out, because texts are stored whole and cut when read.
     """
-    choices = spec.model_dump(mode="json", exclude={"source", "max_tokens", "keep"})
-    recipe = json.dumps(
-        [FORMAT, labels, find_source(spec.source).digest(), choices], sort_keys=True
-    )
+    choices = spec.model_dump(mode="json", exclude={"source", "revision", "max_tokens", "keep"})
+    content = find_source(spec.source, spec.revision).digest()
+    recipe = json.dumps([FORMAT, labels, content, choices], sort_keys=True)
     return hashlib.sha256(recipe.encode()).hexdigest()[:32]
 
 
@@ -114,7 +113,6 @@ def prepare(spec: DataSpec, cache: Cache, labels: Labels = "class") -> Corpus:
     path = cache.corpus(corpus_key(spec, labels))
     if (path / "corpus.json").exists():
         return open_corpus(path)
-    parts = cut_parts(read_tables(spec, cache.datasets), spec, labels)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         building = Path(tempfile.mkdtemp(prefix="building-", dir=path.parent))
@@ -124,7 +122,7 @@ def prepare(spec: DataSpec, cache: Cache, labels: Labels = "class") -> Corpus:
             "SEQTUNE_CACHE"
         ) from error
     try:
-        _write(building, parts, spec)
+        _write(building, cut_parts(read_tables(spec, cache.datasets), spec, labels), spec)
         os.replace(building, path)
     except OSError as error:
         if not (path / "corpus.json").exists():  # otherwise another process made the same first

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from trainables.data.hub import is_hub_name
 from trainables.data.spec import PACKAGED
 from trainables.errors import DataError
 
@@ -33,6 +34,7 @@ class Source:
         options: keyword arguments of the builder.
         only: value of the column ``source`` that usable rows have; None takes all rows.
         folder: the folder that the user named, if it was a folder.
+        revision: commit of a data set on the hub; None for the one in the hub's cache.
     """
 
     files: tuple[Path, ...]
@@ -40,6 +42,7 @@ class Source:
     options: tuple[tuple[str, Any], ...] = ()
     only: str | None = None
     folder: Path | None = None
+    revision: str | None = None
 
     def names(self, path: Path) -> tuple[str, ...]:
         """Return the names that may tell a file's part: its folders, outermost first, and itself.
@@ -52,9 +55,10 @@ class Source:
     def digest(self) -> str:
         """Return the SHA-256 over names and bytes of all files.
 
-        For a data set on the hub it covers the name only.
+        For a data set on the hub it covers the name and the revision.
         """
-        digest = hashlib.sha256(repr((self.builder, self.options, self.only)).encode())
+        named = (self.builder, self.options, self.only, self.revision)
+        digest = hashlib.sha256(repr(named).encode())
         for path in self.files:
             digest.update("/".join((*self.names(path), path.suffix)).encode() + b"\0")
             with path.open("rb") as file:
@@ -62,16 +66,19 @@ class Source:
         return digest.hexdigest()
 
 
-def find_source(name: str) -> Source:
+def find_source(name: str, revision: str | None = None) -> Source:
     """Locate a data set without reading its rows.
 
-    A name that is neither built-in nor local is taken for a data set on the hub.
+    A name that is neither built-in nor local is taken for a data set on the hub; so is one with a
+    revision, whatever lies here under that name by now.
 
     Raises:
         DataError: the package, file or folder is missing, or has no known format.
     """
     if name in PACKAGED:
         return _packaged(name)
+    if revision is not None:
+        return Source((), name, revision=revision)
     path = Path(name).expanduser()
     if path.is_dir():
         files = tuple(sorted(p for p in path.rglob("*") if p.is_file() and p.suffix in BUILDERS))
@@ -80,8 +87,7 @@ def find_source(name: str) -> Source:
         return _local(files, name, path)
     if path.exists():
         return _local((path,), name)
-    looks_local = path.is_absolute() or name.startswith((".", "~")) or path.suffix in BUILDERS
-    if looks_local:
+    if not is_hub_name(name):
         raise DataError(f"no file or folder {name!r} (looked from {Path.cwd()})")
     return Source((), name)
 

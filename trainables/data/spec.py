@@ -9,6 +9,8 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from trainables.data.hub import find_revision, is_hub_name, means_a_file
+
 #: Built-in sources, each with the package that holds the texts, the file in the package, and the
 #: value of the file's column ``source`` that marks the rows of the data set.
 PACKAGED = {
@@ -75,6 +77,8 @@ class DataSpec(Section):
             data set on the Hugging Face hub.
         text: the column of the texts; when absent it is looked for under the customary names.
         label: the column of the labels; when absent it is looked for likewise.
+        revision: commit of a data set on the hub. Without one it is the hub's newest when a study
+            begins, and stays the study's.
         limit: for quick looks, the most rows taken of each part that the source has, drawn with
             ``split_seed``.
         split: shares of train, validation and test, or the names of parts that the source brings.
@@ -90,11 +94,12 @@ class DataSpec(Section):
     # A column may be named by a number: ``--set data.label=1`` is parsed as an integer.
     model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
 
-    described_by = {"source": ("text", "label")}
+    described_by = {"source": ("text", "label", "revision")}
 
     source: Place
     text: str | None = None
     label: str | None = None
+    revision: str | None = None
     limit: int | None = Field(default=None, ge=3)
     split: tuple[Fraction, Fraction, Fraction] | SplitNames = (0.8, 0.1, 0.1)
     split_seed: int = Field(default=0, ge=0)
@@ -113,6 +118,10 @@ class DataSpec(Section):
     @model_validator(mode="after")
     def _settings_have_an_effect(self) -> "DataSpec":
         default = DataSpec.model_fields
+        if self.revision is not None and (self.source in PACKAGED or means_a_file(self.source)):
+            raise ValueError(
+                f"revision has no effect: {self.source!r} is not on the hub; take it out"
+            )
         if self.tokens == "bert" and self.vocabulary != default["vocabulary"].default:
             raise ValueError(
                 "vocabulary has no effect: BERT brings its own word pieces; take it out"
@@ -131,10 +140,12 @@ class DataSpec(Section):
         return self
 
     def located(self) -> Self:
-        """Return a copy in which a local source is an absolute path.
+        """Return a copy in which a local source is an absolute path, and one on the hub a commit.
 
         A built-in name stays as it is.
         """
-        if self.source in PACKAGED:
+        if self.source in PACKAGED or self.revision is not None:
             return self
+        if is_hub_name(self.source):
+            return self.model_copy(update={"revision": find_revision(self.source)})
         return self.model_copy(update={"source": whole_path(self.source)})

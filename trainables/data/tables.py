@@ -52,7 +52,7 @@ def read_tables(spec: DataSpec, cache_dir: Path) -> dict[str, Table]:
     Raises:
         DataError: the source is unreadable or malformed, a column is missing, or no row is usable.
     """
-    source = find_source(spec.source)
+    source = find_source(spec.source, spec.revision)
     parts = _load(source, spec, cache_dir)
     wanted = ("train", "validation", "test")
     if isinstance(spec.split, SplitNames):
@@ -99,7 +99,9 @@ def _load(source: Source, spec: DataSpec, cache_dir: Path) -> dict[str, Any]:
                 **dict(source.options),
             )
         else:
-            loaded = load_dataset(source.builder, cache_dir=str(cache_dir))
+            loaded = load_dataset(
+                source.builder, revision=source.revision, cache_dir=str(cache_dir)
+            )
     except DatasetNotFoundError as error:
         raise DataError(
             f"data source {spec.source!r} is neither a built-in name "

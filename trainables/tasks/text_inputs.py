@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from trainables.core.hyperparameters import Hyperparameters
 from trainables.core.memory import DataShape
 from trainables.data.corpus import Corpus, open_corpus, prepare
+from trainables.data.hub import is_hub_name
 from trainables.data.part import ARRAYS, Part
 from trainables.data.parts import Labels
-from trainables.data.spec import DataSpec, Section
+from trainables.data.spec import PACKAGED, DataSpec, Section
 from trainables.embeddings.base import VectorRequest
 from trainables.embeddings.sources import SCRATCH, SOURCES
 from trainables.embeddings.spec import EmbeddingsSpec
@@ -122,7 +123,7 @@ class TextInputs(Inputs):
             folder=corpus.path,
             shape=DataShape(corpus.vocabulary, max(1, len(corpus.classes)), data.max_tokens),
             summary=_summary(corpus),
-            notes=(*corpus.notes, *_coverage(vectors)),
+            notes=(*corpus.notes, *_unpinned(data), *_coverage(vectors)),
             digests={kind: found.name for kind, found in vectors.items()},
             data=data,
             vectors=vectors,
@@ -176,6 +177,15 @@ def _summary(corpus: Corpus) -> str:
     sizes = ", ".join(f"{count:,} {part}" for part, count in corpus.sizes.items())
     classes = f" of {len(corpus.classes)} classes" if corpus.classes else ""
     return f"{sizes} texts{classes}, {corpus.vocabulary:,} words"
+
+
+def _unpinned(data: DataSpec) -> list[str]:
+    if data.revision is not None or data.source in PACKAGED or not is_hub_name(data.source):
+        return []
+    return [
+        f"the hub could not be asked for the revision of {data.source!r}: what its cache holds was "
+        "read, and another revision would go unnoticed"
+    ]
 
 
 def _coverage(vectors: Mapping[str, Vectors]) -> list[str]:

@@ -14,6 +14,7 @@ import tomli_w
 from click.testing import CliRunner
 from rich.console import Console
 
+import search
 from search.cli.main import main
 from search.report.tables import as_table
 from tests.study_harness import CONFUSION, Failure, StudyHarness
@@ -325,3 +326,73 @@ def test_what_stands_in_brackets_is_printed():
 def test_stop_of_a_study_at_rest(finished):
     result = run("stop", "small")
     assert result.exit_code == 2 and "not running" in result.stderr
+
+
+def test_a_study_has_the_name_of_its_folder(finished, tmp_path):
+    """Renamed, copied, or a link to another place."""
+    results = tmp_path / "results"
+    shutil.copytree(results / "small", results / "copied")
+    (tmp_path / "elsewhere").mkdir()
+    shutil.copytree(results / "small", tmp_path / "elsewhere" / "far")
+    (results / "linked").symlink_to(tmp_path / "elsewhere" / "far")
+    for name in ("copied", "linked"):
+        assert json.loads(run("best", name, "--format", "json").stdout)["study"] == name
+        assert search.load(name).present_spec().name == name
+        assert run("report", name).exit_code == 0
+        assert (results / name / "report.md").read_text().startswith(f"# Study `{name}`")
+    assert {row["study"] for row in json.loads(run("status", "--format", "json").stdout)} == {
+        "small",
+        "copied",
+        "linked",
+    }
+
+
+def test_a_fault_of_ours_is_one_line_and_a_traceback_in_a_file(study_file, tmp_path, monkeypatch):
+    monkeypatch.setattr("search.driver.session.check_session", lambda *given: 1 / 0)
+    result = run("run", "small.toml")
+    assert result.exit_code == 1 and "Traceback" not in result.stderr
+    log = tmp_path / "results" / "small" / "logs" / "driver.log"
+    assert f"ZeroDivisionError: division by zero; the traceback is in {log}" in result.stderr
+    assert "ZeroDivisionError" in log.read_text()
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    assert run("run", "small.toml", "--dry-run").exit_code == 0, "the name is still free"
+
+
+def test_logs_of_a_study_and_of_a_trial(finished):
+    folder = finished.folder
+    result = run("logs", "small")
+    assert result.exit_code == 0 and "nothing was logged" in result.stderr
+    folder.logs.mkdir()
+    folder.driver_log.write_text("said\n")
+    (folder.root / folder.trial_log(2)).write_text("Traceback …\n")
+    assert run("logs", "small").stdout == "said\n"
+    assert run("logs", "small", "--trial", "2").stdout == "Traceback …\n"
+    result = run("logs", "small", "--trial", "4")
+    assert result.exit_code == 2 and "no trial 4: it has made 4" in result.stderr
+
+
+def test_results_in_the_home_folder(finished, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert run("best", "small", "--results-dir", "~/results").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({"HOME": "/proc/nowhere", "SEQTUNE_CACHE": "cache"}, "set HOME to a folder"),
+        ({"SEQTUNE_CACHE": "/proc/nowhere"}, "name another folder by SEQTUNE_CACHE"),
+        ({"RAY_TMPDIR": f"/tmp/{'x' * 100}"}, "set RAY_TMPDIR to a short one"),
+    ],
+)
+@pytest.mark.slow
+def test_a_machine_that_cannot_start_ray_is_told_the_remedy(study_file, environment, message):
+    done = subprocess.run(
+        [sys.executable, "-m", "search", "run", "small.toml"],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])} | environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2 and message in done.stderr, done.stderr
+    assert "Traceback" not in done.stderr
+    assert not Path("results/small").exists()

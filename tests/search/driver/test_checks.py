@@ -1,8 +1,16 @@
 """What is refused before anything starts."""
 
+from dataclasses import replace
+
+import pytest
+
 from search.driver import checks
 from search.driver.checks import kernel_notes
+from search.driver.preparation import PreparedData
+from search.errors import SpecError
 from search.spec.resolve import resolve
+from tests.study_harness import PREPARED
+from trainables.core.memory import DataShape
 
 
 def test_a_machine_without_a_compiler_is_told(tables, monkeypatch):
@@ -12,3 +20,14 @@ def test_a_machine_without_a_compiler_is_told(tables, monkeypatch):
     (note,) = kernel_notes(spec)
     assert "C++ compiler" in note
     assert kernel_notes(resolve(tables | {"resources": {"gpus_per_trial": 1}}, "x")) == []
+
+
+def test_a_metric_that_is_not_reported_over_this_data_is_refused(tables):
+    spec = resolve(tables | {"metric": "val/auc"}, "x")
+    for classes, refused in ((100, False), (120, True)):
+        inputs = replace(PREPARED.current, shape=DataShape(10, classes, 16))
+        if refused:
+            with pytest.raises(SpecError, match=r"'val/auc': .* at most 100 classes, not 120"):
+                checks.check_metric(spec, PreparedData(inputs))
+        else:
+            checks.check_metric(spec, PreparedData(inputs))

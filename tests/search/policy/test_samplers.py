@@ -1,10 +1,16 @@
 """Every sampler that a study may name."""
 
+import optuna
 import pytest
+from optuna.search_space import IntersectionSearchSpace
 
 from search.errors import SpecError
+from search.policy.samplers import registry
+from search.policy.samplers.optuna_adapter import OptunaSampler
 from search.policy.samplers.registry import SAMPLERS, check_sampler
+from search.spec.resolve import resolve
 from tests.contracts.sampler import SamplerContract
+from tests.study_harness import StudyHarness, changed
 
 #: A Gaussian process is fitted anew at each question.
 SLOW = {"gp": pytest.mark.slow}
@@ -21,3 +27,41 @@ def test_a_misspelt_sampler_is_told():
         check_sampler("grid")
     with pytest.raises(SpecError, match="did you mean 'random'"):
         check_sampler("randon")
+
+
+def test_a_sampler_that_lacks_a_package_is_refused_before_it_is_needed(monkeypatch):
+    monkeypatch.setattr(registry, "find_spec", lambda name: None)
+    with pytest.raises(SpecError, match=r"'gp' needs scipy: pip install 'seqtune\[gp\]'"):
+        check_sampler("gp")
+    check_sampler("tpe")
+
+
+def test_a_dimension_that_a_forced_change_adds_is_searched(tmp_path, tables):
+    """Also by a Gaussian process, which searches only what all of its trials share."""
+    tables["search"] |= {"sampler": "random", "trials": 60}
+    harness = StudyHarness(tmp_path, tables)
+    harness.crash_and_reopen(total=60)
+    finish(harness, 5)
+    running = harness.study.next()
+    tables["space"]["weight_decay"] = {"low": 0.0, "high": 1.0}
+    tables["space"]["learning_rate"] = {"low": 1e-3, "high": 1e-2, "log": True}
+    harness.crash_and_reopen(total=60, change=changed(resolve(tables, "x")))
+    assert harness.study.next().number == running.number
+    harness.report(running.model_copy(update={"attempt": 2}), 1, 0.5)
+    finish(harness, 12)
+    for name, sees in (("gp", {*tables["space"]}), ("tpe", {"hidden_size", "dropout"})):
+        sampler = SAMPLERS[name]()
+        assert isinstance(sampler, OptunaSampler)
+        storage = sampler.history(harness.study.state).storage
+        study = optuna.load_study(study_name="seqtune", storage=storage)
+        assert set(IntersectionSearchSpace().calculate(study)) == sees
+        assert len(study.trials) == len(harness.study.state.trials)
+
+
+def finish(harness, total):
+    """Train new trials to their ends until ``total`` have ended."""
+    while harness.study.state.ended < total:
+        work = harness.study.next()
+        epoch = 1
+        while harness.report(work, epoch, 0.5):
+            epoch += 1

@@ -1,0 +1,86 @@
+"""Which revision of a hub data set is read; the hub itself is replaced."""
+
+from types import SimpleNamespace
+
+import datasets
+import huggingface_hub
+import pytest
+from huggingface_hub.utils import httpx
+from pydantic import ValidationError
+
+from trainables.data.corpus import corpus_key, prepare
+from trainables.data.hub import is_hub_name
+from trainables.data.sources import find_source
+from trainables.data.spec import DataSpec
+from trainables.storage import Cache
+from trainables.tasks.text_inputs import TextInputs
+
+
+@pytest.fixture
+def hub(monkeypatch, tmp_path):
+    """A hub with one data set, at a commit that a test may move; returns what was asked."""
+    asked = SimpleNamespace(commit="aaa", loaded=[], reachable=True)
+
+    def info(self, name, timeout):
+        if not asked.reachable:
+            raise httpx.ConnectError("no network")
+        return SimpleNamespace(sha=asked.commit)
+
+    def load(name, revision=None, cache_dir=None):
+        asked.loaded.append((name, revision))
+        rows = [(f"text {i} of {revision}", i % 2) for i in range(40)]
+        return datasets.Dataset.from_dict(
+            {"text": [t for t, _ in rows], "label": [y for _, y in rows]}
+        )
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(huggingface_hub.HfApi, "dataset_info", info)
+    monkeypatch.setattr(datasets, "load_dataset", load)
+    return asked
+
+
+def test_the_newest_revision_is_taken_once_and_kept(hub, tmp_path):
+    begun = DataSpec(source="someone/reviews").located()
+    assert begun.revision == "aaa"
+    hub.commit = "bbb"
+    assert begun.located() == begun, "a resume reads what the study began with"
+    prepare(begun, Cache(tmp_path / "cache"))
+    assert hub.loaded == [("someone/reviews", "aaa")]
+    later = DataSpec(source="someone/reviews").located()
+    assert later.revision == "bbb" and corpus_key(later) != corpus_key(begun)
+
+
+def test_a_folder_of_the_same_name_changes_nothing_later(hub, tmp_path):
+    begun = DataSpec(source="reviews").located()
+    (tmp_path / "reviews").mkdir()
+    assert DataSpec(**begun.model_dump()).located() == begun
+    assert find_source("reviews", begun.revision).revision == "aaa"
+
+
+def test_a_hub_that_cannot_be_asked_is_told(hub, tmp_path):
+    hub.reachable = False
+    data = DataSpec(source="someone/reviews").located()
+    assert data.revision is None
+    tables = {"data": data.model_dump(mode="json")}
+    prepared = TextInputs("class").prepare(tables, {}, Cache(tmp_path / "cache"))
+    assert any("another revision would go unnoticed" in note for note in prepared.notes)
+
+
+@pytest.mark.parametrize("source", ["imdb", "./reviews", "reviews.csv", "/tmp/reviews"])
+def test_a_revision_of_what_is_not_on_the_hub_is_refused(source):
+    with pytest.raises(ValidationError, match="revision has no effect"):
+        DataSpec(source=source, revision="aaa")
+
+
+@pytest.mark.parametrize(
+    ("name", "there"),
+    [
+        ("imdb2", True),
+        ("stanfordnlp/imdb", True),
+        ("a/b/c", False),
+        ("x y", False),
+        ("a.tsv", False),
+    ],
+)
+def test_names_on_the_hub(name, there):
+    assert is_hub_name(name) == there
