@@ -8,8 +8,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-#: gensim's .kv files, with every name in them inert (its own tests hold that).
-READS_PICKLES_INERTLY = "trainables/embeddings/keyed_vectors.py"
 
 
 def imported(path: Path) -> set[str]:
@@ -27,8 +25,7 @@ def test_nothing_is_unpickled(package):
     """What else may import what is in pyproject.toml, for import-linter."""
     for path in (ROOT / package).rglob("*.py"):
         roots = {name.split(".")[0] for name in imported(path)}
-        if path != ROOT / READS_PICKLES_INERTLY:
-            assert not roots & {"pickle", "cloudpickle", "dill", "joblib"}, path
+        assert not roots & {"pickle", "cloudpickle", "dill", "joblib"}, path
 
 
 def test_the_import_rules_are_kept():

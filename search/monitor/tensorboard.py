@@ -48,7 +48,7 @@ class TensorBoardWriter:
         if folder.tensorboard.exists():
             shutil.rmtree(folder.tensorboard)
         root = _EventFile(folder.tensorboard)
-        root.write(hparams.experiment(folder.name, state))
+        root.write(hparams.experiment(state))
         root.close()
 
     def __call__(self, event: Event, state: StudyState) -> None:

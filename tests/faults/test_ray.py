@@ -54,7 +54,7 @@ def test_ray_dies_and_the_driver_says_so(place, victim, name):
     _, err = process.communicate(timeout=90)
     assert time.monotonic() - started < 30
     assert process.returncode == 1, err
-    assert name in err and "resume with: seqtune resume small" in err
+    assert name in err and "resume with: " in err and "-m search resume small" in err
     before = place.journal()
     place.run("resume", "small", "--time-budget", "20s")
     assert place.journal().startswith(before)

@@ -21,13 +21,15 @@ from trainables.data.tables import read_texts
 from trainables.data.text.tokens import PAD, UNKNOWN, clean
 from trainables.embeddings.base import VectorRequest, WordVectors
 from trainables.embeddings.glove import file_digest
-from trainables.embeddings.keyed_vectors import arrays_beside, read_keyed_vectors
 from trainables.embeddings.lookup import pick_rows, words_of
 from trainables.errors import DataError
 from trainables.storage import Cache
 
 #: Value of ``embeddings.word2vec`` for vectors that are trained on the study's own texts.
 TRAINED_HERE = "train"
+
+#: How gensim's own files end.
+_PICKLES = (".kv", ".model", ".wordvectors")
 
 #: Words, and a table with one row for each word.
 Named = tuple[list[str], NDArray[np.float32]]
@@ -38,7 +40,7 @@ class Word2VecSettings(Section):
 
     Attributes:
         word2vec: ``train`` for skip-gram on the study's own training texts, run once; or a path to
-            a .bin, .vec or .kv file.
+            a .bin or .vec file, as ``KeyedVectors.save_word2vec_format`` writes them.
         word2vec_dim: numbers of a vector that is trained here.
         unlabelled: more text to learn from: a file or folder like ``data.source``, with labels or
             without.
@@ -54,6 +56,11 @@ class Word2VecSettings(Section):
     def _settings_have_an_effect(self) -> Self:
         if self.word2vec == TRAINED_HERE:
             return self
+        if Path(self.word2vec).suffix in _PICKLES:
+            raise ValueError(
+                f"{self.word2vec} is a pickle, which may run any code: open it in gensim, and save "
+                "its vectors by save_word2vec_format, as .bin or .vec"
+            )
         for name in ("word2vec_dim", "unlabelled", "word2vec_epochs"):
             if getattr(self, name) != Word2VecSettings.model_fields[name].default:
                 raise ValueError(f'{name} is only for word2vec = "train": take it out')
@@ -72,8 +79,7 @@ class Word2Vec(WordVectors):
     def digest(self, request: VectorRequest) -> str:
         """Return the settings of the training, or the digest of the file.
 
-        The digest of a .kv file covers the array that gensim stores beside it. Vectors that are
-        trained depend on gensim's version too.
+        Vectors that are trained depend on gensim's version too.
         """
         settings = request.settings(Word2VecSettings)
         try:
@@ -84,11 +90,7 @@ class Word2Vec(WordVectors):
             more = find_source(settings.unlabelled).digest() if settings.unlabelled else None
             numbers = [settings.word2vec_dim, settings.word2vec_epochs]
             return json.dumps([gensim.__version__, *numbers, more])
-        digest = file_digest(settings.word2vec, "embeddings.word2vec")
-        beside = arrays_beside(Path(settings.word2vec).expanduser())
-        if beside.exists():
-            digest += file_digest(str(beside), "embeddings.word2vec")
-        return digest
+        return file_digest(settings.word2vec, "embeddings.word2vec")
 
     def read(self, request: VectorRequest) -> NDArray[np.float32]:
         """Return vectors_VE, NaN where a word has no vector."""
@@ -153,8 +155,6 @@ def _train(settings: Word2VecSettings, corpus: Corpus, cache: Cache) -> Named:
 
 
 def _load(path: Path) -> Named:
-    if path.suffix == ".kv":
-        return read_keyed_vectors(path)
     from gensim.models import KeyedVectors
 
     try:

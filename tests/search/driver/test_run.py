@@ -105,7 +105,7 @@ def test_signal_saves_and_says_how_to_go_on(place, number, code):
     _, err = process.communicate(timeout=30)
     assert time.monotonic() - started < 6
     assert process.returncode == code, err
-    assert "resume with: seqtune resume small" in err
+    assert "resume with: " in err and "-m search resume small" in err
     assert place.study.running_driver() is None
     row = json.loads(place.run("status", "small", "--format", "json")[0])
     assert row["state"] == "interrupted" and row["counts"].get("running") is None
@@ -123,7 +123,7 @@ def test_nothing_listens_beyond_this_machine(place):
 def test_time_budget_ends_well_and_stop_works(place):
     arguments = ["--set", "stopping.max_epochs=2000", "--time-budget", "15s"]
     _, err = place.run("run", "small.toml", *arguments)
-    assert "time budget spent" in err and "seqtune resume small" in err
+    assert "time budget spent" in err and "-m search resume small" in err
     epochs = sum(isinstance(event, EpochDone) for event in place.events())
     process = place.start("resume", "small")
     place.wait_for_epochs(epochs + 2)

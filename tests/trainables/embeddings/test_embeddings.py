@@ -2,13 +2,12 @@
 
 import copy
 import json
-import os
-import pickle
 import zipfile
 
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from tests.builders import make_trainer, vector_request
 from trainables.data.corpus import prepare
@@ -142,39 +141,10 @@ def test_word2vec_file(corpus, tmp_path, suffix):
     np.testing.assert_allclose(row(corpus, load_vectors(corpus, vectors.name), "warm"), [1, 2])
 
 
-@pytest.mark.parametrize("separately", [False, True])
-def test_gensims_own_file(corpus, tmp_path, separately):
-    gensim = pytest.importorskip("gensim")
-    path = tmp_path / "tiny.kv"
-    spec = EmbeddingsSpec(word2vec=str(path))
-    stored = gensim.models.KeyedVectors(2)
-    stored.add_vectors(["warm", "else"], np.array([[1, 2], [3, 4]], dtype=np.float32))
-    for factor in (1, 10):  # another table under the same words is another source
-        stored.vectors[0] = [factor, 2 * factor]
-        stored.save(str(path), sep_limit=0 if separately else 10**9)
-        assert (tmp_path / "tiny.kv.vectors.npy").exists() == separately
-        vectors_VE = load_vectors(
-            corpus, prepare_vectors("word2vec", vector_request(corpus, spec, DATA)).name
-        )
-        np.testing.assert_allclose(row(corpus, vectors_VE, "warm"), [factor, 2 * factor])
-
-
-def test_nothing_in_a_kv_file_is_run(corpus, tmp_path):
-    ran, path = tmp_path / "ran", tmp_path / "evil.kv"
-
-    class Evil:
-        def __reduce__(self):
-            return os.mkdir, (str(ran),)
-
-    for evil in (Evil(), {"index_to_key": ["warm"], "vectors": Evil()}):
-        path.write_bytes(pickle.dumps(evil))
-        with pytest.raises(DataError, match="no KeyedVectors"):
-            prepare_vectors(
-                "word2vec", vector_request(corpus, EmbeddingsSpec(word2vec=str(path)), DATA)
-            )
-    assert not ran.exists()
-    pickle.loads(path.read_bytes())
-    assert ran.exists()
+@pytest.mark.parametrize("suffix", [".kv", ".model"])
+def test_gensims_own_files_are_pickles_and_refused(suffix):
+    with pytest.raises(ValidationError, match="save_word2vec_format"):
+        EmbeddingsSpec(word2vec=f"vectors{suffix}")
 
 
 @pytest.mark.parametrize(
@@ -186,7 +156,6 @@ def test_nothing_in_a_kv_file_is_run(corpus, tmp_path):
         ("warm 1 2\ndull 1\n", "glove", ".txt", "fewer numbers"),
         ("junk", "glove", ".zip", "no zip archive"),
         ("junk", "word2vec", ".vec", "no Word2Vec vectors"),
-        ("junk", "word2vec", ".kv", "no KeyedVectors"),
     ],
 )
 def test_bad_vector_files(corpus, tmp_path, content, kind, suffix, message):
