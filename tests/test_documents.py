@@ -6,10 +6,11 @@ from pathlib import Path
 import click
 import pytest
 
+from search.cli.help_page import help_page
 from search.cli.main import main
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = sorted([*ROOT.glob("*.md"), ROOT / "results" / "README.md"])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "results").glob("*.md")])
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
@@ -18,7 +19,10 @@ def test_links_lead_somewhere(document):
         assert target.startswith("http") or (document.parent / target).exists(), target
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+WRITTEN = [path for path in DOCUMENTS if path.name != "COMMANDS.md"]
+
+
+@pytest.mark.parametrize("document", WRITTEN, ids=lambda path: path.name)
 def test_commands_and_options_exist(document):
     for line in re.findall(r"seqtune ([a-z][^`\n#;]*)", document.read_text()):
         command, *words = line.split()
@@ -42,3 +46,9 @@ def test_make_targets_of_the_documents_exist():
     for document in DOCUMENTS:
         named = re.findall(r"(?:`|^)make ([a-z-]+)", document.read_text(), re.M)
         assert set(named) <= targets, document
+
+
+def test_the_page_of_commands_is_what_the_commands_say():
+    assert (ROOT / "COMMANDS.md").read_text() == help_page(), (
+        "make it anew: python -m search.cli.help_page > COMMANDS.md"
+    )

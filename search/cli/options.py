@@ -10,6 +10,24 @@ Command = Callable[..., Any]
 FORMATS = click.Choice(["table", "json", "csv"])
 
 
+class Duration(click.ParamType[float]):
+    """Seconds, written as ``90``, ``45s``, ``30m`` or ``1h30m``."""
+
+    name = "time"
+
+    def convert(
+        self, value: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the seconds."""
+        from search.errors import SpecError
+        from search.spec.durations import parse_duration
+
+        try:
+            return parse_duration(value)
+        except SpecError as error:
+            self.fail(str(error), param, ctx)
+
+
 def results_option(command: Command) -> Command:
     """Add the option that says where the studies are."""
     return click.option(
@@ -34,7 +52,7 @@ def launch_options(command: Command) -> Command:
     options: list[Callable[[Command], Command]] = [
         click.option("--trials", type=int, help="Trials in TOTAL; failed ones count."),
         click.option(
-            "--time-budget", metavar="TIME", help="Wall clock of this call: 30m, 1h30m, or seconds."
+            "--time-budget", type=Duration(), help="Wall clock of this call: 30m, 1h30m, seconds."
         ),
         click.option("--max-concurrent", type=int, help="Trials at a time, at most."),
         click.option("--cpus-per-trial", type=int, help="CPU cores (and threads) of one trial."),

@@ -1,6 +1,5 @@
 """From options to a resolved study and a plan of this session; nothing is started here."""
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,16 +9,12 @@ from search.driver.changes import SpecChange, find_changes
 from search.errors import SpecError
 from search.journal.state import StudyState
 from search.policy.samplers.registry import check_sampler
+from search.spec.durations import parse_duration
 from search.spec.overrides import Setting, apply_settings, parse_setting, take_new_source
 from search.spec.resolve import resolve
 from search.spec.study import ResourcesSpec, StudySpec, find_study_file, read_toml
 from trainables.storage import Cache, default_cache
 from trainables.tasks.registry import find_task
-
-#: Thirty years: a longer budget is none.
-_LONGEST_SECONDS = 1e9
-
-_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
 
 
 @dataclass(frozen=True)
@@ -77,20 +72,6 @@ class Options:
         given = [(key.split("."), value) for key, value in short.items() if value is not None]
         named = [s if isinstance(s, tuple) else parse_setting(s) for s in self.settings]
         return named + given
-
-
-def parse_duration(text: str | float) -> float:
-    """Return the seconds of ``90``, ``45s``, ``30m`` or ``1h30m``.
-
-    Raises:
-        SpecError: not a duration above zero.
-    """
-    found = _DURATION.fullmatch(str(text).strip())
-    hours, minutes, seconds = (float(part or 0) for part in found.groups()) if found else (0, 0, 0)
-    total = hours * 3600 + minutes * 60 + seconds
-    if total <= 0:
-        raise SpecError(f"--time-budget {text!r}: write 45s, 30m or 1h30m")
-    return min(total, _LONGEST_SECONDS)
 
 
 def new_study(study: str, options: Options) -> StudySpec:

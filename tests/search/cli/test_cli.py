@@ -16,6 +16,7 @@ from rich.console import Console
 import search
 from search.cli.main import main
 from search.report.tables import as_table
+from search.spec.durations import parse_duration
 from tests.study_harness import CONFUSION, Failure, StudyHarness
 
 
@@ -56,6 +57,20 @@ def test_every_command_and_option_has_help(command):
     assert all(p.help for p in options if p.param_type_name == "option")
 
 
+@pytest.mark.parametrize("time", ["soon", "0", "-5m", "1d"])
+def test_a_time_that_is_none(study_file, tmp_path, time):
+    result = run("run", "small.toml", f"--time-budget={time}")
+    assert result.exit_code == 2 and "write 45s, 30m or 1h30m" in result.stderr
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90", 90), ("45s", 45), ("1h30m", 5400), (2.5, 2.5), ("9" * 400, 1e9)]
+)
+def test_a_time_in_seconds(text, seconds):
+    assert parse_duration(text) == seconds
+
+
 #: A network that needs hundreds of gigabytes.
 HUGE = [
     part
@@ -78,7 +93,6 @@ HUGE = [
         (["small.toml", "--cpus-per-trial", "4096"], "this machine has"),
         (["small.toml", *HUGE], "takes about"),
         (["small.toml", "--set", "resources.precision=float16"], "resources.precision"),
-        (["small.toml", "--time-budget", "soon"], "30m"),
         (["small.toml", "--cluster", "moon"], "HOST:PORT"),
         (["small.toml", "--data", "./none.csv"], "no file or folder"),
         (["small.toml", "--set", "data.text=body"], "no column 'body'"),
