@@ -1,7 +1,6 @@
 """Ray's own parts die: a trial's process stops, the head, this machine's raylet."""
 
 import signal
-import time
 
 import pytest
 
@@ -21,7 +20,7 @@ def place(tmp_path, tables):
 
 
 def test_hung_trial_is_killed_and_tried_again(place):
-    settings = ["resources.hang_seconds=5", "stopping.max_epochs=300", "stopping.grace_epochs=300"]
+    settings = ["resources.hang_seconds=5", "stopping.max_epochs=100", "stopping.grace_epochs=100"]
     process = place.start(
         "run", "small.toml", "--max-concurrent", "1", *(f"--set={s}" for s in settings)
     )
@@ -47,16 +46,14 @@ def test_hung_trial_is_killed_and_tried_again(place):
 def test_ray_dies_and_the_driver_says_so(place, victim, name):
     process = place.start("run", "small.toml")
     place.wait_for_epochs(3)
-    started = time.monotonic()
     victims = family(process, victim)
     assert len(victims) == 1
     victims[0].kill()
     _, err = process.communicate(timeout=90)
-    assert time.monotonic() - started < 30
     assert process.returncode == 1, err
     assert name in err and "resume with: " in err and "-m search resume small" in err
     before = place.journal()
-    place.run("resume", "small", "--time-budget", "20s")
+    place.run("resume", "small", "--time-budget", "10s")
     assert place.journal().startswith(before)
 
 
