@@ -17,6 +17,9 @@ import psutil
 from searches import Search, write_idle_study
 from verdict import Figure, conclude, spread
 
+from search.driver.capacity import memory_needed
+from search.driver.plan import Options, new_study
+from search.driver.preparation import prepare_study
 from search.spec.resolve import resolve
 from search.spec.study import find_study_file, read_toml
 from trainables.data.corpus import prepare
@@ -37,6 +40,9 @@ LARGEST = {
     "weight_decay": "1e-3",
     "batch_size": "512",
 }
+
+#: One of next to nothing, whose estimate is that of a bare worker.
+SMALL = {"embedding_dim": "16", "hidden_size": "16", "num_layers": "1", "batch_size": "8"}
 
 #: Two of them, or the pages of torch's libraries would be private to the only one.
 _BARE = """
@@ -106,11 +112,15 @@ def _maps(process: psutil.Process) -> list:
     return []
 
 
-def largest(folder: Path, rows: int) -> int:
-    """Resident bytes at the peak of the process that trains the largest configuration."""
-    short = ["--set", f"data.limit={rows}", "--set", "stopping.max_epochs=1"]
-    short += ["--set", "stopping.grace_epochs=1"]
-    search = Search(folder, "largest", "imdb", "--trials", "1", *short, *settings(LARGEST))
+def peak_of(folder: Path, name: str, choices: dict[str, str], rows: int) -> tuple[int, int]:
+    """Resident bytes at the peak of the process that trains a configuration of ``imdb``, and the
+    bytes that a search reckons with."""
+    short = [f"data.limit={rows}", "stopping.max_epochs=1", "stopping.grace_epochs=1"]
+    set_ = [f"fixed.{key}={value}" for key, value in choices.items()] + short
+    search = Search(folder, name, "imdb", "--trials", "1", *(f"--set={one}" for one in set_))
+    given = Options(settings=tuple(set_))
+    spec = new_study("imdb", given)
+    reckoned = memory_needed(spec, prepare_study(spec, default_cache()))
     peak = 0
     for _ in search.samples():
         for process in search.trial_processes():
@@ -118,7 +128,7 @@ def largest(folder: Path, rows: int) -> int:
                 status = Path(f"/proc/{process.pid}/status").read_text()
                 _, found, size = status.partition("VmHWM:")
                 peak = max(peak, int(size.split()[0]) << 10) if found else peak
-    return peak
+    return peak, reckoned
 
 
 def driver_growth(folder: Path, trials: int) -> int:
@@ -139,19 +149,24 @@ def main() -> int:
         folder = Path(place)
         bare = bare_worker()
         private, copies = eight_trials(folder, seconds)
-        peak = largest(folder, rows)
+        peak, reckoned = peak_of(folder, "largest", LARGEST, rows)
+        small, small_reckoned = peak_of(folder, "small", SMALL, rows)
         growth = driver_growth(folder, trials)
     extra = [(bytes_ - bare) / MEGABYTE for bytes_ in private]
     print(
         f"bare worker {bare / MEGABYTE:.0f} MB private; {len(private)} trials "
         f"{spread(extra, 0)} MB above it; "
-        f"{copies:.2f} copies of the corpus; largest configuration {peak / MEGABYTE:,.0f} MB; "
+        f"{copies:.2f} copies of the corpus; largest configuration {peak / MEGABYTE:,.0f} MB, of "
+        f"{reckoned / MEGABYTE:,.0f} reckoned with; a small one {small / MEGABYTE:,.0f} of "
+        f"{small_reckoned / MEGABYTE:,.0f}; "
         f"driver {growth / MEGABYTE:+.0f} MB over {trials} trials"
     )
     figures = {
         "private_mb_per_further_trial": Figure(statistics.mean(extra), "<=60"),
         "copies_of_the_corpus": Figure(copies, "<=1.05"),
         "largest_imdb_gb": Figure(peak / 10**9, "<=1.5"),
+        "largest_reckoned_over_taken": Figure(reckoned / peak, ">=1"),
+        "small_reckoned_over_taken": Figure(small_reckoned / small, ">=1"),
         "driver_growth_mb": Figure(growth / MEGABYTE, "<=100"),
     }
     return conclude("memory", figures, quick)

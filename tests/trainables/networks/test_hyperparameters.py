@@ -3,13 +3,17 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 from tests.builders import make_part, make_trainer
+from trainables.core.memory import DataShape
 from trainables.core.optimisation import build_optimizer
 from trainables.core.task import TaskContext
 from trainables.data.text.edits import Edits
 from trainables.data.text.reader import TextReader
+from trainables.networks.cells import CELLS
 from trainables.networks.hyperparameters import RecurrentClassifierHyperparameters
 from trainables.networks.network import TextNetwork
 
@@ -142,3 +146,29 @@ def test_pretrained_vectors_must_be_there():
     ends = TaskContext(9, ("a", "b"), np.zeros(1, dtype=np.int64))
     with pytest.raises(ValueError, match="needs vectors_VE"):
         TextNetwork(RecurrentClassifierHyperparameters(embedding="glove"), ends, 2)
+
+
+CHOICES = st.fixed_dictionaries(
+    {
+        "cell": st.sampled_from(sorted(CELLS)),
+        "hidden_size": st.integers(1, 9),
+        "num_layers": st.integers(1, 3),
+        "bidirectional": st.booleans(),
+        "pooling": st.sampled_from(["last", "mean", "max", "attention", "concat"]),
+        "layer_norm": st.booleans(),
+        "head_hidden": st.sampled_from([0, 3]),
+        "embedding": st.sampled_from(["scratch", "glove", "bert-features"]),
+    }
+)
+
+
+@given(CHOICES, st.integers(2, 4))
+def test_the_number_of_parameters_is_the_models(choices, classes):
+    """Frozen features are a mapped file, and no parameters."""
+    dtype = np.float16 if choices["embedding"] == "bert-features" else np.float32
+    vectors = None if choices["embedding"] == "scratch" else np.ones((30, 8), dtype)
+    h = RecurrentClassifierHyperparameters(embedding_dim=8, **choices)
+    context = TaskContext(30, tuple("abcd"[:classes]), np.zeros(5, np.int64), vectors)
+    model = TextNetwork(h, context, classes)
+    built = sum(parameter.numel() for parameter in model.parameters())
+    assert h.parameter_count(DataShape(30, classes, 9)) == built
