@@ -41,7 +41,7 @@ def default_cache() -> Cache:
     return Cache(Path(os.environ.get("SEQTUNE_CACHE") or user_cache_path("seqtune")))
 
 
-def replace_file(path: Path, content: bytes, mode: int = 0o644) -> None:
+def replace_file(path: Path, content: bytes | memoryview, mode: int = 0o644) -> None:
     """Replace a file atomically: write beside ``path``, flush to the disk, and rename.
 
     A reader finds either the old file or the new one, even after a crash.
@@ -49,7 +49,8 @@ def replace_file(path: Path, content: bytes, mode: int = 0o644) -> None:
     Raises:
         OSError: the disk is full or the folder cannot be written; ``path`` is unchanged.
     """
-    beside = path.with_name(f".{path.name}.writing")
+    # Two processes may write a report at once.
+    beside = path.with_name(f".{path.name}.{os.getpid()}.writing")
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
         with open(os.open(beside, flags, mode), "wb") as file:

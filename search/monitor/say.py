@@ -8,16 +8,13 @@ import os
 import sys
 from typing import TextIO
 
-#: The study's log is a handler of this logger (see ``search.monitor.logs``).
+#: The logger of the whole project; the study's log is a handler of it (``search.monitor.logs``).
 LOGGER = logging.getLogger("seqtune")
-LOGGER.setLevel(logging.INFO)
-LOGGER.propagate = False  # or a program around the search would print everything twice
 
 
 def say(line: str) -> None:
     """Print a line on stderr, and log it."""
     LOGGER.info(line)
-    put(line, sys.stderr)
 
 
 def put(line: str, stream: TextIO) -> None:
@@ -28,3 +25,16 @@ def put(line: str, stream: TextIO) -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
+
+
+class _Stderr(logging.Handler):
+    """Prints what is said; a traceback is for the log alone."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info is None:
+            put(self.format(record), sys.stderr)
+
+
+LOGGER.addHandler(_Stderr())
+LOGGER.setLevel(logging.INFO)
+LOGGER.propagate = False  # or a program around the search would print everything twice

@@ -33,7 +33,7 @@ class AverageModel(nn.Module):
 
     @torch.no_grad()
     def follow(self, model: nn.Module) -> None:
-        """Move each average towards the model's weights.
+        """Move each average towards the model's weights, and copy its buffers.
 
         The first call copies the weights. After n calls the decay is at most (1 + n) / (10 + n).
         So early steps count for more, and a network's initial weights are soon forgotten.
@@ -41,6 +41,8 @@ class AverageModel(nn.Module):
         n = int(self.steps)
         moved = 1.0 - min(self.decay, (1 + n) / (10 + n)) if n else 1.0
         torch._foreach_lerp_(list(self.module.parameters()), list(model.parameters()), moved)
+        for own, other in zip(self.module.buffers(), model.buffers(), strict=True):
+            own.copy_(other)  # such as the running statistics of a batch norm
         self.steps += 1
 
 

@@ -3,8 +3,7 @@
 Shapes: V words of the vocabulary, M positions of a corpus, E numbers of a vector.
 """
 
-import os
-import tempfile
+import io
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from trainables.data.corpus import Corpus
 from trainables.data.spec import DataSpec, Section
 from trainables.errors import DataError
-from trainables.storage import Cache
+from trainables.storage import Cache, replace_file
 
 Matrix = NDArray[np.float32] | NDArray[np.float16]
 Settings = TypeVar("Settings", bound=Section)
@@ -87,12 +86,15 @@ def write_matrix(vectors_VE: Matrix, path: Path) -> None:
     """Write vectors to ``path``, whole or not at all.
 
     Raises:
-        DataError: no word has a vector.
+        DataError: no word has a vector, or there is no room for them.
     """
     if np.isnan(vectors_VE[:, 0]).all():
         raise DataError(
             f"none of the vocabulary's words has a vector in {path.name.rpartition('-')[0]}"
         )
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        np.save(file, vectors_VE, allow_pickle=False)
-    os.replace(file.name, path)
+    content = io.BytesIO()
+    np.save(content, vectors_VE, allow_pickle=False)
+    try:
+        replace_file(path, content.getbuffer())
+    except OSError as error:
+        raise DataError(f"cannot write word vectors to {path}: {error.strerror}") from error

@@ -11,9 +11,11 @@ of the longest text.
 """
 
 import json
+import logging
 import os
-import sys
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,9 @@ _PASS_TOKENS, _WINDOW = 8192, 510
 
 #: Prefix of the name of a file that is not complete yet.
 _COMPUTING = "computing-"
+_STALE_SECONDS = 86_400
+
+_LOGGER = logging.getLogger("seqtune")
 
 
 class BertTable(WordVectors):
@@ -98,13 +103,9 @@ def write_features(corpus: Corpus, words: list[str], data: DataSpec, path: Path)
     """
     model = _load_model()
     rows = sum(int(read_lengths(corpus.part(p), data.max_tokens).sum()) for p in _PARTS)
-    print(
-        f"note: computing BERT's features of {rows:,} tokens, once for all trials …",
-        file=sys.stderr,
-    )
+    _LOGGER.warning(f"note: computing BERT's features of {rows:,} tokens, once for all trials")
     width = model.config.hidden_size
-    for stale in path.parent.glob(f"{_COMPUTING}*"):
-        stale.unlink(missing_ok=True)
+    _remove_stale(path.parent)
     with tempfile.NamedTemporaryFile(prefix=_COMPUTING, suffix=".npy", dir=path.parent) as file:
         # Reserve the space first: writing to a mapped file on a full disk ends the process by
         # SIGBUS. 4096 bytes are more than the header of the .npy takes.
@@ -118,7 +119,16 @@ def write_features(corpus: Corpus, words: list[str], data: DataSpec, path: Path)
         )
         _fill(features_ME, model, corpus, words, data)
         features_ME.flush()
-        os.link(file.name, path)  # a link, because the temporary file deletes its own name
+        with suppress(FileExistsError):  # another process has computed the same meanwhile
+            os.link(file.name, path)  # a link, because the temporary file deletes its own name
+
+
+def _remove_stale(folder: Path) -> None:
+    """Remove what processes that were killed have left; one at work writes every minute."""
+    for left in folder.glob(f"{_COMPUTING}*"):
+        with suppress(FileNotFoundError):
+            if time.time() - left.stat().st_mtime > _STALE_SECONDS:
+                left.unlink()
 
 
 def _fill(
