@@ -11,7 +11,7 @@ _PIPE_WIDTH = 100_000
 
 def show(title: str, rows: Any, form: str, columns: list[str]) -> None:
     """Print one row or several; ``columns`` are those of the table."""
-    from search.report.tables import as_table, render
+    from search.report.tables import as_record, as_table, render
 
     if form != "table":
         click.echo(render(rows, form, ascii_only=not speaks_unicode()))
@@ -20,8 +20,10 @@ def show(title: str, rows: Any, form: str, columns: list[str]) -> None:
 
     terminal = sys.stdout.isatty()
     console = Console() if terminal else Console(width=_PIPE_WIDTH)
-    listed = rows if isinstance(rows, list) else [rows]
-    table = as_table(title, listed, columns, console.width if terminal else None)
+    if isinstance(rows, list):
+        table = as_table(title, rows, columns, console.width if terminal else None)
+    else:
+        table = as_record(title, rows, columns)
     console.print(table, soft_wrap=not terminal)
 
 

@@ -66,6 +66,15 @@ def as_table(title: str, rows: list[dict[str, Any]], columns: list[str], width: 
     return _drawn(title, heads, cells)
 
 
+def as_record(title: str, row: dict[str, Any], columns: list[str]) -> Any:
+    """Make a rich table of one object: a line for each column, and for each of its ``params``."""
+    lines = [[column.replace("_", " "), short(row[column])] for column in columns if column in row]
+    if "params" in columns:
+        lines = [line for line in lines if line[0] != "params"]
+        lines += [[name, short(value)] for name, value in row["params"].items()]
+    return _drawn(title, ["", ""], lines)
+
+
 def _width(lines: list[list[str]]) -> int:
     """Return the columns of a terminal that a table takes: a frame and two blanks to each cell."""
     widest = [max(map(len, column)) for column in zip(*lines, strict=True)]
@@ -76,7 +85,12 @@ def _drawn(title: str, heads: list[str], cells: list[list[str]]) -> Any:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=Text(title) if title else None, title_justify="left", header_style="bold")
+    table = Table(
+        title=Text(title) if title else None,
+        title_justify="left",
+        header_style="bold",
+        show_header=any(heads),
+    )
     for head in heads:
         table.add_column(Text(head), overflow="fold")
     for line in cells:

@@ -36,7 +36,7 @@ LONG = """
     import signal, search
     from search.errors import StudyFailed
     if __name__ == "__main__":
-        settings = {"stopping.max_epochs": 150, "stopping.grace_epochs": 150}
+        settings = {"stopping.max_epochs": 400, "stopping.grace_epochs": 400}
         try:
             search.run("small.toml", trials=2, settings=settings)
         except (KeyboardInterrupt, StudyFailed) as error:
