@@ -22,15 +22,14 @@ from trainables.core.memory import DataShape
 from trainables.data.spec import DataSpec
 from trainables.tasks.text_inputs import PreparedTexts
 
-PREPARED = PreparedData(
-    PreparedTexts(
-        folder=Path("/corpus"),
-        shape=DataShape(10, 2, 16),
-        summary="texts",
-        data=DataSpec(source="x", max_tokens=16),
-        vectors={},
-    )
+TEXTS = PreparedTexts(
+    folder=Path("/corpus"),
+    shape=DataShape(10, 2, 16),
+    summary="texts",
+    data=DataSpec(source="x", max_tokens=16),
+    vectors={},
 )
+PREPARED = PreparedData(TEXTS)
 CONFUSION = {f"val/confusion/{pair}": 7.0 for pair in ("a as a", "a as b", "b as a", "b as b")}
 LOST = Failure("lost", "The actor died", "The actor died\nlong story")
 
@@ -79,6 +78,12 @@ class StudyHarness:
 
     def kinds(self) -> list[str]:
         return [event.event for event in self.events()]
+
+    def begin(self) -> Assignment:
+        """Hand out the next attempt, of which there must be one."""
+        work = self.study.next()
+        assert isinstance(work, Assignment)
+        return work
 
     def report(self, work: Assignment, epoch: int, value: float | None, **more: Any) -> bool:
         return self.study.report([self.epoch(work, epoch, value, **more)])

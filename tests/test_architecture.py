@@ -63,4 +63,4 @@ def test_packages_are_this_checkouts():
     import trainables
 
     for package in (search, trainables, cluster):
-        assert Path(package.__file__).parent.parent == ROOT
+        assert Path(package.__path__[0]).parent == ROOT

@@ -35,11 +35,11 @@ class TwoNodes:
             initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False}
         )
         self.address: str = self.cluster.address
+        self.node: subprocess.Popen[bytes] | None = None
         if can_hide_folders():
             self.node = self._isolated_node()
         else:
             self.cluster.add_node(num_cpus=1)
-            self.node = None
         self._wait_for(2)
 
     def _wait_for(self, count: int) -> None:

@@ -18,7 +18,7 @@ class ReportSectionContract:
         tables["space"]["pooling"] = ["last", "mean"]
         harness = StudyHarness(tmp_path, tables, max_failures=0)
         for _ in range({"new": 0, "running": 2, "ended": 6, "broken": 6}[request.param]):
-            work = harness.study.next()
+            work = harness.begin()
             if request.param == "broken":
                 harness.study.fail(work.number, work.attempt, LOST)
                 continue

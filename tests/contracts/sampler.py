@@ -42,7 +42,7 @@ class SamplerContract:
         """Trials of every fate: completed, pruned, not finite, failed, lost, and two running."""
         harness.crash_and_reopen(total=60)
         for number in range(trials):
-            work = harness.study.next()
+            work = harness.begin()
             if number % 7 == 3:
                 harness.study.fail(work.number, work.attempt, Failure("exception", "bad", "bad"))
                 continue
@@ -53,7 +53,7 @@ class SamplerContract:
             epoch = 1
             while harness.report(work, epoch, value):
                 epoch += 1
-        works = [harness.study.next() for _ in range(3)]
+        works = [harness.begin() for _ in range(3)]
         harness.report(works[0], 1, 0.6)
         harness.study.fail(works[1].number, works[1].attempt, LOST)
 

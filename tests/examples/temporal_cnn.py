@@ -4,7 +4,7 @@ Shapes: B texts, T tokens, E embedding, H channels, C classes.
 """
 
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 import torch
 from pydantic import Field
@@ -57,4 +57,4 @@ class TemporalConvolution(TextClassification):
     declaration = replace(TextClassification.declaration, hyperparameters=Choices)
 
     def build(self) -> nn.Module:
-        return Convolution(self.hyperparameters, self.context)
+        return Convolution(cast(Choices, self.hyperparameters), self.context)

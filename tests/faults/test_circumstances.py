@@ -58,8 +58,8 @@ def test_clock_that_jumps_disturbs_nothing(place):
     assert process.returncode == 0, err
     place.check(3)
     assert not [e for e in place.events() if e.event == "failure"]
-    epochs = [e for e in place.events() if isinstance(e, EpochDone)]
-    assert len(epochs) == 180 and all(0 <= e.seconds < 100 for e in epochs)
+    done = [e for e in place.events() if isinstance(e, EpochDone)]
+    assert len(done) == 180 and all(0 <= e.seconds < 100 for e in done)
 
 
 def test_half_a_study_file_changed_code_and_other_data(place):

@@ -83,7 +83,12 @@ def trainer_of(
     setting: Setting, part: Part, precision: str = "float32", epochs: int = 9, **chosen: Any
 ) -> Trainer:
     """Build a trainer of the lecture's model, or of what is chosen, on the device."""
-    sizes = {"embedding_dim": 64, "hidden_size": 64, "clip_norm": 0.0, "optimizer": "adam"}
+    sizes: dict[str, Any] = {
+        "embedding_dim": 64,
+        "hidden_size": 64,
+        "clip_norm": 0.0,
+        "optimizer": "adam",
+    }
     h = RecurrentClassifierHyperparameters(**(sizes | chosen))
     device = torch.device(setting.device)
     context = TaskContext(WORDS, ("a", "b"), part.labels)

@@ -1,6 +1,7 @@
 """The core on a GPU; left out where there is none."""
 
 import warnings
+from typing import Any
 
 import pytest
 import torch
@@ -9,10 +10,11 @@ from tests.builders import make_part, make_trainer
 from trainables.core.device import CONTEXT_BYTES, limit_gpu_memory
 from trainables.core.precision import precisions
 from trainables.core.trainer import Trainer
+from trainables.data.text.reader import TextReader
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 GPU = torch.device("cuda")
-EVERYTHING = {
+EVERYTHING: dict[str, Any] = {
     "dropout": 0.3,
     "word_dropout": 0.1,
     "embedding_dropout": 0.1,
@@ -83,7 +85,7 @@ def test_half_the_bits_learn_the_same(cell):
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
 def test_stored_and_restored_is_the_uninterrupted_run_bit_for_bit(tmp_path, cell, precision):
-    choices = {"device": GPU, "precision": precision, "cell": cell, **EVERYTHING}
+    choices: dict[str, Any] = {"device": GPU, "precision": precision, "cell": cell, **EVERYTHING}
     whole, first, second = (make_trainer(**choices) for _ in range(3))
     for trainer in (whole, whole, first):
         trainer.train_epoch()
@@ -110,6 +112,7 @@ def test_texts_that_stay_on_the_host_are_trained_on_alike(monkeypatch):
             "trainables.data.text.reader.fits_on_gpu", lambda size, device, fits=fits: fits
         )
         trainer = make_trainer(device=GPU, **EVERYTHING)
+        assert isinstance(trainer.train, TextReader)
         assert (trainer.train.held is not None) == fits
         losses.append([trainer.train_epoch() for _ in range(2)])
     assert losses[0] == losses[1]

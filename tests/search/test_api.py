@@ -113,6 +113,6 @@ def test_trials_without_a_driver(tmp_path, tables):
     folder.mkdir(parents=True)
     harness = StudyHarness(folder, tables)
     assert len(search.trials("small", results_dir=tmp_path / "r")) == 0
-    harness.report(harness.study.next(), 1, 0.75)
+    harness.report(harness.begin(), 1, 0.75)
     frame = search.trials("small", results_dir=tmp_path / "r")
     assert frame.loc[0, "value"] == 0.75 and frame.loc[0, "state"] == "interrupted"

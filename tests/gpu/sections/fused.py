@@ -8,6 +8,7 @@ Shapes: B texts, T tokens, N rows, H units, G numbers of all gates (4H), K model
 
 import os
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 
 import torch
@@ -81,7 +82,7 @@ def measure(setting: Setting) -> Figures:
         B, T = (4, 3) if setting.toy else (128, 233)
         group = [Pass.drawn(seed, H, B, T, setting.device) for seed in range(K)]
         run(group, H)
-        seconds = seconds_of(lambda group=group: run(group, H), setting.device, repeats=3)
+        seconds = seconds_of(partial(run, group, H), setting.device, repeats=3)
         figures[f"K={K} models, tokens_per_s forward"] = round(K * B * T / seconds)
     return figures
 

@@ -57,7 +57,7 @@ def _microseconds(
             return layer.read(Steps.of(x_BTE), weight_drop)
 
     def both() -> None:
-        forward().float().sum().backward()  # type: ignore[no-untyped-call]
+        forward().float().sum().backward()
 
     both()
     alone = seconds_of(forward, setting.device, repeats)

@@ -1,6 +1,7 @@
 """The part of ``repeats`` that runs under one environment."""
 
 import hashlib
+from typing import Any
 
 import torch
 
@@ -9,7 +10,7 @@ from trainables.core.device import prepare_device
 from trainables.core.precision import precisions
 from trainables.core.trainer import Trainer
 
-_EVERYTHING = {
+_EVERYTHING: dict[str, Any] = {
     "dropout": 0.3,
     "word_dropout": 0.2,
     "embedding_dropout": 0.1,
@@ -29,7 +30,7 @@ def measure(setting: Setting) -> Figures:
     device = prepare_device(setting.device, 1)
     figures: Figures = {}
     for precision in precisions(device):
-        for name, chosen in (("plain", {}), ("everything", _EVERYTHING)):
+        for name, chosen in {"plain": {}, "everything": _EVERYTHING}.items():
             runs = {_digest(_trained(setting, precision, chosen)) for _ in range(3)}
             figures[f"{precision} {name} three runs are one"] = len(runs) == 1
             figures[f"{precision} {name} restored is the same"] = runs == {
@@ -38,18 +39,18 @@ def measure(setting: Setting) -> Figures:
     return figures
 
 
-def _new(setting: Setting, precision: str, chosen: dict[str, object]) -> Trainer:
+def _new(setting: Setting, precision: str, chosen: dict[str, Any]) -> Trainer:
     return trainer_of(setting, setting.texts(2000), precision, batch_size=64, **chosen)
 
 
-def _trained(setting: Setting, precision: str, chosen: dict[str, object]) -> Trainer:
+def _trained(setting: Setting, precision: str, chosen: dict[str, Any]) -> Trainer:
     trainer = _new(setting, precision, chosen)
     trainer.train_epoch()
     trainer.train_epoch()
     return trainer
 
 
-def _restored(setting: Setting, precision: str, chosen: dict[str, object]) -> Trainer:
+def _restored(setting: Setting, precision: str, chosen: dict[str, Any]) -> Trainer:
     first, path = _new(setting, precision, chosen), setting.out / "repeat.safetensors"
     first.train_epoch()
     digest = first.save(path)

@@ -15,9 +15,10 @@ from rich.console import Console
 
 import search
 from search.cli.main import main
+from search.policy.failures import Failure
 from search.report.tables import as_table
 from search.spec.durations import parse_duration
-from tests.study_harness import CONFUSION, Failure, StudyHarness
+from tests.study_harness import CONFUSION, StudyHarness
 
 
 def run(*arguments: str):
@@ -40,7 +41,7 @@ def finished(tmp_path, tables, monkeypatch):
     folder = tmp_path / "results" / "small"
     folder.mkdir(parents=True)
     harness = StudyHarness(folder, tables)
-    works = [harness.study.next() for _ in range(4)]
+    works = [harness.begin() for _ in range(4)]
     for epoch, value in enumerate([0.6, 0.9, 0.9, 0.7], start=1):
         harness.report(works[0], epoch, value)
     harness.report(works[1], 1, 0.5)

@@ -59,7 +59,7 @@ def study(tmp_path, tables):
     folder = tmp_path / "results" / "small"
     folder.mkdir(parents=True)
     harness = StudyHarness(folder, tables)
-    harness.report(harness.study.next(), 1, 0.75)
+    harness.report(harness.begin(), 1, 0.75)
     return tmp_path
 
 

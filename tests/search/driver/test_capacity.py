@@ -13,7 +13,7 @@ from search.errors import SpecError
 from search.spec.resolve import resolve
 from search.spec.space import Choice, parse_space
 from search.spec.study import ResourcesSpec
-from tests.study_harness import PREPARED
+from tests.study_harness import TEXTS
 from trainables.core.memory import estimate_bytes, estimate_host_bytes
 from trainables.embeddings.vectors import Vectors
 from trainables.networks.hyperparameters import RecurrentClassifierHyperparameters
@@ -79,7 +79,7 @@ def test_the_largest_configuration_is_what_is_counted(tables):
         "embedding": ["glove", "scratch"],
     }
     spec = resolve(tables, "x")
-    wide = replace(PREPARED.current, vectors={"glove": Vectors("f", 300, 1.0, 1.0)})
+    wide = replace(TEXTS, vectors={"glove": Vectors("f", 300, 1.0, 1.0)})
     shape, corners = wide.shape, []
     space = parse_space(spec.space, declared(spec))
     ends = [d.options if isinstance(d, Choice) else d.ends for d in space.values()]

@@ -6,7 +6,7 @@ import pytest
 
 from search.driver.preparation import PreparedData, _inputs_key
 from search.spec.resolve import resolve
-from tests.study_harness import PREPARED, changed, told_trials
+from tests.study_harness import TEXTS, changed, told_trials
 from trainables.embeddings.vectors import Vectors
 
 
@@ -65,8 +65,7 @@ def test_a_trial_keeps_the_vectors_of_its_own_spec(tables):
     one = resolve(tables, "x")
     other = resolve(tables | {"data": tables["data"] | {"max_tokens": 8}}, "x")
     wide, narrow = (
-        replace(PREPARED.current, vectors={"glove": Vectors("f", width, 1.0, 1.0)})
-        for width in (7, 5)
+        replace(TEXTS, vectors={"glove": Vectors("f", width, 1.0, 1.0)}) for width in (7, 5)
     )
     prepared = PreparedData(wide, {_inputs_key(other): narrow})
     assert prepared.of(one) is wide and prepared.of(other) is narrow

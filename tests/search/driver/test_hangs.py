@@ -24,7 +24,7 @@ def watched(tmp_path, tables):
 
 def test_deadline_follows_the_attempts_own_epochs(tmp_path, tables):
     harness, watch, clock = watched(tmp_path, tables)
-    work = harness.study.next()
+    work = harness.begin()
     clock.now += 50
     assert watch.overdue() == []
     harness.report(work, 1, 0.9)  # in 1.0 s: four are allowed from here on
@@ -40,7 +40,7 @@ def test_an_epoch_that_waits_to_be_reported_with_the_next_is_not_overdue(tmp_pat
     harness, clock = StudyHarness(tmp_path, tables), Clock()
     watch = HangWatch(ResourcesSpec(hang_factor=4.0, hang_seconds=3.0), 5.0, clock)
     harness.study.follow(watch)
-    harness.report(harness.study.next(), 1, 0.9)
+    harness.report(harness.begin(), 1, 0.9)
     clock.now += 8.9
     assert watch.overdue() == []
     clock.now += 0.2
@@ -50,7 +50,7 @@ def test_an_epoch_that_waits_to_be_reported_with_the_next_is_not_overdue(tmp_pat
 def test_first_report_has_a_deadline_of_its_own(tmp_path, tables):
     """Neither other trials' epochs nor another machine's say how long it may take."""
     harness, watch, clock = watched(tmp_path, tables)
-    harness.report(harness.study.next(), 1, 0.9)
+    harness.report(harness.begin(), 1, 0.9)
     harness.study.fail(0, 1, LOST)
     harness.study.next()
     clock.now += 50
@@ -63,7 +63,7 @@ def test_first_report_has_a_deadline_of_its_own(tmp_path, tables):
 
 def test_ended_trials_have_no_deadline(tmp_path, tables):
     harness, watch, clock = watched(tmp_path, tables)
-    work = harness.study.next()
+    work = harness.begin()
     for epoch in (1, 2, 3, 4):
         harness.report(work, epoch, 0.9)
     clock.now += 1e6

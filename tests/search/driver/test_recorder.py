@@ -33,9 +33,9 @@ def test_epochs_of_one_message_are_taken_in_as_if_each_came_alone(harness, tmp_p
     (tmp_path / "alone").mkdir()
     alone = StudyHarness(tmp_path / "alone", tables)
     values = (0.5, 0.7, None, 0.9)
-    work = alone.study.next()
+    work = alone.begin()
     assert [alone.report(work, e, v) for e, v in enumerate(values, 1)] == [True, True, False, False]
-    work = harness.study.next()
+    work = harness.begin()
     assert not harness.study.report([harness.epoch(work, e, v) for e, v in enumerate(values, 1)])
     assert harness.kinds() == alone.kinds() and harness.kinds()[-4:] == ["epoch"] * 3 + ["end"]
     assert harness.study.state.trials == alone.study.state.trials
@@ -74,7 +74,7 @@ def test_epochs_that_waited_to_be_reported_outlive_driver_and_worker(harness):
 
 
 def test_an_epoch_that_waited_and_whose_checkpoint_is_gone_is_repeated(harness):
-    work = harness.study.next()
+    work = harness.begin()
     leave_unreported(harness, work, 1, 2)
     (harness.folder.root / f"{work.checkpoint_prefix}epoch-001.safetensors").unlink()
     harness.crash_and_reopen()
@@ -82,7 +82,7 @@ def test_an_epoch_that_waited_and_whose_checkpoint_is_gone_is_repeated(harness):
 
 
 def test_a_waiting_epoch_that_is_not_the_attempts_own_is_passed_by(harness):
-    work = harness.study.next()
+    work = harness.begin()
     other = harness.epoch(work, 1, 0.9).model_copy(update={"number": 7})
     (harness.folder.root / work.unreported).write_text(other.model_dump_json() + "\n")
     harness.crash_and_reopen()
@@ -93,7 +93,7 @@ def test_patience_ends_a_trial_that_no_longer_improves(harness, tables):
     tables["fixed"]["patience"] = 2
     tables["stopping"] |= {"max_epochs": 9, "grace_epochs": 9}
     harness.crash_and_reopen(change=changed(resolve(tables, "x")))
-    work = harness.study.next()
+    work = harness.begin()
     assert [
         harness.report(work, epoch, value)
         for epoch, value in enumerate((0.5, 0.7, 0.6, 0.71, 0.71), start=1)
@@ -104,7 +104,7 @@ def test_patience_ends_a_trial_that_no_longer_improves(harness, tables):
 
 
 def test_value_that_is_not_finite_fails_the_trial(harness):
-    work = harness.study.next()
+    work = harness.begin()
     assert harness.report(work, 1, 0.9)
     assert not harness.report(work, 2, None)
     trial = harness.study.state.trials[0]
@@ -139,7 +139,7 @@ def test_the_present_study_has_its_last_sessions_resources(harness):
 
 
 def test_a_precision_asked_for_by_name_is_insisted_on(harness):
-    harness.report(harness.study.next(), 1, 0.6, precision="float32")
+    harness.report(harness.begin(), 1, 0.6, precision="float32")
     harness.study.begin(session(), ResourcesSpec(precision="bfloat16"))
     resumed, fresh = harness.study.next(), harness.study.next()
     assert (resumed.precision, resumed.precision_required) == ("float32", False)
@@ -147,7 +147,7 @@ def test_a_precision_asked_for_by_name_is_insisted_on(harness):
 
 
 def test_a_gpu_has_a_precision_of_its_own(harness):
-    harness.report(harness.study.next(), 1, 0.6, precision="bfloat16")
+    harness.report(harness.begin(), 1, 0.6, precision="bfloat16")
     harness.study.begin(session(), ResourcesSpec(gpus_per_trial=0.5))
     harness.study.next()
     assert harness.study.next().precision == "auto"
@@ -192,7 +192,7 @@ def test_lost_attempts_are_retried_from_their_checkpoint_and_bounded(harness):
 )
 def test_how_often_a_failure_is_retried(harness, kind, attempts):
     for attempt in range(1, attempts + 1):
-        work = harness.study.next()
+        work = harness.begin()
         assert (work.number, work.attempt) == (0, attempt)
         harness.study.fail(0, attempt, Failure(kind, "cause", "detail"))
     assert harness.study.state.trials[0].state == "failed"
@@ -219,7 +219,7 @@ def test_reports_of_an_old_attempt_are_ignored(harness):
 
 
 def test_a_decision_not_carried_out_is_carried_out_at_resume(harness):
-    work = harness.study.next()
+    work = harness.begin()
     for epoch in (1, 2, 3, 4):
         harness.report(work, epoch, 0.8)
     harness.journal.close()
@@ -232,7 +232,7 @@ def test_a_decision_not_carried_out_is_carried_out_at_resume(harness):
 
 def test_running_trials_wait_again_and_go_first(harness):
     harness.study.next()
-    work = harness.study.next()
+    work = harness.begin()
     harness.report(work, 1, 0.9)
     harness.crash_and_reopen()
     again = [harness.study.next() for _ in range(3)]
@@ -243,7 +243,7 @@ def test_running_trials_wait_again_and_go_first(harness):
 
 def test_finished_only_when_the_total_has_ended(harness):
     harness.crash_and_reopen(total=1)
-    work = harness.study.next()
+    work = harness.begin()
     assert harness.study.next() == "wait"
     harness.study.fail(work.number, work.attempt, Failure("exception", "bad", "bad"))
     assert harness.study.next() == "finished"
@@ -252,7 +252,7 @@ def test_finished_only_when_the_total_has_ended(harness):
 
 
 def test_what_happened_on_the_way_is_journaled(harness):
-    work = harness.study.next()
+    work = harness.begin()
     harness.report(work, 1, 0.9)
     harness.study.fail(0, 1, LOST)
     again = harness.study.next()
@@ -262,7 +262,7 @@ def test_what_happened_on_the_way_is_journaled(harness):
 
 def test_checkpoint_that_only_another_machine_sees_ends_the_study(harness, monkeypatch):
     monkeypatch.setattr("search.journal.folder.time.sleep", lambda seconds: None)
-    work = harness.study.next()
+    work = harness.begin()
     monkeypatch.setattr(Path, "write_bytes", lambda path, content: len(content))
     with pytest.raises(StudyFailed, match="all nodes share"):
         harness.report(work, 1, 0.9)
@@ -270,7 +270,7 @@ def test_checkpoint_that_only_another_machine_sees_ends_the_study(harness, monke
 
 
 def test_missing_checkpoints_are_not_offered(harness):
-    work = harness.study.next()
+    work = harness.begin()
     for epoch in (1, 2, 3):
         harness.report(work, epoch, 0.9)
     trial = harness.study.state.trials[0]
@@ -303,7 +303,7 @@ def test_another_cause_or_one_good_trial_is_hope(harness):
 def test_trials_that_all_diverge_late_are_hopeless(harness):
     harness.crash_and_reopen(total=9)
     for _ in range(5):
-        work = harness.study.next()
+        work = harness.begin()
         harness.report(work, 1, 0.9)
         harness.report(work, 2, None)
     assert "not finite" in harness.study.common_failure()

@@ -22,7 +22,7 @@ def drive(harness: StudyHarness, script: list[tuple[int, float | None]]) -> None
     running: dict[int, Assignment] = {}
     for action, value in script:
         if action == 0 and len(running) < 3:
-            work = harness.study.next()
+            work = harness.begin()
             if isinstance(work, Assignment):
                 running[work.number] = work
         elif action == 6:
@@ -132,7 +132,7 @@ def test_a_model_of_the_past_says_the_same_after_a_replay(tmp_path, tables, kind
     harness = StudyHarness(tmp_path, tables)
     harness.crash_and_reopen(total=24)
     for _ in range(24):
-        work = harness.study.next()
+        work = harness.begin()
         value = 1 - abs(work.hyperparameters["dropout"] - 0.3)
         epoch = 1
         while harness.report(work, epoch, value):
@@ -158,7 +158,7 @@ def test_every_sampler_stays_in_the_space_and_repeats(tmp_path, tables, kind):
         harness = StudyHarness(tmp_path / run, tables)
         harness.crash_and_reopen(total=14)
         for _ in range(14):
-            work = harness.study.next()
+            work = harness.begin()
             value = 1 - abs(work.hyperparameters["dropout"] - 0.3)
             for epoch in (1, 2, 3, 4):
                 if not harness.report(work, epoch, value):

@@ -5,7 +5,8 @@ import sys
 import pytest
 
 from search.errors import SpecError, StudyExists, StudyLocked, StudyNotFound
-from search.journal.folder import StudyDir, check_name, create_study_dir, open_study_dir
+from search.journal.folder import StudyDir, create_study_dir, open_study_dir
+from search.spec.names import check_name
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "/etc", "", ".", "..", ".x", "a..b", "x\0", "é"])

@@ -2,11 +2,11 @@
 
 import errno
 import os
+import zlib
 
 import pytest
 
 from search.errors import JournalDamaged, StudyFailed
-from search.journal import journal as module
 from search.journal.events import SessionEnded, TrialCreated
 from search.journal.journal import Journal, read_events, read_journal
 
@@ -65,7 +65,7 @@ def test_missing_line_is_noticed(path):
 
 def test_newer_format_is_refused_by_name(path):
     body = b'{"seq":0,"time":1.0,"event":"study","format":99'
-    path.write_bytes(body + b',"crc":"%08x"}\n' % module.zlib.crc32(body))
+    path.write_bytes(body + b',"crc":"%08x"}\n' % zlib.crc32(body))
     with pytest.raises(JournalDamaged, match="format 99"):
         read_events(path)
 
@@ -76,7 +76,7 @@ def test_full_disk_poisons_the_writer_and_keeps_what_was(path, monkeypatch):
     def full(descriptor, content):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(module.os, "write", full)
+    monkeypatch.setattr(os, "write", full)
     with pytest.raises(StudyFailed, match="No space left"):
         journal.append(SessionEnded(reason="x"))
     monkeypatch.undo()

@@ -30,7 +30,7 @@ def read(folder):
 
 def test_scalars_and_hyperparameters(tmp_path, tables):
     harness, board = watched(tmp_path, tables)
-    work = harness.study.next()
+    work = harness.begin()
     for epoch, value in ((1, 0.5), (2, 0.625)):
         harness.report(work, epoch, value)
     board.close()
@@ -48,7 +48,7 @@ def test_scalars_and_hyperparameters(tmp_path, tables):
 
 def test_a_resumed_session_writes_every_epoch_once(tmp_path, tables):
     harness, board = watched(tmp_path, tables)
-    work = harness.study.next()
+    work = harness.begin()
     harness.report(work, 1, 0.5)
     board.close()
     harness.crash_and_reopen()
@@ -63,7 +63,7 @@ def test_a_resumed_session_writes_every_epoch_once(tmp_path, tables):
 def test_kept_checkpoints_are_bounded(tmp_path, tables):
     tables["stopping"]["max_epochs"] = 9
     harness, _ = watched(tmp_path, tables)
-    work = harness.study.next()
+    work = harness.begin()
     values = [0.1, 0.9, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7]
     for epoch, value in enumerate(values, start=1):
         harness.report(work, epoch, value)
@@ -76,7 +76,7 @@ def test_kept_checkpoints_are_bounded(tmp_path, tables):
 
 def test_nothing_of_what_was_reported_late_stays(tmp_path, tables):
     harness, _ = watched(tmp_path, tables)
-    work = harness.study.next()
+    work = harness.begin()
     together = [harness.epoch(work, epoch, 0.5) for epoch in (1, 2, 3, 4)]
     (harness.folder.root / work.unreported).write_text("these epochs, until they were reported")
     assert not harness.study.report(together)
@@ -88,7 +88,7 @@ def test_only_the_best_ended_trials_keep_theirs(tmp_path, tables):
     tables["stopping"]["max_epochs"] = 1
     harness, _ = watched(tmp_path, tables)
     for value in (0.5, 0.9, 0.7, 0.8, 0.1):
-        harness.report(harness.study.next(), 1, value)
+        harness.report(harness.begin(), 1, value)
     stray = harness.folder.checkpoints_of(0) / "attempt-01-epoch-009.safetensors"
     stray.write_bytes(b"written, and killed before its line")
     CheckpointKeeper(harness.folder, harness.study.state, keep_best=2)
@@ -100,7 +100,7 @@ def test_another_metric_never_takes_the_last_checkpoint_of_a_trial(tmp_path, tab
     """The best by the new metric has gone already; what is left of the trial stays."""
     harness = StudyHarness(tmp_path, tables)
     harness.study.follow(CheckpointKeeper(harness.folder, harness.study.state, keep_best=5))
-    work = harness.study.next()
+    work = harness.begin()
     for epoch, value in enumerate((0.5, 0.6, 0.7, 0.9), start=1):
         harness.report(work, epoch, value, loss=value)
     kept = list(harness.folder.checkpoints.rglob("*.safetensors"))
@@ -118,7 +118,7 @@ def test_a_trial_that_goes_on_under_another_metric_keeps_its_newest_and_best(tmp
     """And not what a killed attempt wrote without a line."""
     tables["stopping"] |= {"max_epochs": 9, "grace_epochs": 9}
     harness = StudyHarness(tmp_path, tables)
-    work = harness.study.next()
+    work = harness.begin()
     for epoch, loss in enumerate((0.5, 0.1, 0.4, 0.3, 0.2), start=1):
         harness.report(work, epoch, 0.5 + loss, loss=loss)
     stray = harness.folder.checkpoints_of(0) / "attempt-01-epoch-006.safetensors"
@@ -134,7 +134,7 @@ def test_plain_lines_and_table(tmp_path, tables, capsys):
     harness, _ = watched(tmp_path, tables)
     with Progress(harness.study.state, console=Console(file=io.StringIO())) as progress:
         harness.study.follow(progress)
-        work = harness.study.next()
+        work = harness.begin()
         for epoch in (1, 2, 3, 4):
             harness.report(work, epoch, 0.5)
     lines = capsys.readouterr().err.splitlines()
@@ -152,7 +152,7 @@ def test_a_machine_without_a_compiler_is_named_once(tmp_path, tables, capsys):
     harness, _ = watched(tmp_path, tables)
     with Progress(harness.study.state, console=Console(file=io.StringIO())) as progress:
         harness.study.follow(progress)
-        work = harness.study.next()
+        work = harness.begin()
         harness.report(work, 1, 0.5, recurrence="own")
         assert "note" not in capsys.readouterr().err
         harness.report(work, 2, 0.5, recurrence="torch")

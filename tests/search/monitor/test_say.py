@@ -13,7 +13,8 @@ from search.errors import SpecError
 from search.journal.folder import StudyDir
 from search.monitor.logs import TrialLogs, logging_to
 from search.monitor.say import say
-from tests.study_harness import Failure, StudyHarness
+from search.policy.failures import Failure
+from tests.study_harness import StudyHarness
 from trainables.attempts.log import warnings_to
 
 ROOT = Path(__file__).parents[3]
@@ -74,7 +75,7 @@ def test_a_refused_study_leaves_no_log_and_a_fault_leaves_its_traceback(study):
 def test_a_failed_attempts_traceback_is_in_its_trials_log(tmp_path, tables):
     harness = StudyHarness(tmp_path, tables)
     harness.study.follow(TrialLogs(harness.folder))
-    works = [harness.study.next() for _ in range(2)]
+    works = [harness.begin() for _ in range(2)]
     harness.report(works[0], 1, 0.5)
     harness.study.fail(1, 1, Failure("exception", "ValueError: no", "Traceback\n  line 3\n"))
     assert [path.name for path in harness.folder.logs.iterdir()] == ["trial-0001.log"]

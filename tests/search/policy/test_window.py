@@ -1,5 +1,7 @@
 """A sampler sees the latest and the best of what has ended, and all that has not."""
 
+from typing import Any
+
 import optuna
 import pytest
 from hypothesis import given, settings
@@ -9,6 +11,7 @@ from optuna.samplers._tpe.sampler import _split_trials
 from search.policy.samplers import window
 from search.policy.samplers.window import RecentTrialsStorage
 from search.spec.objective import Objective
+from trainables.tasks.declaration import Mode
 
 
 @pytest.fixture(autouse=True)
@@ -17,7 +20,7 @@ def small(monkeypatch) -> None:
     monkeypatch.setattr(window, "BEST", 2)
 
 
-def study_of(mode: str, ends: list[tuple[str, float]]) -> optuna.Study:
+def study_of(mode: Mode, ends: list[tuple[str, float]]) -> optuna.Study:
     """A trial for each: ``c`` completed, ``p`` pruned after two epochs, ``e`` after one, ``f``
     failed, ``r`` running."""
     objective = Objective("val/x", mode)
@@ -72,7 +75,8 @@ def test_one_that_failed_is_seen_and_takes_nobodys_place():
 def test_all_that_tpe_calls_good_is_seen(ends, mode):
     """Held against Optuna's own division into good and bad."""
     study = study_of(mode, ends)
-    everything = study._storage._studies[study._study_id].trials
+    storage: Any = study._storage
+    everything = storage._studies[study._study_id].trials
     ended = [trial for trial in everything if trial.state.is_finished()]
     good, _ = _split_trials(study, ended, window.BEST)
     assert {trial.number for trial in good} <= set(seen(study))

@@ -32,7 +32,7 @@ def study(tmp_path, tables, monkeypatch):
     folder = tmp_path / "results" / "small"
     folder.mkdir(parents=True)
     harness = StudyHarness(folder, tables)
-    harness.report(harness.study.next(), 1, 0.9)
+    harness.report(harness.begin(), 1, 0.9)
     path = folder / harness.study.state.trials[0].epochs[0].checkpoint.path
     write_checkpoint(path, {"model.embedding.weight": torch.from_numpy(weights_VE)}, {})
     return path

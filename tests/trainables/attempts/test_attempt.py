@@ -6,6 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -80,7 +81,8 @@ def test_what_is_reported_is_the_same_together_and_alone(corpus, tmp_path):
     reports = []
     for seconds in (0.0, 1000.0):
         attempt = begun(corpus, tmp_path)
-        metrics, digests = [], []
+        metrics: list[Any] = []
+        digests: list[str] = []
         while len(metrics) < 7:
             for report in next_epochs(attempt, seconds):
                 metrics.append(report.metrics)
@@ -97,7 +99,7 @@ class Behind(ThreadPoolExecutor):
         self.open = threading.Event()
         self.seen: list[int] = []
 
-    def submit(self, call, /, attempt, epoch, *rest):
+    def submit(self, call, /, attempt, epoch, *rest):  # type: ignore[override]
         copies = {name: tensor.clone() for name, tensor in epoch.snapshot.tensors.items()}
         snapshot = replace(epoch.snapshot, tensors=copies)
         return super().submit(

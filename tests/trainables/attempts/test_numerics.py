@@ -2,6 +2,7 @@
 
 import builtins
 import io
+import os
 import platform
 
 import pytest
@@ -25,7 +26,7 @@ GRAVITON = "processor\t: 0\nFeatures\t: fp asimd\nCPU implementer\t: 0x41\nCPU p
 def test_two_kinds_of_processor_have_two_names(monkeypatch, content, name):
     monkeypatch.setattr(platform, "machine", lambda: "aarch64")
     monkeypatch.setattr(platform, "processor", lambda: "a processor")
-    monkeypatch.setattr(numerics.os.path, "exists", lambda path: True)
+    monkeypatch.setattr(os.path, "exists", lambda path: True)
     monkeypatch.setattr(builtins, "open", lambda path: io.StringIO(content))
     found = numerics._processor()
     monkeypatch.undo()

@@ -7,13 +7,13 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from search.errors import SeqtuneError
 from tests.builders import make_assignment, make_part, make_trainer, write_reviews
 from trainables.attempts import attempt, probe
 from trainables.core.precision import precisions
 from trainables.data.corpus import prepare
 from trainables.data.spec import DataSpec
 from trainables.data.text.reader import TextReader
+from trainables.errors import SeqtuneError
 from trainables.storage import Cache
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")

@@ -23,7 +23,7 @@ def test_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(durable.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
         write_checkpoint(path, {"a": torch.zeros(3)}, {"epoch": 2})
     monkeypatch.undo()

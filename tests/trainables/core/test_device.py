@@ -28,7 +28,7 @@ def test_freed_memory_is_kept_only_when_told(monkeypatch, keep):
 @pytest.fixture
 def gpu(monkeypatch):
     """A GPU of 80 GiB, with half of it free; returns what was set."""
-    limits = []
+    limits: list[float] = []
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda *given: (40 * GIB, 80 * GIB))
     monkeypatch.setattr(torch.cuda, "get_per_process_memory_fraction", lambda *given: limits[-1])
     monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", limits.append)

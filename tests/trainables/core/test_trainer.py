@@ -1,6 +1,7 @@
 """Contract of the training loop and its checkpoints, for every cell."""
 
 import math
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from trainables.networks.cells import CELLS
 from trainables.tasks.registry import TASKS
 
 #: Every kind of noise and averaging at once.
-EVERYTHING = {
+EVERYTHING: dict[str, Any] = {
     "dropout": 0.3,
     "word_dropout": 0.2,
     "embedding_dropout": 0.1,
@@ -77,6 +78,7 @@ def test_stored_and_restored_is_the_uninterrupted_run_bit_for_bit(cell, optimize
     second.train_epoch()
     second.train_epoch()
     assert same_weights(whole, second)
+    assert isinstance(whole.train, TextReader)
     reader = TextReader(whole.train.part, 12, "end")
     assert whole.evaluate(reader) == second.evaluate(reader)
 
@@ -99,7 +101,8 @@ def test_evaluation_repeats_exactly_and_leaves_training_alone(cell, task):
 def test_empty_text_survives(cell, task, pooling):
     part = make_part(texts=4, labels=labels_of(task))
     offsets = np.concatenate([part.offsets, part.offsets[-1:]])
-    with_empty = Part(part.ids, offsets, np.append(part.labels, part.labels[:1]))
+    labels: Any = np.append(part.labels, part.labels[:1])
+    with_empty = Part(part.ids, offsets, labels)
     trainer = make_trainer(
         part=with_empty, cell=cell, task=task, pooling=pooling, bidirectional=True, **EVERYTHING
     )
@@ -128,7 +131,8 @@ def test_average_is_evaluated_and_follows():
     """Warmed up, the average of the first steps is near the weights; it is what is evaluated."""
     trainer = make_trainer(ema_decay=0.999)
     trainer.train_epoch()
-    weights, averages = trainer.model.head.weight, trainer.average.module.head.weight
+    model, average = (cast(Any, one) for one in (trainer.model, trainer.average))
+    weights, averages = model.head.weight, average.module.head.weight
     assert not torch.equal(weights, averages)
     with torch.no_grad():
         trainer.model.head.weight.fill_(math.nan)

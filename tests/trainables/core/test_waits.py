@@ -6,6 +6,7 @@ have shapes only. So whatever copied one to the host, or asked for a number, wou
 
 from contextlib import nullcontext
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,11 +16,11 @@ from tests.builders import make_part, make_trainer
 from trainables.core import optimisation
 from trainables.core.trainer import Trainer
 from trainables.data.text.edits import Edits
-from trainables.data.text.reader import DeviceTexts
+from trainables.data.text.reader import DeviceTexts, TextReader
 from trainables.networks.cells import CELLS
 
 META = torch.device("meta")
-EVERYTHING = {
+EVERYTHING: dict[str, Any] = {
     "dropout": 0.3,
     "word_dropout": 0.2,
     "embedding_dropout": 0.1,
@@ -54,6 +55,7 @@ def on_device(monkeypatch):
 
     def make(**choices) -> Trainer:
         trainer = make_trainer(device=META, **choices)
+        assert isinstance(trainer.train, TextReader)
         held = DeviceTexts.of(trainer.train.part, META)
         trainer.train = replace(trainer.train, device=META, held=held)
         return trainer
@@ -98,9 +100,12 @@ def test_a_value_that_is_asked_for_would_be_noticed(on_device, monkeypatch):
 
 def test_rows_of_a_batch_go_to_the_device_in_one_copy(on_device, monkeypatch):
     trainer, copies = on_device(), []
-    monkeypatch.setattr(
-        "trainables.data.text.reader.moved", lambda x, device: copies.append(x) or x.to(device)
-    )
+
+    def moved(tensor, device):
+        copies.append(tensor)
+        return tensor.to(device)
+
+    monkeypatch.setattr("trainables.data.text.reader.moved", moved)
     trainer.train.read(np.arange(5))
     assert len(copies) == 1
     assert trainer.train.read(np.arange(5)).inputs[0].device == META

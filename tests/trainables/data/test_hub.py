@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import datasets
 import huggingface_hub
 import pytest
-from huggingface_hub.utils import httpx
+from huggingface_hub.utils import httpx  # type: ignore[attr-defined]
 from pydantic import ValidationError
 
 from trainables.data.corpus import corpus_key, prepare

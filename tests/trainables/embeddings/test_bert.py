@@ -1,5 +1,7 @@
 """BERT's vectors and its features, against what transformers gives."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -88,6 +90,7 @@ def test_a_trial_reads_what_was_computed_once(reviews, tmp_path):
     attempt = begin(assignment, corpus.path)
     assert isinstance(attempt.trainer.model.embedding, FrozenRows)
     expected = positions(corpus, "train", 16).ids
+    assert isinstance(attempt.trainer.train, TextReader)
     np.testing.assert_array_equal(attempt.trainer.train.part.ids, expected)
     assert next_epochs(attempt, 0.0)[0].metrics["val/loss"] is not None
 
@@ -95,7 +98,8 @@ def test_a_trial_reads_what_was_computed_once(reviews, tmp_path):
 def test_a_recurrent_network_learns_over_features(reviews, tmp_path):
     """Nothing of them is stored with the model, and all the noise works on positions."""
     corpus, features_ME = prepared(reviews, tmp_path, "bert-features", max_tokens=16)
-    noise = {"word_dropout": 0.1, "embedding_dropout": 0.1, "token_drop": 0.1, "token_swap": 0.1}
+    names = ("word_dropout", "embedding_dropout", "token_drop", "token_swap")
+    noise: dict[str, Any] = dict.fromkeys(names, 0.1)
     h = RecurrentClassifierHyperparameters(
         embedding="bert-features", embedding_dim=384, hidden_size=8, pooling="mean", **noise
     )

@@ -3,6 +3,7 @@
 import copy
 import json
 import zipfile
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,8 +14,8 @@ from tests.builders import make_trainer, vector_request
 from trainables.data.corpus import prepare
 from trainables.data.shipping import pack, unpack
 from trainables.data.spec import DataSpec
+from trainables.embeddings import spec
 from trainables.embeddings.lookup import words_of
-from trainables.embeddings.spec import EmbeddingsSpec
 from trainables.embeddings.vectors import load_vectors, prepare_vectors
 from trainables.errors import DataError
 from trainables.networks import embedding as layer
@@ -24,6 +25,9 @@ from trainables.tasks.text_inputs import TextInputs
 
 #: What of it matters to vectors: nothing, but to BERT's features.
 DATA = DataSpec(source="reviews.csv")
+
+#: Built at run time from the settings of all sources, so a type checker sees no keys.
+EMBEDDINGS: Any = spec.EmbeddingsSpec
 
 
 @pytest.fixture
@@ -54,15 +58,11 @@ def test_stanfords_files(corpus, glove_txt, tmp_path, members):
                 archive.writestr("glove.1d.txt", "warm 7\n")
     if members > 1:
         with pytest.raises(DataError, match=r"2 .txt files: name one of them.*glove.1d.txt"):
-            prepare_vectors(
-                "glove", vector_request(corpus, EmbeddingsSpec(glove=str(source)), DATA)
-            )
-        other = EmbeddingsSpec(glove=str(source / "glove.1d.txt"))
+            prepare_vectors("glove", vector_request(corpus, EMBEDDINGS(glove=str(source)), DATA))
+        other = EMBEDDINGS(glove=str(source / "glove.1d.txt"))
         assert prepare_vectors("glove", vector_request(corpus, other, DATA)).width == 1
         source = source / "glove.3d.txt"
-    vectors = prepare_vectors(
-        "glove", vector_request(corpus, EmbeddingsSpec(glove=str(source)), DATA)
-    )
+    vectors = prepare_vectors("glove", vector_request(corpus, EMBEDDINGS(glove=str(source)), DATA))
     vectors_VE = load_vectors(corpus, vectors.name)
     assert vectors.width == 3 and vectors_VE.shape == (corpus.vocabulary, 3)
     np.testing.assert_allclose(row(corpus, vectors_VE, "warm"), [0.1, 0.2, 0.3])
@@ -74,7 +74,7 @@ def test_stanfords_files(corpus, glove_txt, tmp_path, members):
 
 
 def test_second_time_opens_what_is_there_and_travels(corpus, reviews, glove_txt, tmp_path):
-    spec = EmbeddingsSpec(glove=str(glove_txt))
+    spec = EMBEDDINGS(glove=str(glove_txt))
     first = prepare_vectors("glove", vector_request(corpus, spec, DATA))
     stamp = corpus.vectors_file(first.name).stat().st_mtime_ns
     assert prepare_vectors("glove", vector_request(corpus, spec, DATA)) == first
@@ -100,7 +100,7 @@ def test_packaged_glove():
 
 def test_word2vec_is_trained_once_and_repeats(corpus, tmp_path):
     pytest.importorskip("gensim")
-    spec = EmbeddingsSpec(word2vec_dim=12, word2vec_epochs=2)
+    spec = EMBEDDINGS(word2vec_dim=12, word2vec_epochs=2)
     vectors = prepare_vectors("word2vec", vector_request(corpus, spec, DATA))
     one = np.array(load_vectors(corpus, vectors.name))
     assert vectors.width == 12 and vectors.words_covered == 1.0
@@ -123,8 +123,8 @@ def test_word2vec_learns_from_more_text(corpus, tmp_path):
         a, b = row(corpus, vectors_VE, "warm"), row(corpus, vectors_VE, "mess")
         return a @ b / np.linalg.norm(a) / np.linalg.norm(b)
 
-    alone = cosine(EmbeddingsSpec(**choices))
-    together = cosine(EmbeddingsSpec(**choices, unlabelled=str(more)))
+    alone = cosine(EMBEDDINGS(**choices))
+    together = cosine(EMBEDDINGS(**choices, unlabelled=str(more)))
     assert together > alone + 0.5
 
 
@@ -136,7 +136,7 @@ def test_word2vec_file(corpus, tmp_path, suffix):
     stored.add_vectors(["warm", "else"], np.array([[1, 2], [3, 4]], dtype=np.float32))
     stored.save_word2vec_format(str(path), binary=suffix == ".bin")
     vectors = prepare_vectors(
-        "word2vec", vector_request(corpus, EmbeddingsSpec(word2vec=str(path)), DATA)
+        "word2vec", vector_request(corpus, EMBEDDINGS(word2vec=str(path)), DATA)
     )
     np.testing.assert_allclose(row(corpus, load_vectors(corpus, vectors.name), "warm"), [1, 2])
 
@@ -144,7 +144,7 @@ def test_word2vec_file(corpus, tmp_path, suffix):
 @pytest.mark.parametrize("suffix", [".kv", ".model"])
 def test_gensims_own_files_are_pickles_and_refused(suffix):
     with pytest.raises(ValidationError, match="save_word2vec_format"):
-        EmbeddingsSpec(word2vec=f"vectors{suffix}")
+        EMBEDDINGS(word2vec=f"vectors{suffix}")
 
 
 @pytest.mark.parametrize(
@@ -162,10 +162,10 @@ def test_bad_vector_files(corpus, tmp_path, content, kind, suffix, message):
     path = tmp_path / f"bad{suffix}"
     path.write_text(content)
     with pytest.raises(DataError, match=message):
-        prepare_vectors(kind, vector_request(corpus, EmbeddingsSpec(**{kind: str(path)}), DATA))
+        prepare_vectors(kind, vector_request(corpus, EMBEDDINGS(**{kind: str(path)}), DATA))
     with pytest.raises(DataError, match="No such file"):
         prepare_vectors(
-            kind, vector_request(corpus, EmbeddingsSpec(**{kind: str(tmp_path / "none")}), DATA)
+            kind, vector_request(corpus, EMBEDDINGS(**{kind: str(tmp_path / "none")}), DATA)
         )
 
 
@@ -204,7 +204,9 @@ def test_features_are_the_same_from_a_file_and_from_a_devices_memory(tmp_path, m
 def test_one_covered_word_is_enough():
     vectors_VE = np.full((5, 3), np.nan, dtype=np.float32)
     vectors_VE[3] = [1, 2, 3]
-    weight = build_embedding(5, 3, vectors_VE).weight
+    made = build_embedding(5, 3, vectors_VE)
+    assert isinstance(made, torch.nn.Embedding)
+    weight = made.weight
     assert weight.isfinite().all() and weight[3].tolist() == [1, 2, 3]
 
 
@@ -244,7 +246,7 @@ def test_embedding_learns_at_its_own_rate():
 
 def test_about_file_is_plain_json(corpus, glove_txt):
     vectors = prepare_vectors(
-        "glove", vector_request(corpus, EmbeddingsSpec(glove=str(glove_txt)), DATA)
+        "glove", vector_request(corpus, EMBEDDINGS(glove=str(glove_txt)), DATA)
     )
     about = corpus.vectors_file(vectors.name).with_suffix(".json")
     assert json.loads(about.read_text())["width"] == 3

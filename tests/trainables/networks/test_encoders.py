@@ -86,7 +86,9 @@ def test_poolings_text_by_text(bidirectional):
     for text, length in enumerate(lengths):
         y_TD = y_BTD[text, :length]
         last_D = torch.cat([y_TD[-1, :H], y_TD[0, H:]])
-        shares_T1 = torch.softmax(pooled["attention"].score(y_TD), dim=0)
+        score = pooled["attention"].score
+        assert score is not None
+        shares_T1 = torch.softmax(score(y_TD), dim=0)
         expected = {
             "last": last_D,
             "mean": y_TD.mean(dim=0),

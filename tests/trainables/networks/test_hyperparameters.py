@@ -1,5 +1,7 @@
 """Every hyperparameter that changes the training does so, and in the way it says."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -69,14 +71,20 @@ def trainer_words(trainer, batch):
 
 @pytest.mark.parametrize("edit", ["token_crop", "token_drop", "token_swap"])
 def test_texts_are_edited_where_that_is_asked_for(edit):
-    edited = RecurrentClassifierHyperparameters(**{edit: 0.1})
+    chosen: dict[str, Any] = {edit: 0.1}
+    edited = RecurrentClassifierHyperparameters(**chosen)
     for h, asked in ((RecurrentClassifierHyperparameters(), False), (edited, True)):
         rng = np.random.default_rng(0)
         assert (Edits.of_epoch(h, rng, torch.device("cpu")) is not None) == asked
 
 
 def test_validation_texts_are_never_changed():
-    choices = {"token_drop": 0.5, "token_swap": 0.5, "token_crop": 0.5, "word_dropout": 0.5}
+    choices: dict[str, Any] = {
+        "token_drop": 0.5,
+        "token_swap": 0.5,
+        "token_crop": 0.5,
+        "word_dropout": 0.5,
+    }
     reader = TextReader(make_part(seed=1), 12, "end")
     assert make_trainer(**choices).evaluate(reader) == make_trainer().evaluate(reader)
 

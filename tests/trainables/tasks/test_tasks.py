@@ -1,5 +1,7 @@
 """Figures of the tasks against known values, and tasks of one's own."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -7,8 +9,9 @@ import torch
 from trainables.core.task import TaskContext
 from trainables.errors import TaskError
 from trainables.networks.hyperparameters import RecurrentClassifierHyperparameters
+from trainables.tasks.metrics import auc, macro_f1
 from trainables.tasks.registry import code_of, find_task
-from trainables.tasks.text_classification import TextClassification, auc, balanced, macro_f1
+from trainables.tasks.text_classification import TextClassification, balanced
 from trainables.tasks.text_regression import TextRegression
 
 TARGETS = torch.tensor([0, 0, 1, 1, 2])
@@ -102,7 +105,8 @@ def test_task_of_ones_own(tmp_path, monkeypatch):
     assert code_of("mine.tasks:Spam") == tmp_path / "mine"
     entry = find_task("my_tasks:Spam")
     assert entry.declaration.metrics == {"val/accuracy": "max"}
-    assert issubclass(entry.load(), TextClassification)
+    made: Any = entry.load()
+    assert issubclass(made, TextClassification)
     assert code_of("my_tasks:Spam") == tmp_path / "my_tasks.py"
     assert code_of("text-regression") is None
     for name, message in [
