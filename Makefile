@@ -6,7 +6,7 @@ PIP    := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.
 BUDGET ?= 8m
 KILLS  ?= 60
 
-.PHONY: demo test test-fast test-faults test-cluster lint clean
+.PHONY: demo test test-fast coverage test-faults test-cluster lint clean
 
 demo: $(VENV)/.demo
 	$(BIN)/seqtune run imdb-demo --name demo-$$(date +%Y%m%d-%H%M%S) --time-budget $(BUDGET)
@@ -16,6 +16,10 @@ test: $(VENV)/.dev
 
 test-fast: $(VENV)/.dev
 	$(BIN)/pytest -m "not slow"
+
+coverage: $(VENV)/.dev
+	$(BIN)/coverage run -m pytest -q -m "not slow"
+	$(BIN)/coverage report
 
 test-faults: $(VENV)/.dev
 	SEQTUNE_KILLS=$(KILLS) $(BIN)/pytest tests/faults tests/search/driver/test_run.py tests/search/journal/test_journal.py
@@ -30,7 +34,7 @@ lint: $(VENV)/.dev
 	$(BIN)/lint-imports --no-cache
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 
 # CPU torch first and by itself: where a build of exactly this version is at hand, pip takes it.
 $(VENV)/.torch: constraints.txt

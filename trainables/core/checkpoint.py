@@ -40,11 +40,12 @@ class Snapshot:
     @classmethod
     def of(cls, tensors: dict[str, Tensor], state: dict[str, Any]) -> "Snapshot":
         """Take a snapshot; tensors of a GPU are copied to the host without waiting for them."""
-        on_gpu = any(tensor.is_cuda for tensor in tensors.values())
-        host = {name: _to_host(tensor.detach()) for name, tensor in tensors.items()}
-        copied = torch.cuda.Event() if on_gpu else None  # type: ignore[no-untyped-call]
-        if copied is not None:
-            copied.record()
+        plain = {name: tensor.detach() for name, tensor in tensors.items()}
+        if not any(tensor.is_cuda for tensor in plain.values()):
+            return cls(plain, state)
+        host = {name: _copied(tensor) for name, tensor in plain.items()}
+        copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        copied.record()
         return cls(host, state, copied)
 
     def write(self, path: Path) -> str:
@@ -58,9 +59,9 @@ class Snapshot:
         return write_checkpoint(path, self.tensors, self.state)
 
 
-def _to_host(tensor: Tensor) -> Tensor:
-    if not tensor.is_cuda:
-        return tensor
+def _copied(tensor: Tensor) -> Tensor:
+    if not tensor.is_cuda:  # such as a count of steps, which goes on
+        return tensor.clone()
     # Only to pinned memory does the copy run in the background; a later step waits its turn.
     host = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
     return host.copy_(tensor, non_blocking=True)
