@@ -11,11 +11,18 @@ from typing import Any
 
 import psutil
 import tomli_w
+from click.testing import CliRunner, Result
 
+from search.cli.main import main
 from search.journal.events import EpochDone, TrialEnded
 from search.journal.folder import StudyDir
 from search.journal.journal import read_events
 from search.journal.state import replay
+
+
+def invoke(*arguments: object) -> Result:
+    """Run a command in this process."""
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
 class Sandbox:

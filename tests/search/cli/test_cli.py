@@ -4,50 +4,16 @@ import io
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-import tomli_w
-from click.testing import CliRunner
 from rich.console import Console
 
 import search
 from search.cli.main import main
-from search.policy.failures import Failure
 from search.report.tables import as_table
-from search.spec.durations import parse_duration
+from tests.cli_sandbox import invoke as run
 from tests.study_harness import CONFUSION, StudyHarness
-
-
-def run(*arguments: str):
-    return CliRunner().invoke(main, [str(a) for a in arguments])
-
-
-@pytest.fixture
-def study_file(tmp_path, tables, monkeypatch):
-    monkeypatch.setenv("SEQTUNE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.chdir(tmp_path)
-    path = tmp_path / "small.toml"
-    path.write_text(tomli_w.dumps(tables))
-    return path
-
-
-@pytest.fixture
-def finished(tmp_path, tables, monkeypatch):
-    """A study of three trials under results/: completed, pruned, failed; a fourth in flight."""
-    monkeypatch.chdir(tmp_path)
-    folder = tmp_path / "results" / "small"
-    folder.mkdir(parents=True)
-    harness = StudyHarness(folder, tables)
-    works = [harness.begin() for _ in range(4)]
-    for epoch, value in enumerate([0.6, 0.9, 0.9, 0.7], start=1):
-        harness.report(works[0], epoch, value)
-    harness.report(works[1], 1, 0.5)
-    harness.study.fail(2, 1, Failure("exception", "ValueError: no", "Traceback …"))
-    harness.report(works[3], 1, 0.8)
-    return harness
 
 
 @pytest.mark.parametrize("command", ["", *sorted(main.commands)])
@@ -56,87 +22,6 @@ def test_every_command_and_option_has_help(command):
     assert result.exit_code == 0
     options = main.commands[command].params if command else []
     assert all(p.help for p in options if p.param_type_name == "option")
-
-
-@pytest.mark.parametrize("time", ["soon", "0", "-5m", "1d"])
-def test_a_time_that_is_none(study_file, tmp_path, time):
-    result = run("run", "small.toml", f"--time-budget={time}")
-    assert result.exit_code == 2 and "write 45s, 30m or 1h30m" in result.stderr
-    assert not (tmp_path / "results").exists()
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"), [("90", 90), ("45s", 45), ("1h30m", 5400), (2.5, 2.5), ("9" * 400, 1e9)]
-)
-def test_a_time_in_seconds(text, seconds):
-    assert parse_duration(text) == seconds
-
-
-#: A network that needs hundreds of gigabytes.
-HUGE = [
-    part
-    for name, value in (("hidden_size", 4096), ("num_layers", 8), ("embedding_dim", 4096))
-    for part in ("--set", f"fixed.{name}={value}")
-] + ["--set", "space={learning_rate=[0.001]}", "--set", "data.max_tokens=100000"]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["imbd"], "did you mean 'imdb'"),
-        (["small.toml", "--set", "fixed.cel=gru"], "did you mean 'cell'"),
-        (["small.toml", "--set", "space.dropout={low=1,high=0}"], "dropout"),
-        (["small.toml", "--set", "nonsense"], "section.key=value"),
-        (["small.toml", "--name", "../x"], "study name"),
-        (["small.toml", "--trials", "0"], "search.trials"),
-        (["small.toml", "--cpus-per-trial", "0"], "cpus_per_trial"),
-        (["small.toml", "--max-concurrent", "0"], "max_concurrent"),
-        (["small.toml", "--cpus-per-trial", "4096"], "this machine has"),
-        (["small.toml", *HUGE], "takes about"),
-        (["small.toml", "--set", "resources.precision=float16"], "resources.precision"),
-        (["small.toml", "--cluster", "moon"], "HOST:PORT"),
-        (["small.toml", "--data", "./none.csv"], "no file or folder"),
-        (["small.toml", "--set", "data.text=body"], "no column 'body'"),
-        (["small.toml", "--results-dir", "small.toml/x"], "results folder"),
-    ],
-)
-@pytest.mark.parametrize("more", [[], ["--dry-run"]])
-def test_bad_input_is_one_clear_error_and_starts_nothing(
-    study_file, tmp_path, arguments, message, more
-):
-    result = run("run", *arguments, *more)
-    assert result.exit_code == 2, result.output
-    assert message in result.stderr and result.stdout == ""
-    assert len(result.stderr.strip().splitlines()) <= 2
-    assert "Traceback" not in result.stderr and "starting Ray" not in result.stderr
-    results = tmp_path / "results"
-    assert not results.exists() or list(results.iterdir()) == []
-
-
-@pytest.mark.parametrize("more", [[], ["--dry-run"], ["--gpus-per-trial", "1"]])
-def test_half_precision_is_refused_where_there_is_none(study_file, tmp_path, monkeypatch, more):
-    monkeypatch.setattr("trainables.attempts.probe.precisions", lambda *given: ("float32",))
-    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
-    result = run("run", "small.toml", "--set", "resources.precision=bfloat16", *more)
-    assert result.exit_code == 2 and "does not compute in it" in result.stderr, result.output
-    assert not (tmp_path / "results").exists() or not list((tmp_path / "results").iterdir())
-
-
-@pytest.mark.parametrize("more", [[], ["--dry-run"]])
-def test_texts_that_a_gpus_layers_cannot_read_are_refused(study_file, tmp_path, monkeypatch, more):
-    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
-    long = ["--set", "data.max_tokens=65536", "--gpus-per-trial", "1"]
-    result = run("run", "small.toml", *long, *more)
-    assert result.exit_code == 2 and "65,536 steps" in result.stderr, result.output
-    assert not (tmp_path / "results").exists() or not list((tmp_path / "results").iterdir())
-
-
-@pytest.mark.parametrize("more", [[], ["--dry-run"]])
-def test_a_gpu_that_torch_does_not_see_is_refused(study_file, tmp_path, monkeypatch, more):
-    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    result = run("run", "small.toml", "--gpus-per-trial", "0.5", *more)
-    assert result.exit_code == 2 and "sees no GPU on this machine" in result.stderr
-    assert not (tmp_path / "results").exists() or not list((tmp_path / "results").iterdir())
 
 
 def test_existing_name(study_file, finished):
@@ -352,18 +237,6 @@ def test_a_study_has_the_name_of_its_folder(finished, tmp_path):
     }
 
 
-def test_a_fault_of_ours_is_one_line_and_a_traceback_in_a_file(study_file, tmp_path, monkeypatch):
-    monkeypatch.setattr("search.driver.session.check_session", lambda *given: 1 / 0)
-    result = run("run", "small.toml")
-    assert result.exit_code == 1 and "Traceback" not in result.stderr
-    log = tmp_path / "results" / "small" / "logs" / "driver.log"
-    assert f"ZeroDivisionError: division by zero; the traceback is in {log}" in result.stderr
-    assert "ZeroDivisionError" in log.read_text()
-    monkeypatch.undo()
-    monkeypatch.chdir(tmp_path)
-    assert run("run", "small.toml", "--dry-run").exit_code == 0, "the name is still free"
-
-
 def test_logs_of_a_study_and_of_a_trial(finished):
     folder = finished.folder
     result = run("logs", "small")
@@ -380,24 +253,3 @@ def test_logs_of_a_study_and_of_a_trial(finished):
 def test_results_in_the_home_folder(finished, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert run("best", "small", "--results-dir", "~/results").exit_code == 0
-
-
-@pytest.mark.parametrize(
-    ("environment", "message"),
-    [
-        ({"HOME": "/proc/nowhere", "SEQTUNE_CACHE": "cache"}, "set HOME to a folder"),
-        ({"SEQTUNE_CACHE": "/proc/nowhere"}, "name another folder by SEQTUNE_CACHE"),
-        ({"RAY_TMPDIR": f"/tmp/{'x' * 100}"}, "set RAY_TMPDIR to a short one"),
-    ],
-)
-@pytest.mark.slow
-def test_a_machine_that_cannot_start_ray_is_told_the_remedy(study_file, environment, message):
-    done = subprocess.run(
-        [sys.executable, "-m", "search", "run", "small.toml"],
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])} | environment,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 2 and message in done.stderr, done.stderr
-    assert "Traceback" not in done.stderr
-    assert not Path("results/small").exists()
