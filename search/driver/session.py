@@ -96,10 +96,10 @@ def resume(folder: StudyDir, plan: SessionPlan, interrupter: Interrupter) -> Out
 
 def _session(work: _Work, interrupter: Interrupter) -> Outcome:
     plan = work.plan
-    _introduce(work)
-    check_session(work.spec, plan, work.prepared)
-    say(f"starting Ray ({plan.cluster}) …")
     try:
+        _introduce(work)
+        check_session(work.spec, plan, work.prepared)
+        say(f"starting Ray ({plan.cluster}) …")
         with connect(plan.cluster, start_request(work.spec, plan)) as nodes:
             interrupter.listen_again()
             resources = _resources(work, nodes)

@@ -3,10 +3,12 @@
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from search.driver.signals import Halt
 from search.spec.durations import parse_duration
 from tests.cli_sandbox import invoke as run
 
@@ -123,3 +125,18 @@ def test_a_machine_that_cannot_start_ray_is_told_the_remedy(study_file, environm
     assert done.returncode == 2 and message in done.stderr, done.stderr
     assert "Traceback" not in done.stderr
     assert not Path("results/small").exists()
+
+
+def test_a_budget_shorter_than_the_start_leaves_a_study_that_resumes(study_file, monkeypatch):
+    @contextmanager
+    def slow_start(cluster, request):
+        raise Halt("time budget spent", 0)
+        yield
+
+    monkeypatch.setattr("search.driver.session.connect", slow_start)
+    result = run("run", "small.toml", "--time-budget", "5s")
+    assert result.exit_code == 0
+    assert "before the search began; resume with: seqtune resume small" in result.stderr
+    again = run("resume", "small", "--dry-run")
+    assert again.exit_code == 0 and "sample 0" in again.stdout
+    assert run("run", "small.toml").exit_code == 2, "the name is taken"
