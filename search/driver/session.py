@@ -188,6 +188,18 @@ def _opened(work: _Work) -> Iterator[StudyRecorder]:
         journal.close()
 
 
+def check_hope(recorder: StudyRecorder) -> None:
+    """Raise ``Halt`` when this session's first trials have all failed alike.
+
+    Its code says that the study has no finite result, unless an earlier trial has one.
+    """
+    cause = recorder.common_failure()
+    if cause is not None:
+        nothing = recorder.state.best() is None
+        code = NoFiniteResult.exit_code if nothing else StudyFailed.exit_code
+        raise Halt(f"the first trials have all failed: {cause}", code)
+
+
 def _run(
     work: _Work, recorder: StudyRecorder, resources: TrialResources, interrupter: Interrupter
 ) -> Outcome:
@@ -201,11 +213,7 @@ def _run(
 
         def on_step() -> None:
             interrupter.check()
-            cause = recorder.common_failure()
-            if cause is not None:
-                earlier = recorder.state.best() is not None
-                code = StudyFailed.exit_code if earlier else NoFiniteResult.exit_code
-                raise Halt(f"the first trials have all failed: {cause}", code)
+            check_hope(recorder)
             progress.redraw()
 
         try:

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from optuna.trial import TrialState
 
+from search.driver.session import check_hope
+from search.driver.signals import Halt
 from search.errors import StudyFailed
 from search.journal.events import EpochDone
 from search.policy.failures import Failure
@@ -289,6 +291,22 @@ def test_first_trials_that_all_fail_alike_are_hopeless(harness):
     assert "IndexError" in harness.study.common_failure()
     harness.crash_and_reopen(total=12)
     assert harness.study.common_failure() is None, "the cause may have been mended"
+
+
+@pytest.mark.parametrize(("value", "code"), [(None, 3), (0.7, 1)])
+def test_a_study_that_has_a_result_does_not_end_as_one_without(harness, value, code):
+    harness.crash_and_reopen(total=9)
+    if value is not None:
+        work = harness.begin()
+        while harness.report(work, work.last_journaled_epoch + 1, value):
+            work = work.model_copy(update={"last_journaled_epoch": work.last_journaled_epoch + 1})
+        harness.crash_and_reopen(total=9)
+    for _ in range(5):
+        work = harness.begin()
+        harness.study.fail(work.number, 1, Failure("exception", "IndexError", "…"))
+    with pytest.raises(Halt) as caught:
+        check_hope(harness.study)
+    assert caught.value.exit_code == code
 
 
 def test_another_cause_or_one_good_trial_is_hope(harness):
