@@ -5,17 +5,19 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 BUDGET ?= 8m
 KILLS  ?= 60
+WORKERS ?= 2
 
 .PHONY: demo test test-fast coverage test-faults test-cluster lint clean
 
 demo: $(VENV)/.demo
 	$(BIN)/seqtune run imdb-demo --name demo-$$(date +%Y%m%d-%H%M%S) --time-budget $(BUDGET)
 
+# Two at a time: most of what starts Ray waits for it.
 test: $(VENV)/.dev
-	$(BIN)/pytest -m "not thorough"
+	$(BIN)/pytest -n $(WORKERS) -m "not thorough"
 
 test-fast: $(VENV)/.dev
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -n $(WORKERS) -m "not slow"
 
 coverage: $(VENV)/.dev
 	$(BIN)/coverage run -m pytest -q -m "not slow"
