@@ -17,9 +17,10 @@ from trainables.attempts.messages import REPORTS, Assignment
 if TYPE_CHECKING:
     from trainables.attempts.attempt import Attempt
 
-#: Keys of the dictionaries that Ray carries: the assignment in the actor's config, and the reports
-#: in its results, both as JSON.
-ASSIGNMENT, EPOCHS = "assignment", "epochs"
+#: Keys of the dictionaries that Ray carries. In the actor's config are the assignment, as JSON, and
+#: how long an epoch may wait to be reported together with later ones. In its results are the
+#: reports, as JSON.
+ASSIGNMENT, REPORT_SECONDS, EPOCHS = "assignment", "report_seconds", "epochs"
 
 
 class RecurrentTrial(tune.Trainable):
@@ -28,19 +29,17 @@ class RecurrentTrial(tune.Trainable):
     Ray reuses the actor for the next trial, without a new process.
     """
 
-    def setup(
-        self, config: dict[str, Any], parcel: Sequence[Any] = (), report_seconds: float = 0.0
-    ) -> None:
+    def setup(self, config: dict[str, Any], parcel: Sequence[Any] = ()) -> None:
         """Take an assignment; the work starts with the first step.
 
         ``parcel`` holds a reference to the packed corpus; it is empty if the folder is shared.
-        ``report_seconds`` is how long an epoch may wait to be reported together with later ones.
         """
-        self._parcel, self._report_seconds = parcel, report_seconds
+        self._parcel = parcel
         self._take(config)
 
     def _take(self, config: dict[str, Any]) -> None:
         self._assignment = Assignment.model_validate_json(config[ASSIGNMENT])
+        self._report_seconds = float(config[REPORT_SECONDS])
         self._attempt: Attempt | None = None
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:

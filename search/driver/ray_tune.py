@@ -25,15 +25,15 @@ from search.driver.signals import Halt
 from search.errors import StudyFailed
 from search.policy.failures import read_failure
 from trainables.attempts.messages import REPORTS, Assignment
-from trainables.trial import ASSIGNMENT, EPOCHS, RecurrentTrial
+from trainables.trial import ASSIGNMENT, EPOCHS, REPORT_SECONDS, RecurrentTrial
 
 
 class StudySearcher(Searcher):
     """Hands Ray the study's next attempt."""
 
-    def __init__(self, study: StudyRecorder | None) -> None:
+    def __init__(self, study: StudyRecorder | None, report_seconds: float = 0.0) -> None:
         super().__init__()
-        self._study = study
+        self._study, self._report_seconds = study, report_seconds
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle as an empty searcher: Ray stores it beside its experiment, which nobody reads."""
@@ -48,7 +48,7 @@ class StudySearcher(Searcher):
             return Searcher.FINISHED
         if work == "wait":
             return None
-        return {ASSIGNMENT: work.model_dump_json()}
+        return {ASSIGNMENT: work.model_dump_json(), REPORT_SECONDS: self._report_seconds}
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -175,7 +175,7 @@ def run(
         tune.Tuner(
             _trainable(resources),
             tune_config=tune.TuneConfig(
-                search_alg=StudySearcher(study),
+                search_alg=StudySearcher(study, resources.report_seconds),
                 scheduler=scheduler,
                 num_samples=-1,
                 max_concurrent_trials=resources.concurrent,
@@ -195,11 +195,15 @@ def run(
 
 
 def _trainable(resources: TrialResources) -> Any:
-    """Return the trial's class with what each trial is given; the data is sent once a node."""
-    sent = [ray.put(resources.parcel)] if resources.parcel else []
-    trainable = tune.with_parameters(
-        RecurrentTrial, parcel=sent, report_seconds=resources.report_seconds
-    )
+    """Return the trial's class with what each trial is given; the data is sent once a node.
+
+    Nothing is put into Ray's object store for a cluster that shares this machine's files. Whoever
+    owns objects there is ended by Ray with exit code 1, without a word, when a signal to the whole
+    process group ends the raylet first.
+    """
+    trainable: Any = RecurrentTrial
+    if resources.parcel:
+        trainable = tune.with_parameters(RecurrentTrial, parcel=[ray.put(resources.parcel)])
     return tune.with_resources(trainable, {"cpu": resources.cpus, "gpu": resources.gpus})
 
 
