@@ -21,7 +21,14 @@ def experiment(state: StudyState) -> TbEvent:
     ]
     tags = dict.fromkeys((state.objective.metric, "val/loss", "train/loss"))
     metrics = [plugin.Metric(tag, display_name=tag) for tag in tags]
-    return _event(plugin.hparams_config_pb(parameters, metrics, time.time()))
+    summary = plugin.hparams_config_pb(parameters, metrics, time.time())
+    # TensorBoard shows a column unasked only of what differs, which the library has no word for.
+    carried = summary.value[0].metadata.plugin_data
+    data = plugin_data_pb2.HParamsPluginData.FromString(carried.content)
+    for info in data.experiment.hparam_infos:
+        info.differs = True
+    carried.content = data.SerializeToString()
+    return _event(summary)
 
 
 def _domain(dimension: Dimension) -> plugin.Domain:

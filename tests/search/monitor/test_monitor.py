@@ -43,6 +43,7 @@ def test_scalars_and_hyperparameters(tmp_path, tables):
     infos = {info.name: info for info in experiment.hparam_infos}
     assert infos["dropout"].domain_interval.max_value == 0.5
     assert [v.number_value for v in infos["hidden_size"].domain_discrete.values] == [4, 8]
+    assert all(info.differs and info.description for info in experiment.hparam_infos)
     assert experiment.metric_infos[0].name.tag == "val/accuracy"
 
 
