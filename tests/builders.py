@@ -24,6 +24,22 @@ from trainables.tasks.text_inputs import TextInputs
 GOOD = ["a", "warm", "funny", "moving", "and", "clever", "film", "with", "great", "acting"]
 BAD = ["a", "dull", "lazy", "boring", "and", "stupid", "mess", "with", "awful", "acting"]
 
+#: Every kind of noise and averaging at once.
+EVERYTHING: dict[str, Any] = {
+    "dropout": 0.3,
+    "word_dropout": 0.2,
+    "embedding_dropout": 0.1,
+    "input_dropout": 0.1,
+    "locked_dropout": True,
+    "weight_drop": 0.2,
+    "layer_norm": True,
+    "head_hidden": 3,
+    "token_drop": 0.1,
+    "token_swap": 0.2,
+    "token_crop": 0.3,
+    "ema_decay": 0.9,
+}
+
 
 def write_reviews(path: Path, rows: int = 120, seed: int = 0) -> Path:
     """A learnable csv of short reviews with string labels."""

@@ -8,28 +8,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.builders import labels_of, make_part, make_trainer
+from tests.builders import EVERYTHING, labels_of, make_part, make_trainer
 from trainables.data.part import Part
 from trainables.data.text.reader import TextReader
 from trainables.errors import CheckpointError
 from trainables.networks.cells import CELLS
 from trainables.tasks.registry import TASKS
-
-#: Every kind of noise and averaging at once.
-EVERYTHING: dict[str, Any] = {
-    "dropout": 0.3,
-    "word_dropout": 0.2,
-    "embedding_dropout": 0.1,
-    "input_dropout": 0.1,
-    "locked_dropout": True,
-    "weight_drop": 0.2,
-    "layer_norm": True,
-    "head_hidden": 3,
-    "token_drop": 0.1,
-    "token_swap": 0.2,
-    "token_crop": 0.3,
-    "ema_decay": 0.9,
-}
 
 
 def same_weights(one, other) -> bool:

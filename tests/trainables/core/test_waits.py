@@ -6,13 +6,12 @@ have shapes only. So whatever copied one to the host, or asked for a number, wou
 
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from tests.builders import make_part, make_trainer
+from tests.builders import EVERYTHING, make_part, make_trainer
 from trainables.core import optimisation
 from trainables.core.trainer import Trainer
 from trainables.data.text.edits import Edits
@@ -20,23 +19,7 @@ from trainables.data.text.reader import DeviceTexts, TextReader
 from trainables.networks.cells import CELLS
 
 META = torch.device("meta")
-EVERYTHING: dict[str, Any] = {
-    "dropout": 0.3,
-    "word_dropout": 0.2,
-    "embedding_dropout": 0.1,
-    "input_dropout": 0.1,
-    "locked_dropout": True,
-    "weight_drop": 0.2,
-    "layer_norm": True,
-    "head_hidden": 3,
-    "num_layers": 2,
-    "bidirectional": True,
-    "ema_decay": 0.9,
-    "token_crop": 0.3,
-    "token_drop": 0.2,
-    "token_swap": 0.2,
-    "class_weights": "balanced",
-}
+ALL = EVERYTHING | {"num_layers": 2, "bidirectional": True, "class_weights": "balanced"}
 
 
 @pytest.fixture
@@ -70,7 +53,7 @@ def on_device(monkeypatch):
         *(("lstm", pooling) for pooling in ("last", "mean", "max", "attention")),
     ],
 )
-@pytest.mark.parametrize("more", [{}, EVERYTHING, {"clip_norm": 0.0, "optimizer": "sgd"}])
+@pytest.mark.parametrize("more", [{}, ALL, {"clip_norm": 0.0, "optimizer": "sgd"}])
 def test_no_step_of_an_epoch_waits(on_device, monkeypatch, cell, pooling, more):
     trainer = on_device(cell=cell, pooling=pooling, batch_size=40, **more)
     monkeypatch.setattr(Edits, "of_epoch", edits_without_generator)
