@@ -9,8 +9,8 @@ from huggingface_hub.utils import httpx  # type: ignore[attr-defined]
 from pydantic import ValidationError
 
 from trainables.data.corpus import corpus_key, prepare
-from trainables.data.hub import is_hub_name
-from trainables.data.sources import find_source
+from trainables.data.hub import FILE_SUFFIXES, is_hub_name
+from trainables.data.sources import BUILDERS, find_source
 from trainables.data.spec import DataSpec
 from trainables.storage import Cache
 from trainables.tasks.text_inputs import TextInputs
@@ -84,3 +84,7 @@ def test_a_revision_of_what_is_not_on_the_hub_is_refused(source):
 )
 def test_names_on_the_hub(name, there):
     assert is_hub_name(name) == there
+
+
+def test_every_format_of_files_means_a_file():
+    assert set(FILE_SUFFIXES) == set(BUILDERS)
