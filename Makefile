@@ -12,13 +12,12 @@ WORKERS ?= 2
 demo: $(VENV)/.demo
 	$(BIN)/seqtune run imdb-demo --name demo-$$(date +%Y%m%d-%H%M%S) --time-budget $(BUDGET)
 
-# Two files at a time: most of what starts Ray waits for it. One file stays in one process, because two clusters of
-# its fixtures would want the same port.
+# Two at a time: most of what starts Ray waits for it.
 test: $(VENV)/.dev
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile -m "not thorough"
+	$(BIN)/pytest -n $(WORKERS) -m "not thorough"
 
 test-fast: $(VENV)/.dev
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile -m "not slow"
+	$(BIN)/pytest -n $(WORKERS) -m "not slow"
 
 coverage: $(VENV)/.dev
 	$(BIN)/coverage run -m pytest -q -m "not slow"

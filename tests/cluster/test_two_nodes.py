@@ -4,6 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,8 @@ from tests.cli_sandbox import Sandbox
 
 pytestmark = pytest.mark.slow
 
+RAY = Path(sys.executable).parent / "ray"
+
 
 def can_hide_folders() -> bool:
     command = ["unshare", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
@@ -25,22 +29,28 @@ def can_hide_folders() -> bool:
 
 
 class TwoNodes:
-    """A head of one CPU, and a node of one CPU that sees nothing under ``hidden``."""
+    """A head of one CPU, and a node of one CPU that sees nothing under ``hidden``.
 
-    def __init__(self, hidden: Path) -> None:
-        from ray.cluster_utils import Cluster
+    Each is a process of its own: this one may have imported Ray without a token.
+    """
 
-        self.hidden = hidden
-        self.cluster = Cluster(
-            initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False}
-        )
-        self.address: str = self.cluster.address
-        self.node: subprocess.Popen[bytes] | None = None
-        if can_hide_folders():
-            self.node = self._isolated_node()
-        else:
-            self.cluster.add_node(num_cpus=1)
+    def __init__(self, folder: Path) -> None:
+        self.hidden = folder / "hidden"
+        self.hidden.mkdir()
+        self.temp = Path(tempfile.mkdtemp(prefix="two"))  # pytest's is too long for Ray's sockets
+        head = f"{RAY} start --head --block --port=0 --include-dashboard=false --num-cpus=1"
+        self.head = _start_node(f"exec {head} --temp-dir={self.temp} --disable-usage-stats")
+        self.address = self._published_address()
+        self.node = self._worker()
         self._wait_for(2)
+
+    def _published_address(self) -> str:
+        published = self.temp / "ray_current_cluster"
+        for _ in range(300):
+            if published.exists() and (address := published.read_text().strip()):
+                return address
+            time.sleep(0.1)
+        raise TimeoutError("the head has not said where it listens")
 
     def _wait_for(self, count: int) -> None:
         code = (
@@ -54,34 +64,42 @@ class TwoNodes:
                 return
         raise TimeoutError(f"the cluster has {done.stdout.strip()} nodes: {done.stderr}")
 
-    def _isolated_node(self) -> subprocess.Popen[bytes]:
-        ray = str(Path(sys.executable).parent / "ray")
-        script = (
-            f"mount -t tmpfs tmpfs {self.hidden} && cd / && exec {ray} start --block"
-            f" --address={self.address} --num-cpus=1 --disable-usage-stats"
-        )
-        own_cache = {"SEQTUNE_CACHE": str(self.hidden / "own")}
-        return subprocess.Popen(
-            ["unshare", "--mount", "sh", "-c", script],
-            env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | own_cache,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
+    def _worker(self) -> subprocess.Popen[bytes]:
+        start = f"exec {RAY} start --block --address={self.address} --num-cpus=1"
+        if not can_hide_folders():
+            return _start_node(f"{start} --disable-usage-stats")
+        hidden = f"mount -t tmpfs tmpfs {self.hidden} && cd / && {start} --disable-usage-stats"
+        return _start_node(
+            f"exec unshare --mount sh -c '{hidden}'",
+            {"SEQTUNE_CACHE": str(self.hidden / "own")},
         )
 
     def lose_node(self) -> None:
         """Kills all processes of the second node at once."""
-        if self.node is None:
-            self.cluster.remove_node(self.cluster.worker_nodes.copy().pop(), allow_graceful=False)
-            return
-        for process in [*psutil.Process(self.node.pid).children(recursive=True), self.node]:
-            process.kill()
-        self.node.wait()
+        _kill_family(self.node)
 
     def stop(self) -> None:
-        if self.node is not None and self.node.poll() is None:
-            self.lose_node()
-        self.cluster.shutdown()
+        _kill_family(self.node)
+        _kill_family(self.head)
+        shutil.rmtree(self.temp)
+
+
+def _start_node(script: str, environment: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        ["sh", "-c", script],
+        env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | (environment or {}),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def _kill_family(node: subprocess.Popen[bytes]) -> None:
+    if node.poll() is not None:
+        return
+    for process in [*psutil.Process(node.pid).children(recursive=True), node]:
+        process.kill()
+    node.wait()
 
 
 @pytest.fixture
@@ -92,8 +110,7 @@ def two_nodes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[TwoNo
     ensure_token()
     for name, value in NODE_ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
-    (tmp_path / "cache").mkdir()
-    nodes = TwoNodes(tmp_path / "cache")
+    nodes = TwoNodes(tmp_path)
     yield nodes
     nodes.stop()
 
