@@ -1,5 +1,6 @@
 """Places of files on this machine, and atomic replacement of a file."""
 
+import errno
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,8 +61,16 @@ def replace_file(path: Path, content: bytes | memoryview, mode: int = 0o644) -> 
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)  # the rename survives a crash once this is flushed
+    _sync_folder(path.parent)  # the rename survives a crash once this is flushed
+
+
+def _sync_folder(path: Path) -> None:
+    """Flush a folder's names to the disk, where the file system knows how."""
+    folder = os.open(path, os.O_RDONLY)
     try:
         os.fsync(folder)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
     finally:
         os.close(folder)

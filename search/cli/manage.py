@@ -15,7 +15,7 @@ from search.program import resume_command
 @click.argument("name")
 @results_option
 def stop(name: str, results_dir: Path) -> None:
-    """Ask a running study on this machine to save and leave, as Ctrl-C does."""
+    """Ask a running study to save and leave, on whatever machine its driver is."""
     from search.driver.signals import ask_to_stop
     from search.journal.folder import open_study_dir
 

@@ -44,7 +44,11 @@ def run(study: str, results_dir: Path, dry_run: bool, **options: Any) -> None:
 @click.command()
 @click.argument("name")
 @click.option("--force", is_flag=True, help="Search differently from here on, or over other data.")
-@click.option("--take-over", is_flag=True, help="The driver on another host is known to be dead.")
+@click.option(
+    "--take-over",
+    is_flag=True,
+    help="Take the study from a driver that is known to be dead or frozen.",
+)
 @launch_options
 def resume(
     name: str, results_dir: Path, dry_run: bool, force: bool, take_over: bool, **options: Any
@@ -77,9 +81,18 @@ def resume_hint(
     folder: "StudyDir", name: str, results: Path, cluster: str = "local"
 ) -> Callable[[], str]:
     """Return a function that gives the command which resumes a study, or nothing before there is
-    one."""
+    one, or once another driver has it."""
     command = resume_command(name, results, cluster)
-    return lambda: f"resume with: {command}" if folder.exists() else ""
+
+    def hint() -> str:
+        from search.journal.lock import Driver
+
+        if not folder.exists():
+            return ""
+        driver = folder.running_driver()
+        return f"resume with: {command}" if driver in (None, Driver.this()) else ""
+
+    return hint
 
 
 def _carry_out(session: Callable[[], Any], interrupter: Any, folder: "StudyDir") -> None:
@@ -98,7 +111,7 @@ def _carry_out(session: Callable[[], Any], interrupter: Any, folder: "StudyDir")
         say(f"{halt.reason} before the search began; {hint}")
         sys.exit(halt.exit_code)
     except (StudyFailed, OSError) as error:
-        raise StudyFailed(f"{error}\n{interrupter.resume_hint()}") from error
+        raise StudyFailed(f"{error}\n{interrupter.resume_hint()}".strip()) from error
     except (SeqtuneError, ClusterError):
         raise
     except Exception as error:  # a fault of ours, whose traceback is in the study's log

@@ -23,6 +23,7 @@ from search.journal.events import FORMAT, Event, SpecChanged, StudyCreated
 from search.journal.folder import StudyDir, create_study_dir
 from search.journal.journal import Journal
 from search.journal.load import load_events
+from search.journal.lock import Lock
 from search.journal.state import StudyState, replay
 from search.monitor.logs import TrialLogs, logging_to
 from search.monitor.progress import Progress
@@ -68,7 +69,8 @@ def start(spec: StudySpec, results: Path, plan: SessionPlan, interrupter: Interr
         SeqtuneError: something is wrong and nothing was started.
     """
     folder = create_study_dir(results, spec.name)
-    with folder.locked(plan.take_over), logging_to(folder):
+    with folder.locked(plan.take_over, interrupter) as lock, logging_to(folder):
+        _tell_of_locks(lock)
         if folder.exists():  # begun by another driver a moment ago
             raise StudyExists(f"study {spec.name!r} exists: choose another --name")
         prepared = prepare_study(spec, plan.cache)
@@ -81,7 +83,8 @@ def resume(folder: StudyDir, plan: SessionPlan, interrupter: Interrupter) -> Out
     Raises:
         SeqtuneError: something is wrong and nothing was started.
     """
-    with folder.locked(plan.take_over), logging_to(folder):
+    with folder.locked(plan.take_over, interrupter) as lock, logging_to(folder):
+        _tell_of_locks(lock)
         past = load_events(folder)
         state = replay(past)
         changing = plan.change is not None or plan.force
@@ -92,6 +95,11 @@ def resume(folder: StudyDir, plan: SessionPlan, interrupter: Interrupter) -> Out
         prepared = prepare_study(spec, plan.cache, state.trials)
         change = record_change(state, plan.change, prepared, plan.total, plan.force)
         return _session(_Work(folder, spec, past, prepared, plan, change), interrupter)
+
+
+def _tell_of_locks(lock: Lock) -> None:
+    if not lock.in_kernel:
+        say("note: this file system has no locks: the study is guarded by its driver's heartbeat")
 
 
 def _session(work: _Work, interrupter: Interrupter) -> Outcome:
@@ -111,7 +119,7 @@ def _session(work: _Work, interrupter: Interrupter) -> Outcome:
     except KeyboardInterrupt as error:
         if interrupter.failure is None:
             raise
-        raise StudyFailed(f"{interrupter.failure}: resume the study") from error
+        raise StudyFailed(interrupter.failure) from error
 
 
 def _introduce(work: _Work) -> None:

@@ -1,4 +1,4 @@
-"""Ends a search early: Ctrl-C, SIGTERM, the time budget, and ``seqtune stop``.
+"""Ends a search early: Ctrl-C, SIGTERM, the time budget, ``seqtune stop``, and another driver.
 
 The journal is complete at every moment, so nothing need be waited for: the first signal asks the
 driver to leave at its next step, and a timer makes sure that it does. A second one is immediate.
@@ -7,16 +7,16 @@ driver to leave at its next step, and a timer makes sure that it does. A second 
 import _thread
 import os
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
 
 from search.errors import StudyFailed, StudyNotFound
 from search.journal.folder import StudyDir
+from search.journal.lock import Driver, read_driver
 from search.monitor.say import say
 
 #: Seconds after the first signal at which the process ends whatever it is doing.
@@ -26,6 +26,7 @@ PATIENCE_SECONDS = 4.0
 #: machine.
 STOP_SECONDS = 30.0
 
+_TIME_IS_UP = "time budget spent"
 _REASONS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 
 
@@ -41,12 +42,13 @@ class Halt(BaseException):
 class Interrupter:
     """Whether to go on; asked by the driver at every step.
 
-    Until ``listening`` it takes no signal over, and then it never ends the process.
+    Until ``listening`` it takes no signal over, and then it never ends the process. It is the
+    ``Listener`` of the study's heartbeat.
 
     Attributes:
         time_budget: seconds from its making on.
         resume_hint: gives the command that resumes the study, or nothing before it has begun.
-        failure: what of Ray has died, if it has.
+        failure: what has died, or taken the study away, if anything has.
     """
 
     time_budget: float | None = None
@@ -54,16 +56,17 @@ class Interrupter:
     failure: str | None = None
     _listening: bool = False
     _started: float = field(default_factory=time.monotonic)
-    _signal: int | None = None
+    _halt: Halt | None = None
+    _signalled: bool = False
     _asked: bool = False
 
     def check(self) -> None:
-        """Raise ``Halt`` when a signal came or the time is up."""
+        """Raise ``Halt`` when the search is to leave, or the time is up."""
         self._asked = True
-        if self._signal is not None:
-            raise Halt(_REASONS[signal.Signals(self._signal)], 128 + self._signal)
+        if self._halt is not None:
+            raise self._halt
         if self.seconds_left() == 0.0:
-            raise Halt("time budget spent", 0)
+            raise Halt(_TIME_IS_UP, 0)
 
     def seconds_left(self) -> float | None:
         """Return what is left of the time budget; None without one."""
@@ -73,7 +76,11 @@ class Interrupter:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Take the signals over for the length of the block."""
+        """Take the signals over for the length of the block.
+
+        A ``Halt`` may be raised anywhere before the search begins, even where Python makes another
+        error of it, as while a class is being made. It leaves the block as itself.
+        """
         old = {number: signal.getsignal(number) for number in (*_REASONS, signal.SIGALRM)}
         self._listening = True
         self.listen_again()
@@ -81,6 +88,10 @@ class Interrupter:
         signal.setitimer(signal.ITIMER_REAL, self.time_budget or 0.0)
         try:
             yield
+        except Exception as error:
+            if self._halt is not None and not self._asked:
+                raise self._halt from error
+            raise
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0.0)
             for number, handler in old.items():
@@ -92,18 +103,41 @@ class Interrupter:
             signal.signal(number, self._receive)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        if self._signal is not None:
-            self._leave(number)
-        self._signal = number
-        timer = threading.Timer(PATIENCE_SECONDS, self._leave, [number])
-        timer.daemon = True
-        timer.start()
+        if self._signalled:
+            self._leave(128 + number)
+        self._signalled = True
+        halt = self._halt or Halt(_REASONS[signal.Signals(number)], 128 + number)
+        self._leave_soon(halt)
         if not self._asked:  # nobody looks yet: the search has not begun
-            self.check()
+            raise halt
+
+    def _leave_soon(self, halt: Halt) -> None:
+        """Leave at the next step; end the process if that does not come in time."""
+        self._halt = halt
+        if self._listening:
+            timer = threading.Timer(PATIENCE_SECONDS, self._leave, [halt.exit_code])
+            timer.daemon = True
+            timer.start()
+
+    def asked_to_stop(self) -> None:
+        """Leave as after SIGTERM: ``seqtune stop`` asks, on whatever machine."""
+        self._from_thread(Halt(_REASONS[signal.SIGTERM], 128 + signal.SIGTERM))
+
+    def taken_over(self, by: Driver | None) -> None:
+        """Leave, and write nothing more: another driver has the study."""
+        self.failure = f"{by or 'another driver'} has taken the study over; this driver has ended"
+        self._from_thread(Halt(self.failure, StudyFailed.exit_code))
+
+    def _from_thread(self, halt: Halt) -> None:
+        """Leave at the next step, or at once where the search has not begun."""
+        self._leave_soon(halt)
+        if not self._asked:
+            _thread.interrupt_main(signal.SIGTERM if self._listening else signal.SIGINT)
 
     def _time_is_up(self, number: int, frame: FrameType | None) -> None:
         if not self._asked:  # spent before the search began
-            self.check()
+            self._halt = Halt(_TIME_IS_UP, 0)
+            raise self._halt
 
     def ray_died(self, what: str) -> None:
         """End the process: without Ray its main thread may hang for ever.
@@ -111,14 +145,14 @@ class Interrupter:
         A process that is not ours to end is told, and gets a KeyboardInterrupt in its main thread.
         Where that hangs in Ray's own code, Ray ends the process after a minute.
         """
-        self.failure = what
+        self.failure = f"{what}: resume the study"
         if self._listening:
             self._exit(f"seqtune: {what}; {self.resume_hint()}", 1)
-        say(f"seqtune: {what}; resume the study")
+        say(f"seqtune: {self.failure}")
         _thread.interrupt_main()
 
-    def _leave(self, number: int) -> None:
-        self._exit(self.resume_hint(), 128 + number)
+    def _leave(self, code: int) -> None:
+        self._exit(self.failure or self.resume_hint(), code)
 
     def _exit(self, message: str, code: int) -> None:
         """End the process at once; the journal is complete at every moment."""
@@ -128,24 +162,21 @@ class Interrupter:
 
 
 def ask_to_stop(folder: StudyDir) -> None:
-    """Send SIGTERM to the driver and wait until the study is let go.
+    """Ask the driver to leave, on whatever machine it is, and wait until the study is let go.
 
     Raises:
-        StudyNotFound: nobody runs it, or somebody on another machine does.
-        StudyFailed: the driver is still there after 30 s.
+        StudyNotFound: nobody runs it.
+        StudyFailed: the driver is still there after 30 s, or the study's folder takes no file.
     """
     driver = folder.running_driver()
     if driver is None:
         raise StudyNotFound(f"study {folder.name!r} is not running")
-    if driver.host != socket.gethostname():
-        raise StudyNotFound(
-            f"study {folder.name!r} is run by process {driver.pid} on {driver.host}: "
-            "stop it on that machine"
-        )
-    with suppress(ProcessLookupError):  # it has left a moment ago
-        os.kill(driver.pid, signal.SIGTERM)
+    try:
+        folder.stop.touch(mode=0o600)
+    except OSError as error:
+        raise StudyFailed(f"cannot write {folder.stop}: {error.strerror}") from error
     deadline = time.monotonic() + STOP_SECONDS
-    while folder.running_driver() is not None:
+    while read_driver(folder.lock) == driver and folder.running_driver() is not None:
         if time.monotonic() > deadline:
-            raise StudyFailed(f"process {driver.pid} still runs study {folder.name!r}")
+            raise StudyFailed(f"{driver} still runs study {folder.name!r}")
         time.sleep(0.1)

@@ -3,12 +3,15 @@
 import os
 import tempfile
 import time
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from search.errors import SpecError, StudyExists, StudyNotFound
-from search.journal.lock import Driver, find_driver, hold
+from search.journal.heartbeat import Listener, beating
+from search.journal.journal import supersede
+from search.journal.lock import Driver, Lock, find_driver, hold
 from search.program import resume_command
 from search.spec.names import check_name
 
@@ -92,13 +95,30 @@ class StudyDir:
     def lock(self) -> Path:
         return self.root / "lock"
 
-    def locked(self, take_over: bool = False) -> AbstractContextManager[None]:
+    @property
+    def stop(self) -> Path:
+        """The file that asks the driver to leave, from whatever machine."""
+        return self.root / "stop"
+
+    @contextmanager
+    def locked(self, take_over: bool = False, listener: Listener | None = None) -> Iterator[Lock]:
         """Hold the study for one driver (see ``lock``); a study that never began leaves nothing.
 
+        ``listener`` is told when another driver takes the study over, or somebody asks to stop.
+
         Raises:
-            StudyLocked: another driver holds it, or may.
+            StudyLocked: another driver holds it.
         """
-        return hold(self.lock, self.name, take_over, self._remove_if_unbegun)
+        with hold(self.lock, self.name, take_over, self._remove_if_unbegun) as lock:
+            self.stop.unlink(missing_ok=True)
+            if lock.taken_over:
+                supersede(self.journal)
+            try:
+                with beating(lock, self.stop, listener):
+                    yield lock
+            finally:
+                if lock.is_held():
+                    self.stop.unlink(missing_ok=True)
 
     def running_driver(self) -> Driver | None:
         """Return the driver at work now, or None."""

@@ -18,6 +18,8 @@ from pydantic import ValidationError
 
 from search.errors import JournalDamaged, StudyFailed
 from search.journal.events import EVENT, FORMAT, Event
+from search.journal.lock import is_same_file
+from trainables.storage import replace_file
 
 _CRC = b',"crc":"'
 
@@ -123,7 +125,8 @@ class Journal:
         """Write the events and wait until the disk has them.
 
         Raises:
-            StudyFailed: the disk is full or gone, now or at an earlier append.
+            StudyFailed: the disk is full or gone, or another driver has taken the study over, now
+                or at an earlier append.
         """
         if self._broken is not None:
             raise StudyFailed(f"cannot write {self._path}: {self._broken}")
@@ -134,6 +137,8 @@ class Journal:
             while content:
                 content = content[os.write(self._descriptor, content) :]
             os.fsync(self._descriptor)
+            if not is_same_file(self._descriptor, self._path):  # see ``supersede``
+                raise OSError("another driver has taken the study over")
         except OSError as error:
             self._broken = error.strerror or str(error)
             raise StudyFailed(f"cannot write {self._path}: {self._broken}") from error
@@ -142,3 +147,22 @@ class Journal:
     def close(self) -> None:
         """Release the file."""
         os.close(self._descriptor)
+
+
+def supersede(path: Path) -> None:
+    """Put a new file with the same lines in a journal's place, if there is one.
+
+    A driver that slept while the study was taken from it then writes to a file that nobody reads,
+    and finds that out before it acts on what it wrote. What it wrote after the copy and before the
+    exchange is brought over.
+    """
+    try:
+        old = path.open("rb")
+    except FileNotFoundError:
+        return
+    with old:
+        lines = old.read()
+        replace_file(path, lines, mode=0o600)
+        late = old.read()
+    if late:
+        replace_file(path, lines + late, mode=0o600)

@@ -1,97 +1,278 @@
-"""One driver a study: a kernel lock on a file that says who holds it.
+"""One driver a study: a lock file that says who holds it, and that the holder is alive.
 
-The kernel lets go of the lock whatever becomes of the holder. A driver of another host that never
-signed off may be alive behind a file system that carries no locks; only the user knows.
+A kernel lock on the file (flock) is let go whatever becomes of its holder. But it may not reach
+another machine, some file systems have none, and a frozen driver keeps its own. So the file also
+holds a counter that its holder moves every two seconds. Whoever wants the study from another
+machine watches the counter for a minute, by a clock of its own: no clocks are compared.
+
+To take a study over is to put another file in the lock's place. A holder that slept through it
+finds a file that is not its own, and ends itself.
 """
 
+import errno
 import fcntl
 import json
 import os
 import socket
+import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
+
+import psutil
 
 from search.errors import StudyLocked
+
+#: How often a holder moves the counter.
+BEAT_SECONDS = 2.0
+#: A driver of another machine that has not moved it for so long is gone.
+GONE_SECONDS = 60.0
+#: Of two drivers that take a study over at once, the later one has it: each looks again after this.
+SETTLE_SECONDS = 2.0
+
+_NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 @dataclass(frozen=True)
 class Driver:
-    """The driver that holds, or last held, a study."""
+    """The driver that holds, or last held, a study.
+
+    Attributes:
+        machine: differs between machines of one name, and after a restart.
+        started: when the process began, in seconds by its own machine's clock.
+        job: the scheduler's job that it runs in, or nothing.
+        restarts: how often the scheduler has restarted that job.
+    """
 
     pid: int
     host: str
+    machine: str = ""
+    started: float = 0.0
+    job: str = ""
+    restarts: int = 0
+
+    @classmethod
+    def this(cls) -> "Driver":
+        """Return this process."""
+        return cls(
+            pid=os.getpid(),
+            host=socket.gethostname(),
+            machine=_machine(),
+            started=psutil.Process().create_time(),
+            job=os.environ.get("SLURM_JOB_ID", ""),
+            restarts=int(os.environ.get("SLURM_RESTART_COUNT", "0")),
+        )
+
+    @property
+    def is_of_this_machine(self) -> bool:
+        return (self.host, self.machine) == (socket.gethostname(), _machine())
+
+    @property
+    def is_running_here(self) -> bool:
+        """Whether this machine has the very process."""
+        try:
+            return bool(abs(psutil.Process(self.pid).create_time() - self.started) < 1.0)
+        except psutil.NoSuchProcess:
+            return False
+
+    def was_replaced_by(self, other: "Driver") -> bool:
+        """Whether a scheduler has restarted the job, which ends the earlier run of it."""
+        return bool(self.job) and self.job == other.job and self.restarts < other.restarts
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host}"
+
+
+def _machine() -> str:
+    return _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else ""
+
+
+class Lock:
+    """The lock of a study, in the hand of this process.
+
+    Attributes:
+        taken_over: whether its last holder has not signed off and may still run.
+        in_kernel: whether the file system has locks; if not, only the counter guards the study.
+    """
+
+    def __init__(self, path: Path, descriptor: int, in_kernel: bool, taken_over: bool) -> None:
+        self.path, self.in_kernel, self.taken_over = path, in_kernel, taken_over
+        self._descriptor, self._driver, self._beat = descriptor, Driver.this(), 0
+        self.beat()
+
+    def is_held(self) -> bool:
+        """Whether the file that lies there is still this process's own."""
+        return is_same_file(self._descriptor, self.path)
+
+    def beat(self) -> None:
+        """Move the counter."""
+        self._beat += 1
+        content = json.dumps(asdict(self._driver) | {"beat": f"{self._beat:012d}"}).encode()
+        os.pwrite(self._descriptor, content, 0)
+        os.ftruncate(self._descriptor, len(content))
+        os.fdatasync(self._descriptor)
+
+    def release(self, on_release: Callable[[], None]) -> None:
+        """Sign off, unless another driver has the study now."""
+        try:
+            if self.is_held():
+                os.ftruncate(self._descriptor, 0)
+                on_release()
+        finally:
+            os.close(self._descriptor)
+
+
+def is_same_file(descriptor: int, path: Path) -> bool:
+    """Whether an open file is the one that lies at ``path`` now.
+
+    The path is opened for it: a network file system then asks its server, and trusts no memory.
+    """
+    try:
+        there = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.fstat(there))
+    finally:
+        os.close(there)
 
 
 @contextmanager
-def hold(path: Path, study: str, take_over: bool, on_release: Callable[[], None]) -> Iterator[None]:
+def hold(path: Path, study: str, take_over: bool, on_release: Callable[[], None]) -> Iterator[Lock]:
     """Hold the lock for the length of the block; ``on_release`` runs while it is still held.
 
+    Wait for up to a minute where a driver of another machine may be dead.
+
     Raises:
-        StudyLocked: another driver holds it; or one of another host may, and ``take_over`` is off.
+        StudyLocked: another driver holds it and is alive, or may be, and ``take_over`` is off.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    lock = _claim(path, study, take_over)
     try:
-        _lock(descriptor, path, study)
-        last = _written_driver(path)
-        if last is not None and last.host != socket.gethostname() and not take_over:
-            raise StudyLocked(
-                f"study {study!r} was last run by process {last.pid} on {last.host}, which has not "
-                "signed off; if it is dead, resume with --take-over"
-            )
-        os.ftruncate(descriptor, 0)
-        content = json.dumps({"pid": os.getpid(), "host": socket.gethostname()})
-        os.pwrite(descriptor, content.encode(), 0)
-        try:
-            yield
-        finally:
-            os.ftruncate(descriptor, 0)
-            on_release()
+        yield lock
     finally:
-        os.close(descriptor)
+        lock.release(on_release)
 
 
 def find_driver(path: Path) -> Driver | None:
-    """Return the driver that holds the lock now, or None."""
+    """Return the driver that holds the lock now, or None.
+
+    Watch for its heartbeat where the kernel cannot tell: that takes a few seconds if it is dead.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return _written_driver(path)
+        kernel = _flock(descriptor, fcntl.LOCK_SH)
     finally:
         os.close(descriptor)
-    return None
+    driver = read_driver(path)
+    if driver is None or kernel == "taken":
+        return driver
+    if driver.is_of_this_machine:
+        return driver if kernel == "absent" and driver.is_running_here else None
+    return driver if _beats(path, 2 * BEAT_SECONDS) else None
 
 
-def _lock(descriptor: int, path: Path, study: str) -> None:
-    """Take the lock; wait for a reader that looks at it for a moment."""
-    for patience in (0.2, 0.3, 0.5, 0.0):
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            time.sleep(patience)
-            continue
-        if path.exists() and _is(descriptor, path):
-            return
-        break  # its last holder has removed the file: whoever comes next makes a new one
-    owner = _written_driver(path)
-    by = f" by process {owner.pid} on {owner.host}" if owner else ""
-    raise StudyLocked(f"study {study!r} is being run{by}; wait for it, or stop it first")
-
-
-def _is(descriptor: int, path: Path) -> bool:
-    """Whether an open file is the one that lies there now."""
-    return os.path.samestat(os.fstat(descriptor), path.stat())
-
-
-def _written_driver(path: Path) -> Driver | None:
+def _flock(descriptor: int, kind: int) -> Literal["got", "taken", "absent"]:
+    """Ask the kernel for a lock, without waiting."""
     try:
-        content = json.loads(path.read_text())
-        return Driver(int(content["pid"]), str(content["host"]))
-    except (OSError, ValueError, KeyError, TypeError):
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return "taken"
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        return "absent"
+    return "got"
+
+
+def _claim(path: Path, study: str, take_over: bool) -> Lock:
+    """Take the lock if nobody has it; wait for a reader that looks at it for a moment."""
+    for patience in (0.2, 0.3, 0.5, 0.0):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        kernel, last = _flock(descriptor, fcntl.LOCK_EX), read_driver(path)
+        released = last is None or last.is_of_this_machine
+        if kernel == "got" and released and is_same_file(descriptor, path):
+            return Lock(path, descriptor, in_kernel=True, taken_over=False)
+        os.close(descriptor)
+        if last is not None and (kernel == "taken" or not released):
+            _wait_until_gone(path, study, last, take_over)
+            return _take_over(path, study)
+        if kernel == "absent":
+            if last is not None and last.is_running_here and not take_over:
+                raise _running(study, last)
+            return _take_over(path, study)
+        time.sleep(patience)
+    raise StudyLocked(f"study {study!r} is being begun by another driver; wait for it")
+
+
+def _wait_until_gone(path: Path, study: str, last: Driver, take_over: bool) -> None:
+    """Return once a driver that has not signed off is gone for certain.
+
+    Raises:
+        StudyLocked: it is alive.
+    """
+    if take_over or last.was_replaced_by(Driver.this()):
+        return
+    if last.is_of_this_machine or _beats(path, GONE_SECONDS):
+        raise _running(study, last)
+
+
+def _running(study: str, by: Driver) -> StudyLocked:
+    return StudyLocked(
+        f"study {study!r} is being run by {by}; wait for it, or stop it first. If it is dead or "
+        "frozen for certain, take the study from it: resume with --take-over"
+    )
+
+
+def _beats(path: Path, seconds: float) -> bool:
+    """Whether the counter moves within so many seconds."""
+    before, deadline = _content(path), time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        time.sleep(0.2)
+        if _content(path) != before:
+            return True
+    return False
+
+
+def _take_over(path: Path, study: str) -> Lock:
+    """Put a lock of this process in the place of the one that lies there.
+
+    Raises:
+        StudyLocked: another driver has done so at the same moment.
+    """
+    descriptor, beside = tempfile.mkstemp(prefix=".lock-", dir=path.parent)
+    try:
+        kernel = _flock(descriptor, fcntl.LOCK_EX)
+        lock = Lock(path, descriptor, in_kernel=kernel == "got", taken_over=True)
+        os.replace(beside, path)
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(beside)
+    time.sleep(SETTLE_SECONDS)
+    if not lock.is_held():
+        os.close(descriptor)
+        raise StudyLocked(f"study {study!r} was taken over by another driver at the same moment")
+    return lock
+
+
+def read_driver(path: Path) -> Driver | None:
+    """Return who is written in a lock; None if nobody."""
+    try:
+        content = json.loads(_content(path))
+        del content["beat"]
+        return Driver(**content)
+    except (ValueError, KeyError, TypeError):
         return None
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""

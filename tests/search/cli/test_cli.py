@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import shutil
 from pathlib import Path
 
@@ -177,17 +176,6 @@ def test_one_damaged_study_does_not_hide_the_others(finished):
 def test_local_data_is_remembered_by_its_whole_path(study_file, tmp_path):
     result = run("run", "small.toml", "--data", "reviews.csv", "--dry-run")
     assert f'source = "{tmp_path}/reviews.csv"' in result.stdout
-
-
-def test_driver_of_another_host_is_passed_by_only_when_told(finished):
-    finished.journal.close()
-    finished.folder.lock.write_text('{"pid": 7, "host": "elsewhere"}')
-    result = run("resume", "small")
-    assert result.exit_code == 2
-    assert "process 7 on elsewhere" in result.stderr and "--take-over" in result.stderr
-    with finished.folder.locked(take_over=True):
-        assert finished.folder.running_driver().pid == os.getpid()
-    assert finished.folder.lock.read_text() == ""
 
 
 def test_damaged_journal_is_named(finished):
