@@ -32,10 +32,9 @@ def connect(cluster: ClusterKind, request: StartRequest) -> Iterator[list[Node]]
     logging.getLogger("ray").setLevel(logging.ERROR)
     handler = signal.getsignal(signal.SIGTERM)
     try:
-        cluster.start(request)
-        yield _nodes()
+        with cluster.running(request):
+            yield _nodes()
     finally:
-        cluster.stop()
         if handler is not None and threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, handler)  # Ray has put one of its own there
 

@@ -1,9 +1,13 @@
 """What a kind of cluster is: where a search runs."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self
+
+from cluster.status import NodeStatus
 
 
 @dataclass(frozen=True)
@@ -11,12 +15,18 @@ class StartRequest:
     """What a search needs of its cluster.
 
     Attributes:
+        study: the study's name.
         cpus: cores that a cluster of our own offers at least.
         packages: code folders that trials import.
+        logs: where the logs of nodes go, in a folder that is there once the study has begun.
+        tell: is given a line for people when something has happened.
     """
 
+    study: str
     cpus: int
     packages: tuple[Path, ...]
+    logs: Path
+    tell: Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -28,11 +38,34 @@ class Node:
     memory: float
 
 
+class Launchable(ABC):
+    """A cluster whose machines we start and end ourselves."""
+
+    @abstractmethod
+    def up(self, tell: Callable[[str], None]) -> None:
+        """Bring up what is down, to stay.
+
+        Raises:
+            ClusterError: it could not be done.
+        """
+
+    @abstractmethod
+    def down(self, tell: Callable[[str], None]) -> None:
+        """Take down what was brought up, and what searches that are gone have left behind.
+
+        Raises:
+            ClusterError: something is left.
+        """
+
+    @abstractmethod
+    def status(self) -> list[NodeStatus]:
+        """Return every node that was started and not taken down."""
+
+
 class ClusterKind(ABC):
     """One cluster of one kind.
 
-    ``check`` and ``offer`` are called first, then ``start``; ``stop`` in any case, whatever became
-    of the search.
+    ``check`` and ``offer`` are called first, then ``running``.
     """
 
     #: Whether trials run on this very machine, so that what it lacks can be told beforehand.
@@ -59,18 +92,16 @@ class ClusterKind(ABC):
         return []
 
     @abstractmethod
-    def start(self, request: StartRequest) -> None:
-        """Connect this process to Ray.
+    def running(self, request: StartRequest) -> AbstractContextManager[None]:
+        """Connect this process to Ray for the length of the block, and let go of it again.
 
         Raises:
             ClusterError: the cluster cannot be reached or started.
         """
 
-    def stop(self) -> None:
-        """Let go of Ray."""
-        import ray
-
-        ray.shutdown()
+    def commands(self) -> list[str]:
+        """Return the commands that ``running`` runs, for ``--dry-run``."""
+        return []
 
     @abstractmethod
     def __str__(self) -> str:

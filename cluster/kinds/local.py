@@ -3,6 +3,8 @@
 import logging
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Self
 
 from cluster.errors import ClusterError
@@ -43,11 +45,21 @@ class Local(ClusterKind):
         free = estimate_available_memory()  # type: ignore[no-untyped-call]
         return [Node(max(request.cpus, usable_cores()), gpus, float(free - OBJECT_STORE_BYTES))]
 
-    def start(self, request: StartRequest) -> None:
+    @contextmanager
+    def running(self, request: StartRequest) -> Iterator[None]:
         """Start Ray, listening on this machine only."""
         import ray
 
         ensure_token()
+        try:
+            self._start(request)
+            yield
+        finally:
+            ray.shutdown()
+
+    def _start(self, request: StartRequest) -> None:
+        import ray
+
         try:
             ray.init(
                 address="local",

@@ -18,7 +18,10 @@ def help_page() -> str:
     for name in COMMANDS:
         command = main.get_command(group, name)
         assert command is not None
-        blocks.append(f"## {name}\n\n{_block(_context(command, name, group))}")
+        context = _context(command, name, group)
+        blocks.append(f"## {name}\n\n{_block(context)}")
+        for sub, one in (command.commands if isinstance(command, click.Group) else {}).items():
+            blocks.append(f"### {name} {sub}\n\n{_block(_context(one, sub, context))}")
     return "\n".join(blocks)
 
 

@@ -18,6 +18,7 @@ COMMANDS = {
     "neighbours": "search.cli.read:neighbours",
     "board": "search.cli.manage:board",
     "studies": "search.cli.manage:studies",
+    "cluster": "search.cli.clusters:cluster",
 }
 
 

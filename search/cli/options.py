@@ -59,7 +59,10 @@ def launch_options(command: Command) -> Command:
         click.option("--gpus-per-trial", type=float, help="GPUs, or a share of one, of one trial."),
         click.option("--max-failures", type=int, help="Times a lost trial is tried again."),
         click.option(
-            "--cluster", default="local", show_default=True, help="local, or HOST:PORT of Ray."
+            "--cluster",
+            default="local",
+            show_default=True,
+            help="local, a cluster file, or HOST:PORT of Ray.",
         ),
         click.option("--data", metavar="SOURCE", help="Built-in name, path or hub data set."),
         click.option(

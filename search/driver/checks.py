@@ -1,5 +1,7 @@
 """What a session is refused for before anything starts; ``run`` and ``--dry-run`` ask alike."""
 
+from pathlib import Path
+
 from cluster.connect import offered
 from cluster.kinds.base import StartRequest
 from search.driver.capacity import concurrent_trials, memory_needed
@@ -7,6 +9,7 @@ from search.driver.changes import packages
 from search.driver.plan import SessionPlan
 from search.driver.preparation import PreparedData
 from search.errors import SpecError
+from search.monitor.say import say
 from search.spec.study import ResourcesSpec, StudySpec
 from trainables.core.memory import MOST_GPU_STEPS
 from trainables.kernels.native import RECURRENCE, compiled
@@ -25,17 +28,17 @@ def check_session(spec: StudySpec, plan: SessionPlan, prepared: PreparedData) ->
     plan.cluster.check(wanted.cpus_per_trial)
     if plan.cluster.is_this_machine:
         check_device(wanted)
-    nodes = offered(plan.cluster, start_request(spec, plan))
+    nodes = offered(plan.cluster, start_request(spec, plan, Path()))
     if nodes:
         concurrent_trials(wanted, nodes, memory_needed(spec, prepared))
 
 
-def start_request(spec: StudySpec, plan: SessionPlan) -> StartRequest:
-    """Return what a session needs of its cluster."""
+def start_request(spec: StudySpec, plan: SessionPlan, logs: Path) -> StartRequest:
+    """Return what a session needs of its cluster; its nodes' logs go to ``logs``."""
     wanted = plan.resources
     # Trials at a time by name: a machine of our own may be crowded.
     cpus = wanted.cpus_per_trial * (wanted.max_concurrent or 0)
-    return StartRequest(cpus, packages(spec))
+    return StartRequest(spec.name, cpus, packages(spec), logs, say)
 
 
 def check_metric(spec: StudySpec, prepared: PreparedData) -> None:

@@ -108,7 +108,8 @@ def _session(work: _Work, interrupter: Interrupter) -> Outcome:
         _introduce(work)
         check_session(work.spec, plan, work.prepared)
         say(f"starting Ray ({plan.cluster}) …")
-        with connect(plan.cluster, start_request(work.spec, plan)) as nodes:
+        request = start_request(work.spec, plan, work.folder.logs)
+        with connect(plan.cluster, request) as nodes:
             interrupter.listen_again()
             resources = _resources(work, nodes)
             with _opened(work) as recorder:

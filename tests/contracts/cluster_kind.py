@@ -31,12 +31,14 @@ class ClusterKindContract:
 
 _START = """
 import sys
+from pathlib import Path
 from cluster.connect import connect
 from cluster.kinds import parse_cluster
 from cluster.kinds.base import StartRequest
 import ray
 
-with connect(parse_cluster(sys.argv[1]), StartRequest(cpus=3, packages=())) as nodes:
+request = StartRequest("a", cpus=3, packages=(), logs=Path(), tell=print)
+with connect(parse_cluster(sys.argv[1]), request) as nodes:
     assert sum(node.cpus for node in nodes) >= 1
     assert all(node.memory > 0 for node in nodes)
     assert ray.get(ray.remote(lambda: 7).remote()) == 7

@@ -1,0 +1,306 @@
+"""The part that runs on a host: starts one node there, looks at it, ends it.
+
+It comes to the host through the standard input of its Python, with a request in JSON behind it, and
+answers with one line of JSON. It imports the standard library alone, since nothing of ours is
+installed there. A node has a folder of its own, and a session of its own: to end all processes of
+the session is to end this node and nothing else.
+"""
+
+from __future__ import annotations  # an old Python must get as far as to say that it is old
+
+import base64
+import glob
+import importlib.metadata
+import importlib.util
+import io
+import json
+import os
+import platform
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tarfile
+import time
+from contextlib import suppress
+from typing import Any, Iterable  # noqa: UP035 - see above
+
+#: Longest path of a socket, and what Ray adds to the folder of its node.
+MAX_SOCKET_PATH = 107
+RAY_SOCKET_PATH = len("/session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store.4194304")
+
+#: The last so many bytes of each log are kept, and so many in all.
+LOG_TAIL = 1 << 20
+ALL_LOGS = 16 << 20
+
+#: Ports for the processes of trials, where a range is given.
+WORKER_PORTS = 100
+
+PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+
+
+class Refused(Exception):
+    """What was asked for cannot be done here; the text says why."""
+
+
+def answer(**content: Any) -> None:
+    """Print the answer, in one line."""
+    print(json.dumps(content), flush=True)
+
+
+def survey(request: dict[str, Any]) -> None:
+    """Say what this host is, and try both directions between it and the driver's machine."""
+    driver, port = request["driver_ip"], request["driver_port"]
+    ip = request["ip"] or address_towards(driver)
+    reaches_driver = knock(driver, port)
+    with socket.socket() as listener:
+        try:
+            listener.bind((ip, 0))
+        except OSError as error:
+            raise Refused(f"it has no address {ip} ({error.strerror})") from error
+        listener.listen(1)
+        listener.settimeout(10)
+        answer(
+            host=socket.gethostname(),
+            python=platform.python_version(),
+            executable=sys.executable,
+            versions={name: version_of(name) for name in ("ray", "torch")},
+            cores=len(os.sched_getaffinity(0)),
+            gpus=len(glob.glob("/dev/nvidia[0-9]*")),
+            ip=ip,
+            port=listener.getsockname()[1],
+            reaches_driver=reaches_driver,
+        )
+        with suppress(OSError):  # the driver's machine says so itself
+            listener.accept()[0].close()
+
+
+def version_of(name: str) -> str | None:
+    """Return the version of an installed package; None if there is none."""
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def address_towards(other: str) -> str:
+    """Return the address from which this host talks to another."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect((other, 9))
+        return str(probe.getsockname()[0])
+
+
+def knock(host: str, port: int) -> str:
+    """Return nothing if somebody answers at an address, else why not."""
+    try:
+        socket.create_connection((host, port), 5).close()
+    except OSError as error:
+        return str(error)
+    return ""
+
+
+def start(request: dict[str, Any]) -> None:
+    """Start a node and wait until it is up.
+
+    The folder is there before anything runs, and says which process it is of: so whoever looks for
+    what was left behind finds it.
+    """
+    folder, ports = request["folder"], ports_of(request)
+    if len(folder) + RAY_SOCKET_PATH > MAX_SOCKET_PATH:
+        raise Refused(f"{folder} is too long a path for Ray's sockets: shorten [storage] scratch")
+    token = os.path.join(folder, "token")
+    try:
+        os.makedirs(os.path.dirname(folder), exist_ok=True)
+        os.mkdir(folder, 0o700)
+        with open(os.open(token, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(request["token"])
+    except OSError as error:
+        raise Refused(f"cannot make {folder}: {error.strerror}; see [storage] scratch") from error
+    environment = {key: value for key, value in os.environ.items() if key not in PROXIES}
+    environment.update(request["environment"], RAY_AUTH_TOKEN_PATH=token)
+    environment.pop("RAY_AUTH_TOKEN", None)
+    command = [sys.executable, "-m", "ray.scripts.scripts", "start"]
+    with open(os.path.join(folder, "ray.log"), "wb") as log:
+        process = subprocess.Popen(
+            [*command, *request["arguments"], *ports],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            cwd=folder,
+            start_new_session=True,
+        )
+    with open(os.path.join(folder, "node.json"), "w") as file:
+        json.dump({"session": process.pid, "started": started_at(process.pid)}, file)
+    try:
+        address = wait_until_up(folder, process, request["head"], request["wait_seconds"])
+    except Refused:
+        end_session(process.pid)
+        process.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    answer(session=process.pid, address=address)
+
+
+def ports_of(request: dict[str, Any]) -> list[str]:
+    """Return the options for ports that Ray would else fix, so that two nodes may share a host.
+
+    Without a range Ray takes the others as they are free.
+    """
+    names = ["dashboard-agent-listen-port"]
+    if request["head"] and importlib.util.find_spec("grpc"):
+        names.append("ray-client-server-port")
+    among, workers = range(20000, 32000), 0
+    if request["ports"]:
+        names += ["port"] if request["head"] else []
+        names += ["node-manager-port", "object-manager-port", "dashboard-agent-grpc-port"]
+        names += ["runtime-env-agent-port", "metrics-export-port"]
+        first, last = map(int, request["ports"].split("-"))
+        among, workers = range(first, last + 1), WORKER_PORTS
+    found = free_ports(among, len(names) + workers)
+    options = [f"--{name}={port}" for name, port in zip(names, found)]  # noqa: B905
+    if workers:
+        options.append("--worker-port-list=" + ",".join(map(str, found[len(names) :])))
+    return options
+
+
+def free_ports(among: Iterable[int], count: int) -> list[int]:
+    """Return so many ports that nobody listens on, from a place by chance on."""
+    order, found = list(among), list[int]()
+    begin = random.randrange(max(1, len(order)))
+    for port in order[begin:] + order[:begin]:
+        with socket.socket() as probe:
+            try:
+                probe.bind(("", port))
+            except OSError:
+                continue
+        found.append(port)
+        if len(found) == count:
+            return found
+    raise Refused(f"no {count} free ports among the {len(order)} of [ray] port_range")
+
+
+def wait_until_up(
+    folder: str, process: subprocess.Popen[bytes], is_head: bool, seconds: float
+) -> str:
+    """Return the address of the cluster that the node has opened or joined."""
+    published, log = os.path.join(folder, "ray_current_cluster"), os.path.join(folder, "ray.log")
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if "--block" in read(log) and (read(published).strip() or not is_head):
+            return read(published).strip()
+        if process.poll() is not None:
+            raise Refused(f"Ray did not start: {last_words(folder)}")
+        time.sleep(0.1)
+    raise Refused(f"Ray was not up after {seconds} s: {last_words(folder)}")
+
+
+def last_words(folder: str) -> str:
+    """Return what a node has said last of what went wrong."""
+    lines = [line.strip() for line in read(os.path.join(folder, "ray.log")).splitlines()]
+    for path in sorted(glob.glob(os.path.join(folder, "session_*", "logs", "*.*"))):
+        if os.path.basename(path).startswith(("raylet.", "gcs_server.")):
+            lines += [line for line in read(path).splitlines() if " C " in line or " E " in line]
+    said = [line for line in lines if line]
+    return said[-1] if said else "it said nothing"
+
+
+def read(path: str) -> str:
+    """Return the text of a file; nothing if there is none."""
+    try:
+        with open(path, errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+def look(request: dict[str, Any]) -> None:
+    """Say whether a node's folder is there, and how many processes it has."""
+    node = node_of(request["folder"])
+    count = len(members(node["session"])) if node else 0
+    answer(there=os.path.isdir(request["folder"]), processes=count)
+
+
+def stop(request: dict[str, Any]) -> None:
+    """End a node, hand its logs over, and remove its folder."""
+    folder = request["folder"]
+    node = node_of(folder)
+    left = end_session(node["session"]) if node else 0
+    logs = packed_logs(folder) if request["logs"] else ""
+    if not left:
+        shutil.rmtree(folder, ignore_errors=True)
+    answer(left=left, there=os.path.isdir(folder), logs=logs)
+
+
+def node_of(folder: str) -> dict[str, Any] | None:
+    """Return what a node wrote of itself; None if it has not started, or is not ours to end."""
+    try:
+        with open(os.path.join(folder, "node.json")) as file:
+            node: dict[str, Any] = json.load(file)
+    except (OSError, ValueError):
+        return None
+    # A process of that number that began at another time is somebody else's. Of one that has ended,
+    # others of its session may be left.
+    return node if started_at(node["session"]) in (None, node["started"]) else None
+
+
+def started_at(pid: int) -> int | None:
+    """Return when a process began, in ticks since this machine did; None if there is none."""
+    text = read(f"/proc/{pid}/stat")
+    return int(text.rpartition(")")[2].split()[19]) if text else None
+
+
+def members(session: int) -> list[int]:
+    """Return the living processes of a session."""
+    found = []
+    for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
+        state = read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+        if state and state[0] != "Z" and int(state[3]) == session:
+            found.append(pid)
+    return found
+
+
+def end_session(session: int) -> int:
+    """End all processes of a session; return how many could not be ended."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for pid in members(session):
+            with suppress(OSError):  # it has ended
+                os.kill(pid, number)
+        deadline = time.monotonic() + 3.0
+        while time.monotonic() < deadline:
+            if not members(session):
+                return 0
+            time.sleep(0.05)
+    return len(members(session))
+
+
+def packed_logs(folder: str) -> str:
+    """Return the ends of a node's logs, as base64 of a compressed tar."""
+    paths = [os.path.join(folder, "ray.log")]
+    paths += sorted(glob.glob(os.path.join(folder, "session_*", "logs", "*")))
+    buffer, room = io.BytesIO(), ALL_LOGS
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+        for path in paths:
+            if os.path.islink(path) or not os.path.isfile(path):
+                continue
+            with open(path, "rb") as file:
+                file.seek(max(0, os.path.getsize(path) - LOG_TAIL))
+                content = file.read(LOG_TAIL)
+            room -= len(content)
+            if not content or room < 0:
+                continue
+            entry = tarfile.TarInfo(os.path.basename(path))
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def main(request: dict[str, Any]) -> None:
+    """Answer one request."""
+    actions = {"survey": survey, "start": start, "look": look, "stop": stop}
+    try:
+        actions[request["action"]](request)
+    except Refused as error:
+        answer(refused=str(error))

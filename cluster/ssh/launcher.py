@@ -1,0 +1,245 @@
+"""Brings a cluster of hosts up, and takes down what was brought up, and nothing else."""
+
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cluster.errors import ClusterError
+from cluster.settings import Environment, SshSettings
+from cluster.ssh.nodes import NodePlan, look, stop
+from cluster.ssh.record import Record, Records, StartedNode, new_key
+from cluster.ssh.remote import Remote, preparation
+from cluster.ssh.survey import Survey, address_towards, in_parallel, remotes, survey
+from cluster.status import NodeStatus
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Launcher:
+    """The hosts of one cluster file.
+
+    Attributes:
+        file: the cluster file, by its whole path.
+        tell: is given a line for people whenever something has happened.
+    """
+
+    settings: SshSettings
+    file: Path
+    records: Records
+    tell: Tell
+
+    def find_up(self) -> Record | None:
+        """Return the cluster that ``cluster up`` has brought up, whole or in part; else None."""
+        return next((one for one in self.records.of_file(self.file) if not one.study), None)
+
+    def up(self) -> None:
+        """Bring the cluster up to stay, or what of it is down.
+
+        Raises:
+            ClusterError: it could not be done.
+        """
+        up = self.find_up()
+        down = self._down(up) if up else []
+        if up is None or self.settings.head_index in down:  # without its head a cluster is none
+            if up is not None:
+                self.take_down(up, None)
+            self.bring_up()
+        elif down:
+            self._start_again(up, down)
+        else:
+            self.tell(f"up already at {up.address}")
+
+    def _start_again(self, up: Record, hosts: Sequence[int]) -> None:
+        found = survey(self.settings)
+        token = self.records.token_file(up.key).read_text()
+        nodes = tuple(node for node in up.nodes if node.host in hosts)
+        for node in nodes:
+            stop(self._remote(node), node.folder, None)
+        self._start_all(replace(up, nodes=nodes), found, token)
+
+    def down(self) -> None:
+        """Take down what ``up`` has brought up, and what searches that are gone have left behind.
+
+        Raises:
+            ClusterError: something is left that could not be ended.
+        """
+        whole = self.sweep()
+        for record in list(self.records.of_file(self.file)):
+            if record.study:
+                self.tell(f"study {record.study!r} runs on nodes of its own: they end with it")
+            else:
+                whole &= self.take_down(record, None)
+        if not whole:
+            raise ClusterError("not everything could be taken down: run the command again")
+
+    def bring_up(self, study: str = "") -> Record:
+        """Start a node on each host, and for a ``study`` one without slots on this machine.
+
+        Raises:
+            ClusterError: it could not be done, and nothing is left of it.
+        """
+        self.sweep()
+        found = survey(self.settings)
+        record = self._new_record(study, range(len(found)), not _has_this_machine(found))
+        token = self.records.create(record)
+        try:
+            return self._start_all(record, found, token)
+        except BaseException:
+            self.take_down(record, None)
+            raise
+
+    def join(self, up: Record, study: str) -> Record | None:
+        """Start what a cluster that is up lacks for a study: nodes that are down, one here.
+
+        Returns None where it lacks nothing.
+
+        Raises:
+            ClusterError: it could not be done, and nothing is left of it.
+        """
+        self.sweep()
+        found = survey(self.settings)
+        down = self._down(up)
+        if self.settings.head_index in down:
+            raise ClusterError(
+                f"the head of the cluster that is up, {self._name(up.nodes[0])}, has ended: take "
+                f"the rest down with 'seqtune cluster down {self.file}'"
+            )
+        record = self._new_record(study, down, not _has_this_machine(found))
+        if not record.nodes:
+            return None
+        record = replace(record, address=up.address)
+        self.records.create(record)
+        token = self.records.token_file(up.key).read_text()
+        try:
+            return self._start_all(record, found, token)
+        except BaseException:
+            self.take_down(record, None)
+            raise
+
+    def _new_record(self, study: str, hosts: Sequence[int], here: bool) -> Record:
+        key = new_key()
+        scratch = self.settings.storage.scratch.rstrip("/")
+        nodes = [StartedNode(i, f"{scratch}/sq-{key}-{i}") for i in hosts]
+        nodes.sort(key=lambda node: node.host != self.settings.head_index)
+        if study and here:
+            nodes.append(StartedNode(None, f"/tmp/sq-{key}-d"))
+        return Record(key, str(self.file), study, tuple(nodes), driver_ip=self.driver_ip())
+
+    def driver_ip(self) -> str:
+        head = self.settings.hosts[self.settings.head_index]
+        return address_towards(head.ip or head.host)
+
+    def _start_all(self, record: Record, found: Sequence[Survey], token: str) -> Record:
+        plans = [self._plan(node, found, record.driver_ip) for node in record.nodes]
+        if not record.address:
+            address = plans[0].start(self.settings, "", token)
+            self.tell(f"{plans[0].remote.name}: head up at {address}")
+            record = replace(record, address=address)
+            self.records.write(record)
+            plans = plans[1:]
+
+        def start(plan: NodePlan) -> None:
+            plan.start(self.settings, record.address, token)
+            slots = "no slots" if plan.cpus == 0 else f"{plan.cpus} CPUs"
+            self.tell(f"{plan.remote.name}: node up, {slots}")
+
+        in_parallel(start, plans)
+        return record
+
+    def _plan(self, node: StartedNode, found: Sequence[Survey], driver_ip: str) -> NodePlan:
+        if node.host is None:
+            return NodePlan(self._remote(node), node.folder, driver_ip, cpus=0, gpus=0)
+        one, host = found[node.host], self.settings.hosts[node.host]
+        cpus = one.cores if host.cpus is None else host.cpus
+        return NodePlan(one.remote, node.folder, one.ip, cpus, host.gpus)
+
+    def _remote(self, node: StartedNode) -> Remote:
+        if node.host is None:
+            return Remote(None, Environment(python=sys.executable))
+        return remotes(self.settings)[node.host]
+
+    def _name(self, node: StartedNode) -> str:
+        return self._remote(node).name
+
+    def _down(self, record: Record) -> list[int]:
+        """Return the hosts on which a cluster's node is not running."""
+        seen = self._look(record)
+        return [one.host for one in seen if one.host is not None and one.state != "up"]
+
+    def status(self) -> list[NodeStatus]:
+        """Look at every node that was started from this file."""
+        return [one for record in self.records.of_file(self.file) for one in self._look(record)]
+
+    def _look(self, record: Record) -> list[NodeStatus]:
+        cluster = record.study or "up"
+        if record.is_orphaned:
+            cluster += " (its search is gone)"
+
+        def one(node: StartedNode) -> NodeStatus:
+            try:
+                seen = look(self._remote(node), node.folder)
+                state = "up" if seen["processes"] else ("ended" if seen["there"] else "gone")
+            except ClusterError as error:
+                state = f"unknown: {error}"
+            return NodeStatus(cluster, self._name(node), state, node.folder, node.host)
+
+        return in_parallel(one, record.nodes)
+
+    def commands(self) -> list[str]:
+        """Return every command that ``bring_up`` would run, with what is not known yet in <>."""
+        lines = []
+        for index, remote in enumerate(remotes(self.settings)):
+            host, is_head = self.settings.hosts[index], index == self.settings.head_index
+            folder = f"{self.settings.storage.scratch.rstrip('/')}/sq-<key>-{index}"
+            plan = NodePlan(remote, folder, host.ip or "<its address>", host.cpus or 0, host.gpus)
+            arguments = plan.arguments(self.settings, "" if is_head else "<the head's address>")
+            if host.cpus is None:
+                arguments = [a.replace("--num-cpus=0", "--num-cpus=<cores>") for a in arguments]
+            python = self.settings.environment.python or "python3"
+            start = f"{python} -m ray.scripts.scripts start {' '.join(arguments)}"
+            script = "; ".join([*preparation(self.settings.environment), start])
+            lines.append(f"{shlex.join(remote.command())} <<< {shlex.quote(script)}")
+        return lines
+
+    def sweep(self) -> bool:
+        """Take down what searches that are gone have left; return whether nothing of it is left."""
+        whole = True
+        for record in list(self.records.of_file(self.file)):
+            if record.is_orphaned:
+                self.tell(f"taking down what study {record.study!r} has left behind")
+                whole &= self.take_down(record, None)
+        return whole
+
+    def take_down(self, record: Record, logs: Path | None) -> bool:
+        """End all nodes of a cluster and fetch their logs; return whether nothing is left.
+
+        What cannot be reached stays in the record, for the next time.
+        """
+
+        def end(node: StartedNode) -> StartedNode | None:
+            try:
+                left = stop(self._remote(node), node.folder, logs)
+            except ClusterError as error:
+                self.tell(f"cannot take down the node on {error}")
+                return node
+            if left:
+                self.tell(f"{self._name(node)}: {left} processes could not be ended")
+                return node
+            return None
+
+        # The head last: nodes that have lost it wait for a minute.
+        workers = in_parallel(end, record.nodes[1:]) if record.nodes else []
+        remaining = [*in_parallel(end, record.nodes[:1]), *workers]
+        left = tuple(node for node in remaining if node is not None)
+        if left:
+            self.records.write(replace(record, nodes=left))
+        else:
+            self.records.remove(record.key)
+        return not left
+
+
+def _has_this_machine(found: Sequence[Survey]) -> bool:
+    return any(one.is_this_machine for one in found)

@@ -1,0 +1,162 @@
+"""Runs our part on a host, over ssh or on this machine, with everything through standard input."""
+
+import json
+import shlex
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from cluster.errors import ClusterError
+from cluster.settings import Environment, Host
+
+CONNECT_SECONDS = 10
+
+#: What ssh says, and what to do about it.
+_REMEDIES = {
+    "Host key verification failed": "its key is not known here: connect once by hand and compare "
+    "it, or name a file with known_hosts",
+    "REMOTE HOST IDENTIFICATION HAS CHANGED": "its key is another than the one known here: if it "
+    "was set up anew, remove the old one with ssh-keygen -R",
+    "Permission denied": "it accepts no key of yours: name one with identity, or add yours there "
+    "with ssh-copy-id",
+    "Could not resolve hostname": "no such host is known",
+}
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A host, and how its Python is reached.
+
+    Attributes:
+        host: as in the cluster file; None for this machine.
+        known_hosts: the file of host keys, if it is not the user's own.
+    """
+
+    host: Host | None
+    environment: Environment
+    known_hosts: Path | None = None
+
+    @property
+    def name(self) -> str:
+        return self.host.name if self.host else "this machine"
+
+    def command(self) -> list[str]:
+        """Return the command that reads a script from its standard input on the host."""
+        if self.host is None:
+            return ["bash", "-s"]
+        options = {
+            "BatchMode": "yes",
+            "StrictHostKeyChecking": "yes",
+            "ConnectTimeout": CONNECT_SECONDS,
+            "ServerAliveInterval": 15,
+        }
+        command = ["ssh"]
+        for key, value in options.items():
+            command += ["-o", f"{key}={value}"]
+        if self.known_hosts:
+            command += ["-o", f"UserKnownHostsFile={self.known_hosts}"]
+        if self.host.port:
+            command += ["-p", str(self.host.port)]
+        if self.host.identity:
+            command += ["-i", str(self.host.identity), "-o", "IdentitiesOnly=yes"]
+        if self.host.jump:
+            command += ["-J", self.host.jump]
+        return [*command, self.host.name, "bash -l -s"]
+
+    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Put a request to our part on the host, and return its answer.
+
+        Raises:
+            ClusterError: the host cannot be reached, or refuses; names it, and the remedy.
+        """
+        with self.asking(request) as answer:
+            return answer
+
+    @contextmanager
+    def asking(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Put a request; the block has the answer, and the host waits for it to end."""
+        process = subprocess.Popen(
+            self.command(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # Ctrl-C is for us: what was started must still be ended
+        )
+        assert process.stdin and process.stdout and process.stderr
+        try:
+            try:
+                process.stdin.write(script(self.environment, request))
+                process.stdin.close()
+            except BrokenPipeError:  # ssh has given up already, and says why
+                pass
+            yield self._answer(process)
+        finally:
+            process.stdout.close()
+            process.stderr.close()
+            process.wait()
+
+    def _answer(self, process: subprocess.Popen[str]) -> dict[str, Any]:
+        """Return the first line that is an answer: a login may print some of its own."""
+        assert process.stdout and process.stderr
+        for line in process.stdout:
+            if line.startswith("{"):
+                answer: dict[str, Any] = json.loads(line)
+                if "refused" in answer:
+                    raise ClusterError(f"{self.name}: {answer['refused']}")
+                return answer
+        raise ClusterError(f"{self.name}: {_cause(process.stderr.read())}")
+
+
+def _cause(said: str) -> str:
+    """Return what ssh, or the host's shell, had to say."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    for sign, remedy in _REMEDIES.items():
+        if any(sign in line for line in lines):
+            return remedy
+    return lines[-1] if lines else "it ended without an answer"
+
+
+def script(environment: Environment, request: dict[str, Any]) -> str:
+    """Return the lines of bash that set the environment up and run our part there."""
+    python = _quoted(environment.python or "python3")
+    return "\n".join(
+        [
+            *preparation(environment),
+            f"exec {python} - <<'SEQTUNE_HOST_SIDE'",
+            _host_side(),
+            f"main(json.loads({json.dumps(json.dumps(request))}))",
+            "SEQTUNE_HOST_SIDE",
+            "",
+        ]
+    )
+
+
+def preparation(environment: Environment) -> list[str]:
+    """Return the lines of bash that make the environment; the first that fails ends it."""
+    lines = ["set -e"]
+    lines += [f"module load {shlex.quote(name)}" for name in environment.modules]
+    lines += environment.setup
+    if environment.venv:
+        lines.append(f". {_quoted(environment.venv)}/bin/activate")
+    if environment.conda:
+        lines.append('eval "$(conda shell.bash hook)"')
+        lines.append(f"conda activate {_quoted(environment.conda)}")
+    lines += [f"export {key}={shlex.quote(value)}" for key, value in environment.env.items()]
+    return lines
+
+
+def _quoted(path: str) -> str:
+    """Return a path for bash; a home folder is the host's own."""
+    if path.startswith("~/"):
+        return f'"$HOME"/{shlex.quote(path[2:])}'
+    return shlex.quote(path)
+
+
+@cache
+def _host_side() -> str:
+    return Path(__file__).with_name("host_side.py").read_text()

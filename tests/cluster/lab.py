@@ -1,0 +1,180 @@
+"""Hosts of their own on one machine: network namespaces with a real sshd, a name and a /tmp each.
+
+Needs root, iproute2, util-linux and openssh-server (``make test-cluster`` installs them). A host is
+10.99.0.N; this machine is 10.99.0.254. Some folders are seen by all, as on a cluster's file system.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+SUBNET = "10.99.0"
+HERE = f"{SUBNET}.254"
+NEEDED = ("ip", "nsenter", "unshare", "sshd", "ssh", "ssh-keygen")
+
+
+def is_possible() -> bool:
+    """Whether this machine can be a laboratory."""
+    path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+    return os.geteuid() == 0 and all(shutil.which(name, path=path) for name in NEEDED)
+
+
+def sh(command: str, check: bool = True) -> str:
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert not check or done.returncode == 0, f"{command}\n{done.stderr}"
+    return done.stdout
+
+
+def _code_in_tmp() -> set[Path]:
+    """Return the folders of this code and its Python that a host's own /tmp would hide."""
+    code = {Path(__file__).parents[2], Path(sys.prefix), Path(sys.base_prefix)}
+    return {path for path in code if path.is_relative_to("/tmp")}
+
+
+class LabHost:
+    """One host, with sshd; its /tmp and its cache are its own."""
+
+    def __init__(self, number: int, folder: Path) -> None:
+        self.number, self.name, self.ip = number, f"h{number}", f"{SUBNET}.{number}"
+        self.own = folder / self.name
+        for name in ("tmp", "home", "run"):
+            (self.own / name).mkdir(parents=True)
+        (self.own / "tmp").chmod(0o1777)
+        self.key = folder / "id"
+        self.known_hosts = folder / "known_hosts"
+        self._network()
+        self._sshd(folder)
+
+    def _network(self) -> None:
+        n = self.number
+        sh(f"ip netns add h{n}")
+        sh(f"ip link add v{n} type veth peer name e{n}; ip link set v{n} master br99 up")
+        sh(f"ip link set e{n} netns h{n}")
+        for line in (f"addr add {self.ip}/24 dev e{n}", f"link set e{n} up", "link set lo up"):
+            sh(f"ip -n h{n} {line}")
+
+    def _sshd(self, folder: Path) -> None:
+        host_key = self.own / "host_key"
+        sh(f"ssh-keygen -q -t ed25519 -N '' -f {host_key}")
+        public = host_key.with_suffix(".pub").read_text()
+        with self.known_hosts.open("a") as file:
+            file.write(f"{self.ip} {public}")
+        config = self.own / "sshd_config"
+        config.write_text(
+            f"HostKey {host_key}\nPidFile {self.own}/sshd.pid\nListenAddress {self.ip}\n"
+            f"AuthorizedKeysFile {folder}/id.pub\nStrictModes no\nUsePAM no\n"
+            "PermitRootLogin yes\nPasswordAuthentication no\nAcceptEnv *\nMaxStartups 100\n"
+        )
+        own = self.own
+        Path("/root/.cache").mkdir(exist_ok=True)
+        Path("/run/sshd").mkdir(exist_ok=True)
+        mounts = "".join(
+            f"mkdir -p {own}{path}; mount --bind {path} {own}{path};" for path in _code_in_tmp()
+        )
+        self.enter(
+            f"set -e; hostname {self.name}; {mounts} mount --rbind {own}/tmp /tmp;"
+            f" mount --bind {own}/home /root/.cache;"
+            f" exec /usr/sbin/sshd -f {config} -E {own}/sshd.log"
+        )
+        for _ in range(50):
+            if (own / "sshd.pid").exists():
+                return
+            time.sleep(0.1)
+        raise TimeoutError((own / "sshd.log").read_text())
+
+    def enter(self, script: str) -> None:
+        """Run a script in the network of this host, and in new mounts and a new name."""
+        subprocess.run(
+            [
+                *("nsenter", f"--net=/var/run/netns/{self.name}"),
+                *("unshare", "--mount", "--uts", "bash", "-c", script),
+            ],
+            check=True,
+        )
+
+    def inside(self, script: str, check: bool = True) -> str:
+        """Run a script where this host's sshd is: its network, its mounts, its name."""
+        pid = (self.own / "sshd.pid").read_text().strip()
+        done = subprocess.run(
+            ["nsenter", "--target", pid, "--net", "--mount", "--uts", "bash", "-c", script],
+            capture_output=True,
+            text=True,
+        )
+        assert not check or done.returncode == 0, done.stderr
+        return done.stdout
+
+    def processes(self) -> list[str]:
+        """Return the commands of all processes in this host's network but its sshd's."""
+        pids = sh(f"ip netns pids {self.name}").split()
+        found = []
+        for pid in pids:
+            try:
+                command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+            except OSError:
+                continue
+            if command and "sshd" not in command:
+                found.append(command)
+        return found
+
+    def listening(self) -> list[str]:
+        """Return where somebody listens on this host, but for its sshd."""
+        lines = self.inside("ss -Hltn").splitlines()
+        return [line.split()[3] for line in lines if not line.split()[3].endswith(":22")]
+
+    def cut(self) -> None:
+        """Pull the cable."""
+        sh(f"ip link set v{self.number} down")
+
+    def mend(self) -> None:
+        sh(f"ip link set v{self.number} up")
+
+    def remove(self) -> None:
+        for pid in sh(f"ip netns pids {self.name}", check=False).split():
+            sh(f"kill -9 {pid}", check=False)
+        sh(f"ip link del v{self.number}; ip netns del {self.name}", check=False)
+
+
+@contextmanager
+def lab(count: int) -> Iterator[list[LabHost]]:
+    """So many hosts, gone with all that runs on them at the end of the block."""
+    folder = Path(tempfile.mkdtemp(prefix="lab", dir="/var/tmp"))
+    folder.chmod(0o755)
+    sh(f"ssh-keygen -q -t ed25519 -N '' -f {folder}/id")
+    _clear()
+    sh(f"ip link add br99 type bridge; ip addr add {HERE}/24 dev br99; ip link set br99 up")
+    hosts: list[LabHost] = []
+    try:
+        for number in range(1, count + 1):
+            hosts.append(LabHost(number, folder))
+        yield hosts
+    finally:
+        _clear()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _clear() -> None:
+    """Remove what a killed run may have left."""
+    for name in sh("ip netns list", check=False).split():
+        if name.startswith("h") and name[1:].isdigit():
+            for pid in sh(f"ip netns pids {name}", check=False).split():
+                sh(f"kill -9 {pid}", check=False)
+            sh(f"ip link del v{name[1:]}; ip netns del {name}", check=False)
+    sh("ip link del br99", check=False)
+
+
+def cluster_file(path: Path, hosts: list[LabHost], *more: str, cpus: int = 1) -> Path:
+    """Write a cluster file of these hosts."""
+    lines = ["kind = 'ssh'", f"known_hosts = '{hosts[0].known_hosts}'"]
+    lines += [line for line in more if not line.startswith("[")]
+    for host in hosts:
+        lines += ["[[hosts]]", f"host = '{host.ip}'", f"identity = '{host.key}'", f"cpus = {cpus}"]
+    lines += ["[environment]", f"python = '{sys.executable}'"]
+    lines += [line for line in more if line.startswith("[")]
+    path.write_text("\n".join(lines) + "\n")
+    return path
