@@ -9,6 +9,9 @@ from typing import Any
 
 from cluster.errors import ClusterError
 
+#: This package: nodes are asked by its code what they are.
+_OWN = Path(__file__).parent
+
 #: Ray itself waits for minutes where nobody listens.
 KNOCK_SECONDS = 5.0
 
@@ -32,7 +35,7 @@ def joined(address: str, packages: Sequence[Path], node_ip: str | None = None) -
             address=address,
             log_to_driver=False,
             logging_level=logging.ERROR,
-            runtime_env={"py_modules": [str(package) for package in packages]},
+            runtime_env={"py_modules": [str(package) for package in (_OWN, *packages)]},
             **own,
         )
     except AuthenticationError as error:

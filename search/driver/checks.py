@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+from cluster.checks.nodes import check_nodes
 from cluster.connect import offered
+from cluster.errors import ClusterError
 from cluster.kinds.base import StartRequest
 from search.driver.capacity import concurrent_trials, memory_needed
 from search.driver.changes import packages
@@ -39,6 +41,22 @@ def start_request(spec: StudySpec, plan: SessionPlan, logs: Path) -> StartReques
     # Trials at a time by name: a machine of our own may be crowded.
     cpus = wanted.cpus_per_trial * (wanted.max_concurrent or 0)
     return StartRequest(spec.name, cpus, packages(spec), logs, say)
+
+
+def check_cluster(spec: StudySpec, folder: Path) -> None:
+    """Ask every node of the connected cluster what it is; say it, one line a node.
+
+    ``folder`` is the study's, which all nodes must share.
+
+    Raises:
+        ClusterError: trials would fail on a node.
+    """
+    reports = check_nodes(folder, [package.stem for package in packages(spec)])
+    for report in reports:
+        say(report.line())
+    faults = [text for report in reports for text in report.faults]
+    if faults:
+        raise ClusterError("\n".join(faults))
 
 
 def check_metric(spec: StudySpec, prepared: PreparedData) -> None:

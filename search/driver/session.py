@@ -1,17 +1,18 @@
 """Starting, resuming and extending a study: one act over one journal."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 from cluster.connect import connect
 from cluster.kinds.base import Node
+from cluster.membership import Membership
 from cluster.watchdog import Watchdog
 from search.driver.capacity import TrialResources, concurrent_trials, memory_needed
 from search.driver.changes import declared, describe_session, record_change, tell_differences
-from search.driver.checks import check_session, kernel_notes, start_request
+from search.driver.checks import check_cluster, check_session, kernel_notes, start_request
 from search.driver.hangs import HangWatch
 from search.driver.plan import SessionPlan
 from search.driver.preparation import PreparedData, prepare_study
@@ -28,6 +29,7 @@ from search.journal.state import StudyState, replay
 from search.monitor.logs import TrialLogs, logging_to
 from search.monitor.progress import Progress
 from search.monitor.say import say
+from search.monitor.streams import others_to
 from search.monitor.tensorboard import TensorBoardWriter
 from search.report.markdown import write_report
 from search.spec.study import StudySpec, to_toml
@@ -109,8 +111,12 @@ def _session(work: _Work, interrupter: Interrupter) -> Outcome:
         check_session(work.spec, plan, work.prepared)
         say(f"starting Ray ({plan.cluster}) …")
         request = start_request(work.spec, plan, work.folder.logs)
-        with connect(plan.cluster, request) as nodes:
+        # What belongs to a program around the search is left as it is.
+        quiet = others_to(work.folder.ray_log) if interrupter.owns_process else nullcontext()
+        with quiet, connect(plan.cluster, request) as nodes:
             interrupter.listen_again()
+            if not plan.cluster.is_this_machine:
+                check_cluster(work.spec, work.folder.root)
             resources = _resources(work, nodes)
             with _opened(work) as recorder:
                 return _run(work, recorder, resources, interrupter)
@@ -215,6 +221,7 @@ def _run(
     from search.driver.ray_tune import run  # imports ray, whose environment connect() has set
 
     watch = HangWatch(work.plan.resources, resources.report_seconds)
+    members = None if work.plan.cluster.is_this_machine else Membership()
     reason, code = "finished", 0
     with Progress(recorder.state, interrupter.seconds_left) as progress:
         recorder.follow(progress)
@@ -223,6 +230,8 @@ def _run(
         def on_step() -> None:
             interrupter.check()
             check_hope(recorder)
+            for line in members.changes() if members else ():
+                say(line)
             progress.redraw()
 
         try:

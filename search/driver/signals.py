@@ -60,6 +60,11 @@ class Interrupter:
     _signalled: bool = False
     _asked: bool = False
 
+    @property
+    def owns_process(self) -> bool:
+        """Whether the search is all that this process does."""
+        return self._listening
+
     def check(self) -> None:
         """Raise ``Halt`` when the search is to leave, or the time is up."""
         self._asked = True

@@ -54,6 +54,10 @@ class StudyDir:
     def driver_log(self) -> Path:
         return self.logs / "driver.log"
 
+    @property
+    def ray_log(self) -> Path:
+        return self.logs / "ray.log"
+
     def trial_log(self, number: int) -> str:
         """Return where trouble of a trial is logged, relative to the study's folder."""
         return f"{self.logs.name}/trial-{number:04d}.log"

@@ -12,6 +12,7 @@ from rich.text import Text
 from search.journal.events import EpochDone, Event, TrialEnded, TrialRestored
 from search.journal.state import StudyState
 from search.monitor.say import say
+from search.monitor.streams import for_people
 from search.report.rows import trial_row
 from search.report.tables import as_table, short
 
@@ -31,7 +32,7 @@ class Progress:
     ) -> None:
         """``seconds_left`` is what the time budget leaves; None without one."""
         self._state, self._seconds_left = state, seconds_left
-        self._console = console or Console(stderr=True)
+        self._console = console or Console(file=for_people())
         self._started = time.monotonic()
         self._ended_before = state.ended
         self._drawn = 0.0

@@ -5,8 +5,9 @@ Whoever reads along may leave: ``seqtune run … 2>&1 | head -3``. The search go
 
 import logging
 import os
-import sys
 from typing import TextIO
+
+from search.monitor.streams import for_people
 
 #: The logger of the whole project; the study's log is a handler of it (``search.monitor.logs``).
 LOGGER = logging.getLogger("seqtune")
@@ -32,7 +33,7 @@ class _Stderr(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.exc_info is None:
-            put(self.format(record), sys.stderr)
+            put(self.format(record), for_people())
 
 
 LOGGER.addHandler(_Stderr())
