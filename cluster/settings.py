@@ -111,6 +111,8 @@ class SshSettings(_Table):
     """The machines."""
     head: str | None = None
     """Host of the head; the first by default."""
+    driver: Literal["here", "head"] = "here"
+    """Where the search itself runs: where the command is typed, or on the head, detached."""
     known_hosts: Path | None = None
     """File of known host keys; the user's own by default."""
     environment: Environment = Environment()

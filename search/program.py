@@ -1,5 +1,6 @@
 """How this program was called, so that a command that is printed works as printed."""
 
+import os
 import shlex
 import shutil
 import sys
@@ -19,8 +20,14 @@ def called_as() -> list[str]:
     return [sys.argv[0]]
 
 
+#: The command that goes on with a study, where this process was started by another machine's.
+RESUME_VARIABLE = "SEQTUNE_RESUME"
+
+
 def resume_command(name: str, results: Path, cluster: str = "local") -> str:
     """Return the command that goes on with a study."""
+    if RESUME_VARIABLE in os.environ:
+        return os.environ[RESUME_VARIABLE]
     command = [*called_as(), "resume", name]
     command += [] if results == Path("results") else ["--results-dir", str(results)]
     command += [] if cluster == "local" else ["--cluster", cluster]

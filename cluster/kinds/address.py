@@ -15,6 +15,7 @@ class Address(ClusterKind):
     """The cluster whose head is at ``HOST:PORT``; ``auto`` finds the one of this machine."""
 
     address: str
+    runs_already = True
     syntax = "HOST:PORT of a running Ray cluster ('auto' for the one on this machine)"
 
     @classmethod

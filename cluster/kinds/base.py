@@ -70,8 +70,12 @@ class ClusterKind(ABC):
 
     #: Whether trials run on this very machine, so that what it lacks can be told beforehand.
     is_this_machine: ClassVar[bool] = False
+    #: Whether it is there whether we search or not, so that looking at it starts nothing.
+    runs_already: ClassVar[bool] = False
     #: Whether every node sees this machine's cache; where not, data travels through Ray.
     shares_files: ClassVar[bool] = False
+    #: Whether the driver runs on a machine of the cluster and not here.
+    drives_itself: bool = False
     #: What ``--cluster`` takes for this kind.
     syntax: ClassVar[str]
 

@@ -30,6 +30,11 @@ class Ssh(ClusterKind, Launchable):
         """Nothing: hosts are named in a file alone."""
         return None
 
+    @property
+    def drives_itself(self) -> bool:  # type: ignore[override]
+        """As the file says."""
+        return self.settings.driver == "head"
+
     def launcher(self, tell: Callable[[str], None]) -> Launcher:
         """Return what brings the hosts up and takes them down."""
         return Launcher(self.settings, self.file, Records.of_user(), tell)

@@ -216,34 +216,89 @@ def read(path: str) -> str:
         return ""
 
 
+def launch(request: dict[str, Any]) -> None:
+    """Unpack the code, and run a command with it beside the node, whether anybody stays or not."""
+    folder = request["folder"]
+    code = os.path.join(folder, "code")
+    os.makedirs(code)
+    with tarfile.open(fileobj=io.BytesIO(base64.b64decode(request["code"]))) as tar:
+        tar.extractall(code)
+    environment = dict(os.environ, PYTHONPATH=code, **request["environment"])
+    environment.update(RAY_AUTH_TOKEN_PATH=os.path.join(folder, "token"))
+    environment.pop("RAY_AUTH_TOKEN", None)
+    # The exit code is a file of its own, which is there when all that was said is.
+    script = '"$@"; echo $? > ../exit.writing; mv ../exit.writing ../exit'
+    with open(os.path.join(folder, "driver.log"), "wb") as log:
+        process = subprocess.Popen(
+            ["sh", "-c", script, "sh", sys.executable, *request["arguments"]],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            cwd=code,
+            start_new_session=True,
+        )
+    with open(os.path.join(folder, "driver.json"), "w") as file:
+        json.dump({"session": process.pid, "started": started_at(process.pid)}, file)
+    answer(session=process.pid)
+
+
+def follow(request: dict[str, Any]) -> None:
+    """Say what the driver says, until it ends; then its exit code, or None if it was killed."""
+    folder = request["folder"]
+    with open(os.path.join(folder, "driver.log"), errors="replace") as log:
+        while True:
+            code = read(os.path.join(folder, "exit")).strip()
+            over = bool(code) or not count_of(folder, "driver.json")
+            text = log.read()
+            if text:
+                answer(said=text)
+            if over:
+                answer(exit=int(code) if code else None)
+                return
+            time.sleep(0.2)
+
+
 def look(request: dict[str, Any]) -> None:
-    """Say whether a node's folder is there, and how many processes it has."""
-    node = node_of(request["folder"])
-    count = len(members(node["session"])) if node else 0
-    answer(there=os.path.isdir(request["folder"]), processes=count)
+    """Say whether a node's folder is there, and how many processes it and a driver there have."""
+    folder = request["folder"]
+    answer(
+        there=os.path.isdir(folder),
+        processes=count_of(folder, "node.json"),
+        driver=count_of(folder, "driver.json"),
+    )
+
+
+def count_of(folder: str, name: str) -> int:
+    """Return how many processes the session has that wrote itself down in a file."""
+    session = session_of(folder, name)
+    return len(members(session)) if session else 0
 
 
 def stop(request: dict[str, Any]) -> None:
-    """End a node, hand its logs over, and remove its folder."""
-    folder = request["folder"]
-    node = node_of(folder)
-    left = end_session(node["session"]) if node else 0
+    """End a node, and a driver there, hand its logs over, and remove its folder."""
+    folder, left = request["folder"], 0
+    for name in ("driver.json", "node.json"):
+        session = session_of(folder, name)
+        left += end_session(session) if session else 0
     logs = packed_logs(folder) if request["logs"] else ""
     if not left:
         shutil.rmtree(folder, ignore_errors=True)
     answer(left=left, there=os.path.isdir(folder), logs=logs)
 
 
-def node_of(folder: str) -> dict[str, Any] | None:
-    """Return what a node wrote of itself; None if it has not started, or is not ours to end."""
+def session_of(folder: str, name: str) -> int | None:
+    """Return the session that wrote itself down; None if it has not, or is not ours to end."""
     try:
-        with open(os.path.join(folder, "node.json")) as file:
-            node: dict[str, Any] = json.load(file)
+        with open(os.path.join(folder, name)) as file:
+            content = json.load(file)
     except (OSError, ValueError):
         return None
     # A process of that number that began at another time is somebody else's. Of one that has ended,
     # others of its session may be left.
-    return node if started_at(node["session"]) in (None, node["started"]) else None
+    if started_at(content["session"]) not in (None, content["started"]):
+        return None
+    return int(content["session"])
 
 
 def started_at(pid: int) -> int | None:
@@ -299,8 +354,8 @@ def packed_logs(folder: str) -> str:
 
 def main(request: dict[str, Any]) -> None:
     """Answer one request."""
-    actions = {"survey": survey, "start": start, "look": look, "stop": stop}
+    actions = (survey, start, launch, follow, look, stop)
     try:
-        actions[request["action"]](request)
+        {action.__name__: action for action in actions}[request["action"]](request)
     except Refused as error:
         answer(refused=str(error))

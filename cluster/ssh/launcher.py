@@ -75,15 +75,19 @@ class Launcher:
         if not whole:
             raise ClusterError("not everything could be taken down: run the command again")
 
-    def bring_up(self, study: str = "") -> Record:
+    def bring_up(self, study: str = "", detached: bool = False) -> Record:
         """Start a node on each host, and for a ``study`` one without slots on this machine.
+
+        The driver of a ``detached`` study runs on the head, so this machine has no part in it.
 
         Raises:
             ClusterError: it could not be done, and nothing is left of it.
         """
         self.sweep()
         found = survey(self.settings)
-        record = self._new_record(study, range(len(found)), not _has_this_machine(found))
+        here = not detached and not _has_this_machine(found)
+        record = self._new_record(study, range(len(found)), here)
+        record = replace(record, detached=detached)
         token = self.records.create(record)
         try:
             return self._start_all(record, found, token)
@@ -161,6 +165,10 @@ class Launcher:
             return Remote(None, Environment(python=sys.executable))
         return remotes(self.settings)[node.host]
 
+    def head(self, record: Record) -> Remote:
+        """Return the host of a cluster's head."""
+        return self._remote(record.nodes[0])
+
     def _name(self, node: StartedNode) -> str:
         return self._remote(node).name
 
@@ -204,11 +212,20 @@ class Launcher:
             lines.append(f"{shlex.join(remote.command())} <<< {shlex.quote(script)}")
         return lines
 
+    def _driver_is_over(self, record: Record) -> bool:
+        """Whether the driver of a detached study has ended, as far as can be seen from here."""
+        if not record.detached:
+            return False
+        try:
+            return not look(self.head(record), record.nodes[0].folder)["driver"]
+        except ClusterError:
+            return False
+
     def sweep(self) -> bool:
         """Take down what searches that are gone have left; return whether nothing of it is left."""
         whole = True
         for record in list(self.records.of_file(self.file)):
-            if record.is_orphaned:
+            if record.is_orphaned or self._driver_is_over(record):
                 self.tell(f"taking down what study {record.study!r} has left behind")
                 whole &= self.take_down(record, None)
         return whole

@@ -28,6 +28,7 @@ class Record:
         file: the cluster file.
         study: the study that it was brought up for; nothing if by ``cluster up``.
         address: its head, once that is up.
+        detached: whether the search runs on the head, so that it outlives the process below.
         pid, began, machine: the process that brought it up.
     """
 
@@ -37,14 +38,15 @@ class Record:
     nodes: tuple[StartedNode, ...]
     address: str = ""
     driver_ip: str = ""
+    detached: bool = False
     pid: int = field(default_factory=os.getpid)
     began: float = field(default_factory=lambda: psutil.Process().create_time())
     machine: str = field(default_factory=socket.gethostname)
 
     @property
     def is_orphaned(self) -> bool:
-        """Whether the search that it was brought up for is gone."""
-        if not self.study or self.machine != socket.gethostname():
+        """Whether the process that it was brought up for is known to be gone."""
+        if not self.study or self.detached or self.machine != socket.gethostname():
             return False
         try:
             return bool(abs(psutil.Process(self.pid).create_time() - self.began) > 1.0)

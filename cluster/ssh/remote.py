@@ -4,7 +4,7 @@ import json
 import shlex
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -73,12 +73,16 @@ class Remote:
         Raises:
             ClusterError: the host cannot be reached, or refuses; names it, and the remedy.
         """
-        with self.asking(request) as answer:
-            return answer
+        with self.asking(request) as answers:
+            return next(answers)
 
     @contextmanager
-    def asking(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """Put a request; the block has the answer, and the host waits for it to end."""
+    def asking(self, request: dict[str, Any]) -> Iterator[Iterator[dict[str, Any]]]:
+        """Put a request; the block takes the answers as they come.
+
+        Raises:
+            ClusterError: see ``ask``; from the iterator.
+        """
         process = subprocess.Popen(
             self.command(),
             stdin=subprocess.PIPE,
@@ -89,26 +93,24 @@ class Remote:
         )
         assert process.stdin and process.stdout and process.stderr
         try:
-            try:
+            with suppress(BrokenPipeError):  # ssh has given up already, and says why
                 process.stdin.write(script(self.environment, request))
                 process.stdin.close()
-            except BrokenPipeError:  # ssh has given up already, and says why
-                pass
-            yield self._answer(process)
+            yield self._answers(process)
         finally:
             process.stdout.close()
             process.stderr.close()
             process.wait()
 
-    def _answer(self, process: subprocess.Popen[str]) -> dict[str, Any]:
-        """Return the first line that is an answer: a login may print some of its own."""
+    def _answers(self, process: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:
+        """Yield the lines that are answers: a login may print some of its own."""
         assert process.stdout and process.stderr
         for line in process.stdout:
             if line.startswith("{"):
                 answer: dict[str, Any] = json.loads(line)
                 if "refused" in answer:
                     raise ClusterError(f"{self.name}: {answer['refused']}")
-                return answer
+                yield answer
         raise ClusterError(f"{self.name}: {_cause(process.stderr.read())}")
 
 

@@ -89,7 +89,8 @@ def _survey(remote: Remote, port: int) -> Survey:
         "driver_ip": address_towards(target),
         "driver_port": port,
     }
-    with remote.asking(request) as answer:
+    with remote.asking(request) as answers:
+        answer = next(answers)
         _check_versions(remote, answer["python"], answer["versions"], answer["executable"])
         if answer["reaches_driver"]:
             raise ClusterError(

@@ -19,6 +19,7 @@ COMMANDS = {
     "board": "search.cli.manage:board",
     "studies": "search.cli.manage:studies",
     "cluster": "search.cli.clusters:cluster",
+    "doctor": "search.cli.doctor:doctor",
 }
 
 
@@ -40,7 +41,15 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command."""
-        from cluster.errors import ClusterError
+        try:
+            from cluster.errors import ClusterError
+        except ImportError as error:
+            click.echo(
+                f"seqtune: another package named 'cluster' hides ours ({error}): pip uninstall it, "
+                "or start elsewhere",
+                err=True,
+            )
+            ctx.exit(2)
         from search.cli.output import never_fail_on_a_character
         from trainables.errors import SeqtuneError
 

@@ -12,6 +12,7 @@ from search.program import resume_command
 
 if TYPE_CHECKING:
     from search.journal.folder import StudyDir
+    from search.spec.study import StudySpec
 
 
 @click.command()
@@ -35,6 +36,9 @@ def run(study: str, results_dir: Path, dry_run: bool, **options: Any) -> None:
         click.echo(describe(spec, plan))
         return
     folder = StudyDir(results_dir.absolute() / spec.name)
+    if plan.cluster.drives_itself:
+        check_free(results_dir, spec.name)
+        _on_head("run", spec, plan.cluster, folder, given.cluster)
     interrupter = Interrupter(
         plan.time_budget, resume_hint(folder, spec.name, results_dir, given.cluster)
     )
@@ -71,10 +75,35 @@ def resume(
 
         click.echo(describe(spec, plan, past))
         return
+    if plan.cluster.drives_itself:
+        _on_head("resume", spec, plan.cluster, folder, given.cluster)
     interrupter = Interrupter(
         plan.time_budget, resume_hint(folder, name, results_dir, given.cluster)
     )
     _carry_out(lambda: go_on(folder, plan, interrupter), interrupter, folder)
+
+
+#: Options that are not passed on to a driver on the head: where it runs, or what is said anew.
+_NOT_PASSED = ("cluster", "results_dir", "dry_run")
+
+
+def _on_head(
+    verb: str, spec: "StudySpec", cluster: Any, folder: "StudyDir", cluster_text: str
+) -> None:
+    """Run this very command on the head of its cluster, and end with its exit code."""
+    from search.driver.on_head import drive_on_head
+
+    context = click.get_current_context()
+    options = []
+    for parameter in context.command.params:
+        value = context.params.get(parameter.name or "")
+        passed = isinstance(parameter, click.Option) and parameter.name not in _NOT_PASSED
+        if not passed or value in (None, False, ()):
+            continue
+        for one in value if isinstance(value, tuple) else (value,):
+            options += [parameter.opts[0], *([] if one is True else [str(one)])]
+    resume = resume_command(spec.name, folder.root.parent, cluster_text)
+    sys.exit(drive_on_head(verb, spec, options, cluster, folder, resume))
 
 
 def resume_hint(

@@ -25,6 +25,8 @@ def check_session(spec: StudySpec, plan: SessionPlan, prepared: PreparedData) ->
         SpecError, DeviceError, ClusterError: what is asked for is not there.
     """
     wanted = plan.resources
+    if plan.cluster.drives_itself:
+        raise ClusterError(f"{plan.cluster}: driver = 'head' is for the command line")
     check_metric(spec, prepared)
     check_steps(spec, prepared)
     plan.cluster.check(wanted.cpus_per_trial)

@@ -1,11 +1,13 @@
 """``--dry-run``: what a session would do, its memory and its time. Only the cache is written."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from search.driver.capacity import memory_needed
+from cluster.connect import connect
+from search.driver.capacity import concurrent_trials, memory_needed
 from search.driver.changes import record_change
-from search.driver.checks import check_session
+from search.driver.checks import check_session, start_request
 from search.driver.plan import SessionPlan
 from search.driver.preparation import PreparedData, prepare_study
 from search.driver.session import creation
@@ -50,9 +52,23 @@ def describe(spec: StudySpec, plan: SessionPlan, past: Sequence[Event] = ()) -> 
         *(f"sample {i}: {params}" for i, params in samples.items()),
         f"memory: at most {memory_needed(spec, prepared) / _GIB:.2f} GiB a trial",
         _time(spec, left, prepared, due),
+        *(f"would run: {command}" for command in plan.cluster.commands()),
+        *_cluster_nodes(spec, plan, prepared),
         "nothing was started",
     ]
     return "\n".join(lines)
+
+
+def _cluster_nodes(spec: StudySpec, plan: SessionPlan, prepared: PreparedData) -> list[str]:
+    """Connect to a cluster that runs anyway; say what it has, and how many trials fit."""
+    if not plan.cluster.runs_already:
+        return []
+    with connect(plan.cluster, start_request(spec, plan, Path())) as nodes:
+        fits = concurrent_trials(plan.resources, nodes, memory_needed(spec, prepared))
+    cpus, gpus = sum(node.cpus for node in nodes), sum(node.gpus for node in nodes)
+    return [
+        f"cluster: {len(nodes)} nodes, {cpus} CPUs, {gpus} GPUs: {fits} trials at a time",
+    ]
 
 
 def _next_configurations(state: StudyState, total: int) -> dict[int, dict[str, Any]]:

@@ -1,0 +1,75 @@
+"""A search whose driver runs on the head of its cluster: started there, followed from here."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from cluster.errors import ClusterError
+from cluster.kinds.ssh import Ssh
+from cluster.ssh.detached import Command, follow, run_on_head
+from cluster.ssh.launcher import Launcher
+from cluster.ssh.record import Record
+from search.driver.changes import packages
+from search.driver.signals import Halt
+from search.errors import StudyFailed
+from search.journal.folder import StudyDir
+from search.monitor.say import say
+from search.program import RESUME_VARIABLE, called_as
+from search.spec.study import StudySpec, to_toml
+
+_ROOT = Path(__file__).parents[2]
+
+#: The study file, where the driver is started.
+_STUDY = "study.toml"
+
+
+def drive_on_head(
+    verb: str, spec: StudySpec, options: Sequence[str], cluster: Ssh, folder: StudyDir, resume: str
+) -> int:
+    """Have ``seqtune VERB`` run on the head and follow it; return its exit code.
+
+    Args:
+        verb: ``run`` or ``resume``.
+        spec: the study, which goes along as a file for ``run``.
+        options: those of the command that are not in the study.
+        resume: the command that goes on with the study from here.
+
+    Raises:
+        ClusterError: it could not be started, and nothing is left of it.
+        StudyFailed: it is out of sight, or was killed.
+    """
+    launcher = cluster.launcher(say)
+    what = _STUDY if verb == "run" else spec.name
+    results = ["--results-dir", str(folder.root.parent), "--cluster", "{address}"]
+    code = [_ROOT / "search", _ROOT / "cluster", *packages(spec)]
+    command = Command(
+        arguments=("-m", "search", verb, what, *options, *results),
+        packages=tuple(code),
+        files={_STUDY: to_toml(spec)},
+        environment={RESUME_VARIABLE: resume},
+    )
+    record = run_on_head(launcher, spec.name, command)
+    say(f"the driver runs on {launcher.head(record).name}; Ctrl-C here leaves it running")
+    return _followed(launcher, record, folder, cluster.file)
+
+
+def _followed(launcher: Launcher, record: Record, folder: StudyDir, file: Path) -> int:
+    stop = f"{' '.join(called_as())} stop {folder.name} --results-dir {folder.root.parent}"
+    goes_on = f"the search goes on; stop it with: {stop}; its nodes then end with: "
+    goes_on += f"{' '.join(called_as())} cluster down {file}"
+    try:
+        code = follow(launcher, record, _put)
+    except (Halt, KeyboardInterrupt):
+        say(f"\n{goes_on}")
+        return 0
+    except ClusterError as error:
+        raise StudyFailed(f"{error}: the head is out of sight; {goes_on}") from error
+    launcher.take_down(record, folder.logs / "nodes" if folder.exists() else None)
+    if code is None:
+        raise StudyFailed("the driver on the head was killed")
+    return code
+
+
+def _put(text: str) -> None:
+    sys.stderr.write(text)
+    sys.stderr.flush()
