@@ -7,7 +7,7 @@ BUDGET ?= 8m
 KILLS  ?= 60
 WORKERS ?= 2
 
-.PHONY: demo test test-fast coverage test-faults test-cluster lint clean
+.PHONY: demo test test-fast coverage test-faults test-cluster lab lint clean
 
 demo: $(VENV)/.demo
 	$(BIN)/seqtune run imdb-demo --name demo-$$(date +%Y%m%d-%H%M%S) --time-budget $(BUDGET)
@@ -26,8 +26,14 @@ coverage: $(VENV)/.dev
 test-faults: $(VENV)/.dev
 	SEQTUNE_KILLS=$(KILLS) $(BIN)/pytest tests/faults tests/search/driver/test_run.py tests/search/journal/test_journal.py
 
-test-cluster: $(VENV)/.dev
+# Hosts of their own on this machine, in network namespaces, with sshd: for root, on Debian.
+test-cluster: $(VENV)/.dev lab
 	$(BIN)/pytest tests/cluster
+
+# What the laboratory of test-cluster needs; its tests are left out where that cannot be had.
+lab:
+	@command -v sshd ip >/dev/null || test "$$(id -u)" != 0 || \
+	  { apt-get update -q && apt-get install -qy --no-install-recommends openssh-server iproute2; } || true
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -120,8 +120,11 @@ class SshSettings(_Table):
     ray: RaySettings = RaySettings()
 
     @model_validator(mode="after")
-    def _head_is_a_host(self) -> "SshSettings":
+    def _hosts_are_distinct(self) -> "SshSettings":
         names = [host.host for host in self.hosts]
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise ValueError(f"host {twice[0]!r} stands there twice")
         if self.head is not None and self.head not in names:
             raise ValueError(f"head = {self.head!r} is none of the hosts: {', '.join(names)}")
         return self
@@ -200,7 +203,11 @@ def _explained(error: ValidationError) -> str:
         case "union_tag_invalid":
             return f"kind = {found['ctx']['tag']!r}: write local, address or ssh"
         case _:
-            value = f"{where} = {found['input']!r}: " if where else ""
+            value = (
+                f"{where} = {found['input']!r}: "
+                if where and found["type"] != "value_error"
+                else ""
+            )
             return f"{value}{found['msg'].removeprefix('Value error, ')}"
 
 

@@ -4,6 +4,7 @@ Needs root, iproute2, util-linux and openssh-server (``make test-cluster`` insta
 10.99.0.N; this machine is 10.99.0.254. Some folders are seen by all, as on a cluster's file system.
 """
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -20,9 +21,14 @@ NEEDED = ("ip", "nsenter", "unshare", "sshd", "ssh", "ssh-keygen")
 
 
 def is_possible() -> bool:
-    """Whether this machine can be a laboratory."""
+    """Whether this machine can be a laboratory: the programs are there, and root may do it."""
     path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
-    return os.geteuid() == 0 and all(shutil.which(name, path=path) for name in NEEDED)
+    if os.geteuid() != 0 or not all(shutil.which(name, path=path) for name in NEEDED):
+        return False
+    tries = "ip netns add labtry && ip link add labtry type bridge && unshare --mount --uts true"
+    done = subprocess.run(["bash", "-c", tries], capture_output=True)
+    sh("ip netns del labtry; ip link del labtry", check=False)
+    return done.returncode == 0
 
 
 def sh(command: str, check: bool = True) -> str:
@@ -142,7 +148,16 @@ class LabHost:
 
 @contextmanager
 def lab(count: int) -> Iterator[list[LabHost]]:
-    """So many hosts, gone with all that runs on them at the end of the block."""
+    """So many hosts, gone with all that runs on them at the end of the block.
+
+    There is one laboratory at a time: tests in other processes wait for theirs.
+    """
+    with open("/var/tmp/seqtune-lab.lock", "w") as waiting:
+        fcntl.flock(waiting, fcntl.LOCK_EX)
+        yield from _lab(count)
+
+
+def _lab(count: int) -> Iterator[list[LabHost]]:
     folder = Path(tempfile.mkdtemp(prefix="lab", dir="/var/tmp"))
     folder.chmod(0o755)
     sh(f"ssh-keygen -q -t ed25519 -N '' -f {folder}/id")

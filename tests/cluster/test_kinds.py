@@ -6,6 +6,7 @@ from cluster.errors import ClusterError
 from cluster.kinds import KINDS, parse_cluster
 from cluster.kinds.address import Address
 from cluster.kinds.local import Local
+from cluster.kinds.ssh import Ssh
 from cluster.token import ensure_token
 from tests.contracts.cluster_kind import ClusterKindContract, StartableKindContract
 
@@ -31,7 +32,8 @@ class TestAddress(ClusterKindContract):
 
 
 def test_every_kind_has_its_contract():
-    assert set(KINDS) == {Local, Address}
+    # Hosts over ssh need hosts: their contract is ``test_hosts.py``.
+    assert set(KINDS) == {Local, Address, Ssh}
 
 
 def test_local_and_addresses():

@@ -1,0 +1,243 @@
+"""The part that runs on a host, tried on this machine."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from cluster.errors import ClusterError
+from cluster.settings import Environment, Host
+from cluster.ssh import host_side
+from cluster.ssh.nodes import look, stop
+from cluster.ssh.remote import Remote, preparation
+
+HERE = Remote(None, Environment(python=sys.executable))
+
+
+def start_session(folder: Path, script: str, name: str = "node.json") -> subprocess.Popen[bytes]:
+    """A session like a node's, with its folder."""
+    folder.mkdir(exist_ok=True)
+    process = subprocess.Popen(["bash", "-c", script], start_new_session=True)
+    content = {"session": process.pid, "started": host_side.started_at(process.pid)}
+    (folder / name).write_text(json.dumps(content))
+    return process
+
+
+def test_a_host_says_what_it_is():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        request = {
+            "action": "survey",
+            "ip": "127.0.0.1",
+            "driver_ip": "127.0.0.1",
+            "driver_port": listener.getsockname()[1],
+        }
+        with HERE.asking(request) as answers:
+            answer = next(answers)
+            socket.create_connection(("127.0.0.1", answer["port"]), 5).close()
+    assert answer["reaches_driver"] == "" and answer["cores"] == len(os.sched_getaffinity(0))
+    assert answer["versions"]["ray"] and answer["executable"] == sys.executable
+
+
+def test_an_address_that_the_host_has_not():
+    request = {"action": "survey", "ip": "192.0.2.1", "driver_ip": "127.0.0.1", "driver_port": 1}
+    with pytest.raises(ClusterError, match=r"it has no address 192\.0\.2\.1"):
+        HERE.ask(request)
+
+
+def test_all_of_a_session_is_ended_and_nothing_else(tmp_path):
+    neighbour = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    # One that ignores SIGTERM, and one in a process group of its own.
+    node = start_session(tmp_path / "n", "trap '' TERM; set -m; sleep 60 & sleep 61")
+    deadline = time.monotonic() + 5
+    while len(host_side.members(node.pid)) < 3 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert look(HERE, str(tmp_path / "n")) == {"there": True, "processes": 3, "driver": 0}
+    (tmp_path / "n" / "ray.log").write_text("all went well\n")
+    assert stop(HERE, str(tmp_path / "n"), tmp_path / "logs") == 0
+    node.wait()
+    assert not (tmp_path / "n").exists()
+    assert (tmp_path / "logs" / "this-machine" / "ray.log").read_text() == "all went well\n"
+    assert neighbour.poll() is None
+    neighbour.kill()
+    neighbour.wait()
+
+
+def test_a_process_that_has_taken_over_the_number_is_not_ended(tmp_path):
+    other = start_session(tmp_path / "n", "sleep 60")
+    content = json.loads((tmp_path / "n" / "node.json").read_text())
+    (tmp_path / "n" / "node.json").write_text(json.dumps(content | {"started": 1}))
+    assert look(HERE, str(tmp_path / "n"))["processes"] == 0
+    assert stop(HERE, str(tmp_path / "n"), None) == 0
+    assert other.poll() is None
+    other.kill()
+    other.wait()
+
+
+def test_what_was_never_started_is_stopped_too(tmp_path):
+    assert stop(HERE, str(tmp_path / "never"), tmp_path / "logs") == 0
+    assert look(HERE, str(tmp_path / "never"))["there"] is False
+
+
+def test_a_driver_is_ended_with_its_node(tmp_path):
+    node = start_session(tmp_path / "n", "sleep 60")
+    driver = start_session(tmp_path / "n", "sleep 60", "driver.json")
+    assert look(HERE, str(tmp_path / "n"))["driver"] == 1
+    assert stop(HERE, str(tmp_path / "n"), None) == 0
+    assert {node.wait(), driver.wait()} == {-signal.SIGTERM}
+
+
+@pytest.fixture
+def request_of(tmp_path):
+    return {
+        "action": "start",
+        "folder": str(tmp_path / "n"),
+        "token": "secret",
+        "environment": {},
+        "arguments": ["--head", "--no-such-option"],
+        "head": True,
+        "ports": None,
+        "wait_seconds": 60,
+    }
+
+
+def test_a_node_that_does_not_start_says_why_and_leaves_nothing(request_of, tmp_path):
+    request_of["folder"] = "/tmp/sq-test-n"
+    with pytest.raises(ClusterError, match=r"this machine: Ray did not start: .*no-such-option"):
+        HERE.ask(request_of)
+    assert not Path("/tmp/sq-test-n").exists()
+
+
+def test_a_folder_too_long_for_sockets(request_of):
+    request_of["folder"] = "/tmp/" + "x" * 60
+    with pytest.raises(ClusterError, match=r"too long a path .* \[storage\] scratch"):
+        HERE.ask(request_of)
+
+
+def test_a_scratch_that_takes_nothing(request_of):
+    request_of["folder"] = "/proc/nothing/n"
+    with pytest.raises(ClusterError, match=r"cannot make /proc/nothing/n: .* \[storage\] scratch"):
+        HERE.ask(request_of)
+
+
+def test_nobody_sees_the_token(request_of):
+    """It is on no command line, and in a file for its owner alone."""
+    seen = set[str]()
+    process = subprocess.Popen(
+        HERE.command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    from cluster.ssh.remote import script
+
+    request_of["folder"], request_of["arguments"] = "/tmp/sq-test-t", ["--head", "--port=0"]
+    request_of["arguments"] += ["--include-dashboard=false", "--num-cpus=1", "--block"]
+    request_of["arguments"] += ["--temp-dir=/tmp/sq-test-t", "--object-store-memory=80000000"]
+    process.stdin.write(script(HERE.environment, request_of))
+    process.stdin.close()
+    while process.poll() is None:
+        for one in psutil.process_iter(["cmdline"]):
+            seen.add(" ".join(one.info["cmdline"] or ()))
+        time.sleep(0.1)
+    try:
+        assert any("ray.scripts.scripts start" in one for one in seen)
+        assert not [one for one in seen if "secret" in one]
+        assert Path("/tmp/sq-test-t/token").stat().st_mode & 0o777 == 0o600
+    finally:
+        assert stop(HERE, "/tmp/sq-test-t", None) == 0
+
+
+def test_ports_are_within_their_range_and_free():
+    request = {"head": True, "ports": "21000-21300"}
+    options = dict(one[2:].split("=") for one in host_side.ports_of(request))
+    workers = options.pop("worker-port-list").split(",")
+    numbers = [int(port) for port in (*options.values(), *workers)]
+    assert len(set(numbers)) == len(numbers) and len(workers) == host_side.WORKER_PORTS
+    assert all(21000 <= port <= 21300 for port in numbers)
+    assert {"port", "node-manager-port", "dashboard-agent-listen-port"} <= options.keys()
+    with socket.socket() as taken:
+        taken.bind(("", 21400))
+        taken.listen()
+        assert host_side.free_ports(range(21400, 21402), 1) == [21401]
+    with pytest.raises(host_side.Refused, match="no 120 free ports among the 101"):
+        host_side.free_ports(range(21000, 21101), 120)
+
+
+def test_what_raylet_said_last_is_the_reason(tmp_path):
+    logs = tmp_path / "session_1" / "logs"
+    logs.mkdir(parents=True)
+    (tmp_path / "ray.log").write_text("Usage stats\n\n")
+    assert host_side.last_words(str(tmp_path)) == "Usage stats"
+    (logs / "raylet.out").write_text("[2026 I 1] fine\n[2026 C 1] port 7 is in use\n[2026 I 1] x\n")
+    assert host_side.last_words(str(tmp_path)) == "[2026 C 1] port 7 is in use"
+
+
+def test_of_a_long_log_the_end_is_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(host_side, "LOG_TAIL", 10)
+    node = start_session(tmp_path / "n", "sleep 60")
+    (tmp_path / "n" / "ray.log").write_text("begin" + "x" * 100 + "the end")
+    packed = host_side.packed_logs(str(tmp_path / "n"))
+    import base64
+    import io
+    import tarfile
+
+    with tarfile.open(fileobj=io.BytesIO(base64.b64decode(packed))) as tar:
+        assert tar.extractfile("ray.log").read() == b"xxxthe end"
+    node.kill()
+    node.wait()
+
+
+def test_the_environment_is_made_in_order(tmp_path):
+    lines = preparation(
+        Environment(
+            venv="~/my env",
+            modules=("gcc/13",),
+            setup=("ulimit -n 5",),
+            env={"A": "it's"},
+        )
+    )
+    assert lines == [
+        "set -e",
+        "module load gcc/13",
+        "ulimit -n 5",
+        """. "$HOME"/'my env'/bin/activate""",
+        """export A='it'"'"'s'""",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        (Environment(modules=("gcc",)), "module"),
+        (Environment(setup=("echo no compiler here >&2; exit 3",)), "no compiler here"),
+        (Environment(venv="/no/venv"), "/no/venv/bin/activate"),
+        (Environment(python="/no/python"), "/no/python"),
+    ],
+)
+def test_an_environment_that_fails_is_told_by_its_own_words(environment, said):
+    with pytest.raises(ClusterError, match=f"this machine: .*{said}"):
+        Remote(None, environment).ask({"action": "look", "folder": "/x"})
+
+
+def test_what_a_login_prints_is_passed_over():
+    noisy = Environment(python=sys.executable, setup=("echo Welcome", "echo '[1]'"))
+    assert Remote(None, noisy).ask({"action": "look", "folder": "/x"})["there"] is False
+
+
+def test_the_command_of_a_host():
+    host = Host(host="h", user="u", port=2, identity=Path("/k"), jump="g")
+    command = Remote(host, Environment(), Path("/known")).command()
+    assert command[0] == "ssh" and command[-2:] == ["u@h", "bash -l -s"]
+    text = " ".join(command)
+    for part in (
+        "-o BatchMode=yes -o StrictHostKeyChecking=yes -o ConnectTimeout=10",
+        "-o ServerAliveInterval=15 -o UserKnownHostsFile=/known -p 2 -i /k",
+        "-o IdentitiesOnly=yes -J g u@h",
+    ):
+        assert part in text

@@ -1,0 +1,327 @@
+"""Hosts over ssh, in a laboratory: a search over them, what is left, and what goes wrong."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.cli_sandbox import Sandbox
+from tests.cluster.lab import LabHost, cluster_file, is_possible, lab, sh
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not is_possible(), reason="no root, sshd or network namespaces here"),
+]
+
+LONG = ("--set=stopping.max_epochs=3000", "--set=stopping.grace_epochs=3000")
+
+
+class Place(Sandbox):
+    """A sandbox whose results all hosts see, with a cluster file."""
+
+    def __init__(self, hosts: list[LabHost], tables: dict[str, Any], *more: str) -> None:
+        root = hosts[0].own.parent / "shared"
+        root.mkdir()
+        super().__init__(root, tables)
+        self.hosts = hosts
+        self.environment["SEQTUNE_STATE"] = str(root / "state")
+        self.file = cluster_file(root / "hosts.toml", hosts, *more)
+
+    def cluster(self, verb: str, code: int = 0) -> str:
+        out, err = self.run("cluster", verb, str(self.file), code=code)
+        return out + err
+
+    def is_clean(self) -> None:
+        """Nothing is left: no process, no open port, no folder, no record."""
+        for host in self.hosts:
+            assert host.processes() == [], host.name
+            assert host.listening() == [], host.name
+            assert host.inside("ls -A /tmp").split() == [], host.name
+        assert list((self.root / "state" / "clusters").glob("*")) == []
+        assert sh("ls -d /tmp/sq-*", check=False) == ""
+
+
+@pytest.fixture
+def two() -> Iterator[list[LabHost]]:
+    with lab(2) as hosts:
+        yield hosts
+
+
+@pytest.fixture
+def place(two: list[LabHost], tables: dict[str, Any]) -> Place:
+    return Place(two, _with_data(tables, two))
+
+
+def _with_data(tables: dict[str, Any], hosts: list[LabHost]) -> dict[str, Any]:
+    """The study's data where the hosts can see it."""
+    data = hosts[0].own.parent / "reviews.csv"
+    data.write_text(Path(tables["data"]["source"]).read_text())
+    tables["data"]["source"] = str(data)
+    return tables
+
+
+def hosts_of(place: Place) -> set[str]:
+    return {row["host"] for row in place.trials()}
+
+
+def test_a_search_over_two_hosts_leaves_nothing(place):
+    """With logs of every node, and the journal of one machine."""
+    _, err = place.run("run", "small.toml", "--trials", "16", "--cluster", str(place.file))
+    place.check(16)
+    assert hosts_of(place) == {"h1", "h2"}
+    assert "10.99.0.1: ok:" in err and "10.99.0.2: ok:" in err
+    logs = place.study.logs / "nodes"
+    for node in ("10.99.0.1", "10.99.0.2", "this-machine"):
+        assert (logs / node / "raylet.out").stat().st_size > 0
+    place.is_clean()
+
+
+def test_up_serves_searches_and_stays(place):
+    began = time.monotonic()
+    place.cluster("up")
+    seconds = time.monotonic() - began
+    assert seconds < 40, "twenty are wanted on a quiet machine"
+    assert "up already" in place.cluster("up")
+    rows = json.loads(place.run("cluster", "status", str(place.file), "--format", "json")[0])
+    assert [(row["node"], row["state"]) for row in rows] == [
+        ("10.99.0.1", "up"),
+        ("10.99.0.2", "up"),
+    ]
+    place.run("run", "small.toml", "--cluster", str(place.file))
+    place.check(6)
+    assert len(json.loads(place.run("cluster", "status", str(place.file), "--format=json")[0])) == 2
+    place.cluster("down")
+    place.is_clean()
+
+
+def start_long(place: Place) -> subprocess.Popen[str]:
+    process = place.start("run", "small.toml", "--cluster", str(place.file), *LONG)
+    place.wait_for_epochs(6)
+    return process
+
+
+def wait_until_clean(place: Place) -> None:
+    for _ in range(60):
+        if not any(host.processes() for host in place.hosts):
+            break
+        time.sleep(0.5)
+    time.sleep(1)
+    place.is_clean()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_nodes_end_with_their_search(place, number):
+    process = start_long(place)
+    before = place.journal()
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == {signal.SIGINT: 130, signal.SIGKILL: -9}[number], err
+    wait_until_clean(place)
+    if number == signal.SIGKILL:
+        return
+    assert "resume with: " in err and f"--cluster {place.file}" in err
+    assert place.journal().startswith(before)
+
+
+@pytest.mark.thorough
+def test_what_a_killed_guardian_leaves_the_next_one_finds(place):
+    process = start_long(place)
+    for child in psutil.Process(process.pid).children():
+        if "cluster.ssh.guardian" in " ".join(child.cmdline()):
+            child.kill()
+    process.kill()
+    process.communicate()
+    time.sleep(2)
+    assert all(host.processes() for host in place.hosts)
+    assert "its search is gone" in place.cluster("status")
+    assert "study 'small' has left behind" in place.cluster("down")
+    place.is_clean()
+
+
+@pytest.mark.thorough
+def test_a_node_whose_cable_is_cut_is_told_in_one_line_and_its_trials_move(place):
+    longer = ("--set=stopping.max_epochs=600", "--set=stopping.grace_epochs=600", "--trials=3")
+    process = place.start("run", "small.toml", "--cluster", str(place.file), *longer)
+    place.wait_for_epochs(20)
+    place.hosts[1].cut()
+    out, err = process.communicate(timeout=280)
+    assert process.returncode == 0, err
+    place.check(3)
+    about = [line for line in (out + err).splitlines() if "10.99.0.2" in line]
+    assert [line.split(" (")[0] for line in about[2:]] == [
+        "node 10.99.0.2 has left the cluster",
+        "cannot take down the node on 10.99.0.2: ssh: connect to host 10.99.0.2 port 22: No route"
+        " to host",
+    ]
+    assert "raylet" not in out + err
+    place.hosts[1].mend()
+    assert "has left behind" in place.cluster("down")
+    place.is_clean()
+
+
+@pytest.mark.thorough
+def test_two_users_of_one_host(place):
+    """Each has a cluster of their own on it, and the end of one is not the other's."""
+    other = cluster_file(place.root / "other.toml", place.hosts)
+    first = start_long(place)
+    place.run("run", "small.toml", "--name", "second", "--cluster", str(other))
+    assert json.loads(place.run("best", "second", "--format", "json")[0])["value"] > 0
+    assert first.poll() is None
+    first.send_signal(signal.SIGTERM)
+    first.communicate(timeout=60)
+    wait_until_clean(place)
+
+
+@pytest.mark.thorough
+def test_a_clock_an_hour_ahead_disturbs_nothing(two, tables):
+    """On the second host; it is noted."""
+    ahead = two[0].own.parent / "ahead"
+    ahead.mkdir()
+    ahead.joinpath("sitecustomize.py").write_text(
+        "import time\n_true = time.time\ntime.time = lambda: _true() + 3600\n"
+    )
+    setup = f"""[ "$(hostname)" != h2 ] || export PYTHONPATH={ahead}"""
+    place = Place(two, _with_data(tables, two), f"setup = ['{setup}']")
+    _, err = place.run("run", "small.toml", "--cluster", str(place.file))
+    place.check(6)
+    assert "10.99.0.2: its clock is 3600 s ahead" in err
+    assert hosts_of(place) == {"h1", "h2"}
+    place.is_clean()
+
+
+@pytest.mark.thorough
+def test_a_frozen_driver_is_followed_by_one_of_another_host(place):
+    """It wakes, writes nothing, and ends itself."""
+    process = start_long(place)
+    process.send_signal(signal.SIGSTOP)
+    host = place.hosts[0]
+    command = (
+        f"cd {place.root}; SEQTUNE_CACHE=/tmp/c SEQTUNE_STATE=/tmp/s PYTHONPATH={place.code[0]}"
+        f" {sys.executable} -m search resume small --set stopping.max_epochs=4 --force"
+    )
+    began = time.monotonic()
+    host.inside(command)
+    assert time.monotonic() - began > 60, "it has taken a driver for dead that may live"
+    before = place.journal()
+    place.check(6)
+    process.send_signal(signal.SIGCONT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1 and "has taken the study over" in err, err
+    assert place.journal() == before
+    host.inside("rm -rf /tmp/*")
+    wait_until_clean(place)
+
+
+@pytest.mark.thorough
+def test_a_driver_on_the_head_goes_on_when_nobody_looks(two, tables):
+    place = Place(two, _with_data(tables, two), "driver = 'head'")
+    where = ("--cluster", str(place.file), "--results-dir", str(place.root / "results"))
+    _, err = place.run("run", "small.toml", *where)
+    place.check(6)
+    assert "the driver runs on 10.99.0.1" in err and "best trial" in err
+    place.is_clean()
+    process = place.start("resume", "small", "--trials", "8", "--force", *LONG, *where)
+    epochs = place.journal().count(b'"event":"epoch"')
+    place.wait_for_epochs(epochs + 6)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 0 and "the search goes on" in err
+    status = json.loads(place.run("status", "small", "--format", "json")[0])
+    assert status["state"] == "running" and status["driver"]["host"] == "h1"
+    began = time.monotonic()
+    place.run("stop", "small")
+    assert time.monotonic() - began < 10
+    place.cluster("down")
+    place.is_clean()
+
+
+@pytest.mark.thorough
+def test_three_hosts(tables):
+    with lab(3) as hosts:
+        place = Place(hosts, _with_data(tables, hosts), "head = '10.99.0.2'")
+        place.run("run", "small.toml", "--trials", "12", "--cluster", str(place.file))
+        place.check(12)
+        assert hosts_of(place) == {"h1", "h2", "h3"}
+        place.is_clean()
+
+
+# What is wrong is told before the first trial, by host, with a remedy.
+
+
+def refused(place: Place, *more: str, code: int = 2) -> str:
+    _, err = place.run("run", "small.toml", "--cluster", str(place.file), *more, code=code)
+    assert "Traceback" not in err
+    place.is_clean()
+    return err
+
+
+@pytest.mark.thorough
+def test_results_that_are_not_shared(place, tmp_path):
+    err = refused(place, "--results-dir", str(tmp_path / "mine"))
+    assert "10.99.0.1: it does not see what the driver's machine writes there" in err
+    assert "--results-dir must be a folder that all nodes share" in err
+    assert not (tmp_path / "mine" / "small" / "journal.jsonl").exists()
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("identity", "/dev/null"), "it accepts no key of yours"),
+        (("known_hosts", "/dev/null"), "its key is not known here"),
+        (("host = '10.99.0.2'", "host = '10.99.0.77'"), "No route to host"),
+        (("host = '10.99.0.2'", "host = 'no.such.host.invalid'"), "no way to host"),
+        (("python = ", "# python = "), "has no ray, this machine has 2.60"),
+        (("cpus = 1", "cpus = 1\ngpus = 2"), "2 GPUs are declared, it has 0"),
+        (("[environment]", "[storage]\nscratch = '/tmp/" + "x" * 40 + "'\n[environment]"), "too"),
+        (("[environment]", "[environment]\nsetup = ['ulimit -n 500']"), "ulimit -n 65536"),
+        (("[environment]", "[environment]\nmodules = ['cuda/99']"), "module"),
+        (("cpus = 1", "cpus = 1\nip = '10.99.0.9'"), "it has no address 10.99.0.9"),
+    ],
+)
+def test_what_is_wrong_with_a_host_is_told_by_name(place, change, said):
+    text = place.file.read_text()
+    key, value = change
+    if key in ("identity", "known_hosts"):
+        lines = [f"{key} = '{value}'" if x.startswith(key) else x for x in text.splitlines()]
+        text = "\n".join(lines)
+    else:
+        assert key in text
+        text = text.replace(key, value)
+    place.file.write_text(text)
+    err = refused(place)
+    assert said in err and "10.99.0." in err
+    assert not place.study.exists()
+
+
+@pytest.mark.thorough
+def test_a_way_that_is_closed_is_told_by_its_direction(place):
+    host = place.hosts[1]
+    host.inside("ip route add unreachable 10.99.0.254 table 99; ip rule add ipproto tcp table 99")
+    err = refused(place, code=2)
+    assert "10.99.0.2" in err
+
+
+@pytest.mark.thorough
+def test_doctor_looks_at_every_node(place):
+    out, _ = place.run("doctor", "--cluster", str(place.file))
+    assert [line.split(": ok:")[0] for line in out.splitlines()] == [
+        "ok    10.99.0.1",
+        "ok    10.99.0.2",
+    ]
+    place.is_clean()
+
+
+def test_a_dry_run_prints_the_commands_and_starts_nothing(place):
+    out, _ = place.run("run", "small.toml", "--cluster", str(place.file), "--dry-run")
+    lines = [line for line in out.splitlines() if line.startswith("would run: ssh ")]
+    assert len(lines) == 2 and all("ray.scripts.scripts start" in line for line in lines)
+    assert not (place.root / "state").exists()
+    assert not any(host.processes() for host in place.hosts)
