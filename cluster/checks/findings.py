@@ -62,7 +62,8 @@ def _software(facts: Facts, driver: Facts) -> Iterator[Finding]:
         yield fault(f"it runs Python {facts.python}, the driver {driver.python}: use the same")
     for name in ("ray", "torch"):
         here, there = facts.versions[name], driver.versions[name]
-        if here != there:
+        # What follows a plus is how it was built: for CPUs, or for some CUDA.
+        if here.partition("+")[0] != there.partition("+")[0]:
             yield fault(f"it has {name} {here or 'not'}, the driver {there}: install the same")
     for package, digest in driver.code.items():
         if facts.code[package] != digest:

@@ -12,7 +12,7 @@ from cluster.kinds.base import ClusterKind, Launchable, StartRequest
 from cluster.settings import SshSettings
 from cluster.ssh.guardian import Guardian
 from cluster.ssh.launcher import Launcher
-from cluster.ssh.record import Records
+from cluster.ssh.record import Record, Records
 from cluster.ssh.survey import own_addresses
 from cluster.status import NodeStatus
 
@@ -53,7 +53,7 @@ class Ssh(ClusterKind, Launchable):
             address = record.address if record else whole.address
             with (
                 _environment(token, address),
-                joined(address, request.packages, node_ip=_own_ip(launcher, address)),
+                joined(address, request.packages, node_ip=_own_ip(record, up)),
             ):
                 yield
         finally:
@@ -79,12 +79,10 @@ class Ssh(ClusterKind, Launchable):
         return f"{len(self.settings.hosts)} hosts of {self.file.name}"
 
 
-def _own_ip(launcher: Launcher, address: str) -> str:
-    """Return the address of this machine's node: a host of the file, or the one that joins."""
-    listed = [
-        h.ip or h.host for h in launcher.settings.hosts if (h.ip or h.host) in own_addresses()
-    ]
-    return listed[0] if listed else launcher.driver_ip()
+def _own_ip(*records: Record | None) -> str:
+    """Return the address of this machine's node: a host of the file, or the one that has joined."""
+    own = own_addresses()
+    return next(node.ip for one in records if one for node in one.nodes if node.ip in own)
 
 
 @contextmanager

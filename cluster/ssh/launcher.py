@@ -85,8 +85,8 @@ class Launcher:
         """
         self.sweep()
         found = survey(self.settings)
-        here = not detached and not _has_this_machine(found)
-        record = self._new_record(study, range(len(found)), here)
+        here = bool(study) and not detached and not _has_this_machine(found)
+        record = self._new_record(study, found, range(len(found)), here)
         record = replace(record, detached=detached)
         token = self.records.create(record)
         try:
@@ -111,7 +111,7 @@ class Launcher:
                 f"the head of the cluster that is up, {self._name(up.nodes[0])}, has ended: take "
                 f"the rest down with 'seqtune cluster down {self.file}'"
             )
-        record = self._new_record(study, down, not _has_this_machine(found))
+        record = self._new_record(study, found, down, not _has_this_machine(found))
         if not record.nodes:
             return None
         record = replace(record, address=up.address)
@@ -123,21 +123,20 @@ class Launcher:
             self.take_down(record, None)
             raise
 
-    def _new_record(self, study: str, hosts: Sequence[int], here: bool) -> Record:
-        key = new_key()
-        scratch = self.settings.storage.scratch.rstrip("/")
-        nodes = [StartedNode(i, f"{scratch}/sq-{key}-{i}") for i in hosts]
+    def _new_record(
+        self, study: str, found: Sequence[Survey], hosts: Sequence[int], here: bool
+    ) -> Record:
+        """Return the record of nodes on some hosts, and of one ``here`` without slots."""
+        key, scratch = new_key(), self.settings.storage.scratch.rstrip("/")
+        nodes = [StartedNode(i, f"{scratch}/sq-{key}-{i}", found[i].ip) for i in hosts]
         nodes.sort(key=lambda node: node.host != self.settings.head_index)
-        if study and here:
-            nodes.append(StartedNode(None, f"/tmp/sq-{key}-d"))
-        return Record(key, str(self.file), study, tuple(nodes), driver_ip=self.driver_ip())
-
-    def driver_ip(self) -> str:
-        head = self.settings.hosts[self.settings.head_index]
-        return address_towards(head.ip or head.host)
+        if here:
+            head = found[self.settings.head_index].ip
+            nodes.append(StartedNode(None, f"/tmp/sq-{key}-d", address_towards(head)))
+        return Record(key, str(self.file), study, tuple(nodes))
 
     def _start_all(self, record: Record, found: Sequence[Survey], token: str) -> Record:
-        plans = [self._plan(node, found, record.driver_ip) for node in record.nodes]
+        plans = [self._plan(node, found) for node in record.nodes]
         if not record.address:
             address = plans[0].start(self.settings, "", token)
             self.tell(f"{plans[0].remote.name}: head up at {address}")
@@ -153,12 +152,12 @@ class Launcher:
         in_parallel(start, plans)
         return record
 
-    def _plan(self, node: StartedNode, found: Sequence[Survey], driver_ip: str) -> NodePlan:
+    def _plan(self, node: StartedNode, found: Sequence[Survey]) -> NodePlan:
         if node.host is None:
-            return NodePlan(self._remote(node), node.folder, driver_ip, cpus=0, gpus=0)
+            return NodePlan(self._remote(node), node.folder, node.ip, cpus=0, gpus=0)
         one, host = found[node.host], self.settings.hosts[node.host]
         cpus = one.cores if host.cpus is None else host.cpus
-        return NodePlan(one.remote, node.folder, one.ip, cpus, host.gpus)
+        return NodePlan(one.remote, node.folder, node.ip, cpus, host.gpus)
 
     def _remote(self, node: StartedNode) -> Remote:
         if node.host is None:

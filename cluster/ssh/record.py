@@ -14,10 +14,15 @@ from platformdirs import user_state_path
 
 @dataclass(frozen=True)
 class StartedNode:
-    """A node: which host of the cluster file it is on (None for this machine), and its folder."""
+    """A node: which host of the cluster file it is on (None for this machine), where, and how.
+
+    Attributes:
+        ip: its address for the other machines.
+    """
 
     host: int | None
     folder: str
+    ip: str
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,6 @@ class Record:
     study: str
     nodes: tuple[StartedNode, ...]
     address: str = ""
-    driver_ip: str = ""
     detached: bool = False
     pid: int = field(default_factory=os.getpid)
     began: float = field(default_factory=lambda: psutil.Process().create_time())

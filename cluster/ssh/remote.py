@@ -48,6 +48,17 @@ class Remote:
         """Return the command that reads a script from its standard input on the host."""
         if self.host is None:
             return ["bash", "-s"]
+        command = self._ssh()
+        if self.host.port:
+            command += ["-p", str(self.host.port)]
+        if self.host.jump:  # -J would pass neither the key nor the known hosts on
+            through = [*self._ssh(), "-W", "%h:%p", self.host.jump]
+            command += ["-o", f"ProxyCommand={shlex.join(through)}"]
+        return [*command, self.host.name, "bash -l -s"]
+
+    def _ssh(self) -> list[str]:
+        """Return ssh with the options that any host on the way is reached with."""
+        assert self.host
         options = {
             "BatchMode": "yes",
             "StrictHostKeyChecking": "yes",
@@ -59,13 +70,9 @@ class Remote:
             command += ["-o", f"{key}={value}"]
         if self.known_hosts:
             command += ["-o", f"UserKnownHostsFile={self.known_hosts}"]
-        if self.host.port:
-            command += ["-p", str(self.host.port)]
         if self.host.identity:
             command += ["-i", str(self.host.identity), "-o", "IdentitiesOnly=yes"]
-        if self.host.jump:
-            command += ["-J", self.host.jump]
-        return [*command, self.host.name, "bash -l -s"]
+        return command
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
         """Put a request to our part on the host, and return its answer.
@@ -115,7 +122,7 @@ class Remote:
 
 
 def _cause(said: str) -> str:
-    """Return what ssh, or the host's shell, had to say."""
+    """Return what ssh, or the host's shell, had to say; and what to do about it, if we know."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     for sign, remedy in _REMEDIES.items():
         if any(sign in line for line in lines):
@@ -161,4 +168,8 @@ def _quoted(path: str) -> str:
 
 @cache
 def _host_side() -> str:
-    return Path(__file__).with_name("host_side.py").read_text()
+    survey, node = (
+        Path(__file__).with_name(name).read_text() for name in ("host_survey.py", "host_node.py")
+    )
+    lines = [line for line in node.splitlines() if not line.startswith("from cluster.")]
+    return "\n".join([survey, *lines])

@@ -54,7 +54,14 @@ def survey(settings: SshSettings) -> list[Survey]:
     """
     with closing(_listener()) as listener:
         port = listener.getsockname()[1]
-        return in_parallel(lambda remote: _survey(remote, port), remotes(settings))
+        found = in_parallel(lambda remote: _survey(remote, port), remotes(settings))
+    for one in found:
+        if len(found) > 1 and one.ip.startswith("127."):
+            raise ClusterError(
+                f"{one.remote.name} is {one.ip} as seen from here, where others cannot reach it: "
+                "name its address for them with ip"
+            )
+    return found
 
 
 def in_parallel(act: Callable[[T], R], items: Sequence[T]) -> list[R]:

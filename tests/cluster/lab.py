@@ -183,13 +183,14 @@ def _clear() -> None:
     sh("ip link del br99", check=False)
 
 
-def cluster_file(path: Path, hosts: list[LabHost], *more: str, cpus: int = 1) -> Path:
-    """Write a cluster file of these hosts."""
-    lines = ["kind = 'ssh'", f"known_hosts = '{hosts[0].known_hosts}'"]
-    lines += [line for line in more if not line.startswith("[")]
+def cluster_file(
+    path: Path, hosts: list[LabHost], *more: str, setup: tuple[str, ...] = (), cpus: int = 1
+) -> Path:
+    """Write a cluster file of these hosts; ``setup`` are lines of its environment."""
+    lines = ["kind = 'ssh'", f"known_hosts = '{hosts[0].known_hosts}'", *more]
     for host in hosts:
         lines += ["[[hosts]]", f"host = '{host.ip}'", f"identity = '{host.key}'", f"cpus = {cpus}"]
     lines += ["[environment]", f"python = '{sys.executable}'"]
-    lines += [line for line in more if line.startswith("[")]
+    lines += setup
     path.write_text("\n".join(lines) + "\n")
     return path

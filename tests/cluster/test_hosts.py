@@ -1,6 +1,7 @@
 """Hosts over ssh, in a laboratory: a search over them, what is left, and what goes wrong."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -26,13 +27,16 @@ LONG = ("--set=stopping.max_epochs=3000", "--set=stopping.grace_epochs=3000")
 class Place(Sandbox):
     """A sandbox whose results all hosts see, with a cluster file."""
 
-    def __init__(self, hosts: list[LabHost], tables: dict[str, Any], *more: str) -> None:
+    def __init__(
+        self, hosts: list[LabHost], tables: dict[str, Any], *more: str, **options: Any
+    ) -> None:
         root = hosts[0].own.parent / "shared"
         root.mkdir()
         super().__init__(root, tables)
         self.hosts = hosts
         self.environment["SEQTUNE_STATE"] = str(root / "state")
-        self.file = cluster_file(root / "hosts.toml", hosts, *more)
+        self.file = cluster_file(root / "hosts.toml", hosts, *more, **options)
+        self.before = set(Path("/tmp").glob("sq-*"))
 
     def cluster(self, verb: str, code: int = 0) -> str:
         out, err = self.run("cluster", verb, str(self.file), code=code)
@@ -45,7 +49,7 @@ class Place(Sandbox):
             assert host.listening() == [], host.name
             assert host.inside("ls -A /tmp").split() == [], host.name
         assert list((self.root / "state" / "clusters").glob("*")) == []
-        assert sh("ls -d /tmp/sq-*", check=False) == ""
+        assert set(Path("/tmp").glob("sq-*")) <= self.before
 
 
 @pytest.fixture
@@ -188,7 +192,7 @@ def test_a_clock_an_hour_ahead_disturbs_nothing(two, tables):
         "import time\n_true = time.time\ntime.time = lambda: _true() + 3600\n"
     )
     setup = f"""[ "$(hostname)" != h2 ] || export PYTHONPATH={ahead}"""
-    place = Place(two, _with_data(tables, two), f"setup = ['{setup}']")
+    place = Place(two, _with_data(tables, two), setup=(f"setup = ['''{setup}''']",))
     _, err = place.run("run", "small.toml", "--cluster", str(place.file))
     place.check(6)
     assert "10.99.0.2: its clock is 3600 s ahead" in err
@@ -204,7 +208,8 @@ def test_a_frozen_driver_is_followed_by_one_of_another_host(place):
     host = place.hosts[0]
     command = (
         f"cd {place.root}; SEQTUNE_CACHE=/tmp/c SEQTUNE_STATE=/tmp/s PYTHONPATH={place.code[0]}"
-        f" {sys.executable} -m search resume small --set stopping.max_epochs=4 --force"
+        f" {sys.executable} -m search resume small --set stopping.max_epochs=4"
+        f" --set stopping.grace_epochs=4 --force"
     )
     began = time.monotonic()
     host.inside(command)
@@ -217,6 +222,48 @@ def test_a_frozen_driver_is_followed_by_one_of_another_host(place):
     assert place.journal() == before
     host.inside("rm -rf /tmp/*")
     wait_until_clean(place)
+
+
+@pytest.mark.thorough
+def test_the_heads_death_is_told_and_the_search_resumes(place):
+    process = start_long(place)
+    for pid in sh("ip netns pids h1").split():
+        if b"gcs_server" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            os.kill(int(pid), signal.SIGKILL)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1 and "the cluster's head (GCS) is gone" in err, err
+    wait_until_clean(place)
+    last = "--set=stopping.max_epochs=4", "--set=stopping.grace_epochs=4", "--force"
+    place.run("resume", "small", "--cluster", str(place.file), *last)
+    place.check(6)
+    place.is_clean()
+
+
+@pytest.mark.thorough
+def test_a_driver_on_a_listed_host_has_its_slots(place):
+    host = place.hosts[0]
+    command = (
+        f"cd {place.root}; SEQTUNE_STATE=/tmp/s PYTHONPATH={place.code[0]}"
+        f" {sys.executable} -m search run small.toml --cluster {place.file} 2>&1"
+    )
+    said = host.inside(command)
+    assert "this machine: node up" not in said and "10.99.0.1: ok" in said
+    place.check(6)
+    assert hosts_of(place) == {"h1", "h2"}
+    assert host.inside("ls /tmp/s/clusters").split() == []
+    host.inside("rm -rf /tmp/s")
+    place.is_clean()
+
+
+@pytest.mark.thorough
+def test_a_host_behind_another(place):
+    """The second is reached through the first; the key and the known hosts serve for both."""
+    text = place.file.read_text()
+    second = "host = '10.99.0.2'"
+    place.file.write_text(text.replace(second, f"{second}\njump = '10.99.0.1'"))
+    place.run("run", "small.toml", "--cluster", str(place.file))
+    place.check(6)
+    place.is_clean()
 
 
 @pytest.mark.thorough

@@ -14,7 +14,7 @@ import pytest
 
 from cluster.errors import ClusterError
 from cluster.settings import Environment, Host
-from cluster.ssh import host_side
+from cluster.ssh import host_node, host_survey
 from cluster.ssh.nodes import look, stop
 from cluster.ssh.remote import Remote, preparation
 
@@ -25,7 +25,7 @@ def start_session(folder: Path, script: str, name: str = "node.json") -> subproc
     """A session like a node's, with its folder."""
     folder.mkdir(exist_ok=True)
     process = subprocess.Popen(["bash", "-c", script], start_new_session=True)
-    content = {"session": process.pid, "started": host_side.started_at(process.pid)}
+    content = {"session": process.pid, "started": host_node.started_at(process.pid)}
     (folder / name).write_text(json.dumps(content))
     return process
 
@@ -58,7 +58,7 @@ def test_all_of_a_session_is_ended_and_nothing_else(tmp_path):
     # One that ignores SIGTERM, and one in a process group of its own.
     node = start_session(tmp_path / "n", "trap '' TERM; set -m; sleep 60 & sleep 61")
     deadline = time.monotonic() + 5
-    while len(host_side.members(node.pid)) < 3 and time.monotonic() < deadline:
+    while len(host_node.members(node.pid)) < 3 and time.monotonic() < deadline:
         time.sleep(0.05)
     assert look(HERE, str(tmp_path / "n")) == {"there": True, "processes": 3, "driver": 0}
     (tmp_path / "n" / "ray.log").write_text("all went well\n")
@@ -155,34 +155,34 @@ def test_nobody_sees_the_token(request_of):
 
 def test_ports_are_within_their_range_and_free():
     request = {"head": True, "ports": "21000-21300"}
-    options = dict(one[2:].split("=") for one in host_side.ports_of(request))
+    options = dict(one[2:].split("=") for one in host_survey.ports_of(request))
     workers = options.pop("worker-port-list").split(",")
     numbers = [int(port) for port in (*options.values(), *workers)]
-    assert len(set(numbers)) == len(numbers) and len(workers) == host_side.WORKER_PORTS
+    assert len(set(numbers)) == len(numbers) and len(workers) == host_survey.WORKER_PORTS
     assert all(21000 <= port <= 21300 for port in numbers)
     assert {"port", "node-manager-port", "dashboard-agent-listen-port"} <= options.keys()
     with socket.socket() as taken:
         taken.bind(("", 21400))
         taken.listen()
-        assert host_side.free_ports(range(21400, 21402), 1) == [21401]
-    with pytest.raises(host_side.Refused, match="no 120 free ports among the 101"):
-        host_side.free_ports(range(21000, 21101), 120)
+        assert host_survey.free_ports(range(21400, 21402), 1) == [21401]
+    with pytest.raises(host_survey.Refused, match="no 120 free ports among the 101"):
+        host_survey.free_ports(range(21000, 21101), 120)
 
 
 def test_what_raylet_said_last_is_the_reason(tmp_path):
     logs = tmp_path / "session_1" / "logs"
     logs.mkdir(parents=True)
     (tmp_path / "ray.log").write_text("Usage stats\n\n")
-    assert host_side.last_words(str(tmp_path)) == "Usage stats"
+    assert host_node.last_words(str(tmp_path)) == "Usage stats"
     (logs / "raylet.out").write_text("[2026 I 1] fine\n[2026 C 1] port 7 is in use\n[2026 I 1] x\n")
-    assert host_side.last_words(str(tmp_path)) == "[2026 C 1] port 7 is in use"
+    assert host_node.last_words(str(tmp_path)) == "[2026 C 1] port 7 is in use"
 
 
 def test_of_a_long_log_the_end_is_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr(host_side, "LOG_TAIL", 10)
+    monkeypatch.setattr(host_node, "LOG_TAIL", 10)
     node = start_session(tmp_path / "n", "sleep 60")
     (tmp_path / "n" / "ray.log").write_text("begin" + "x" * 100 + "the end")
-    packed = host_side.packed_logs(str(tmp_path / "n"))
+    packed = host_node.packed_logs(str(tmp_path / "n"))
     import base64
     import io
     import tarfile
@@ -237,7 +237,8 @@ def test_the_command_of_a_host():
     text = " ".join(command)
     for part in (
         "-o BatchMode=yes -o StrictHostKeyChecking=yes -o ConnectTimeout=10",
-        "-o ServerAliveInterval=15 -o UserKnownHostsFile=/known -p 2 -i /k",
-        "-o IdentitiesOnly=yes -J g u@h",
+        "-o ServerAliveInterval=15 -o UserKnownHostsFile=/known -i /k",
+        "-o IdentitiesOnly=yes -p 2 -o ProxyCommand=ssh -o BatchMode=yes",
+        "-o UserKnownHostsFile=/known -i /k -o IdentitiesOnly=yes -W %h:%p g u@h bash",
     ):
         assert part in text

@@ -1,31 +1,25 @@
-"""The part that runs on a host: starts one node there, looks at it, ends it.
+"""The part that runs on a host: starts one node there, and a driver, looks at it, ends it.
 
-It comes to the host through the standard input of its Python, with a request in JSON behind it, and
-answers with one line of JSON. It imports the standard library alone, since nothing of ours is
-installed there. A node has a folder of its own, and a session of its own: to end all processes of
-the session is to end this node and nothing else.
+It follows ``host_survey`` in one script, without the lines of imports from it. A node has a folder
+of its own, and a session of its own: to end all processes of the session is to end this node and
+nothing else.
 """
-
-from __future__ import annotations  # an old Python must get as far as to say that it is old
 
 import base64
 import glob
-import importlib.metadata
-import importlib.util
 import io
 import json
 import os
-import platform
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tarfile
 import time
 from contextlib import suppress
-from typing import Any, Iterable  # noqa: UP035 - see above
+from typing import Any
+
+from cluster.ssh.host_survey import Refused, answer, ports_of, read, survey
 
 #: Longest path of a socket, and what Ray adds to the folder of its node.
 MAX_SOCKET_PATH = 107
@@ -35,70 +29,7 @@ RAY_SOCKET_PATH = len("/session_2026-01-01_00-00-00_000000_4194304/sockets/plasm
 LOG_TAIL = 1 << 20
 ALL_LOGS = 16 << 20
 
-#: Ports for the processes of trials, where a range is given.
-WORKER_PORTS = 100
-
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
-
-
-class Refused(Exception):
-    """What was asked for cannot be done here; the text says why."""
-
-
-def answer(**content: Any) -> None:
-    """Print the answer, in one line."""
-    print(json.dumps(content), flush=True)
-
-
-def survey(request: dict[str, Any]) -> None:
-    """Say what this host is, and try both directions between it and the driver's machine."""
-    driver, port = request["driver_ip"], request["driver_port"]
-    ip = request["ip"] or address_towards(driver)
-    reaches_driver = knock(driver, port)
-    with socket.socket() as listener:
-        try:
-            listener.bind((ip, 0))
-        except OSError as error:
-            raise Refused(f"it has no address {ip} ({error.strerror})") from error
-        listener.listen(1)
-        listener.settimeout(10)
-        answer(
-            host=socket.gethostname(),
-            python=platform.python_version(),
-            executable=sys.executable,
-            versions={name: version_of(name) for name in ("ray", "torch")},
-            cores=len(os.sched_getaffinity(0)),
-            gpus=len(glob.glob("/dev/nvidia[0-9]*")),
-            ip=ip,
-            port=listener.getsockname()[1],
-            reaches_driver=reaches_driver,
-        )
-        with suppress(OSError):  # the driver's machine says so itself
-            listener.accept()[0].close()
-
-
-def version_of(name: str) -> str | None:
-    """Return the version of an installed package; None if there is none."""
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
-def address_towards(other: str) -> str:
-    """Return the address from which this host talks to another."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.connect((other, 9))
-        return str(probe.getsockname()[0])
-
-
-def knock(host: str, port: int) -> str:
-    """Return nothing if somebody answers at an address, else why not."""
-    try:
-        socket.create_connection((host, port), 5).close()
-    except OSError as error:
-        return str(error)
-    return ""
 
 
 def start(request: dict[str, Any]) -> None:
@@ -144,44 +75,6 @@ def start(request: dict[str, Any]) -> None:
     answer(session=process.pid, address=address)
 
 
-def ports_of(request: dict[str, Any]) -> list[str]:
-    """Return the options for ports that Ray would else fix, so that two nodes may share a host.
-
-    Without a range Ray takes the others as they are free.
-    """
-    names = ["dashboard-agent-listen-port"]
-    if request["head"] and importlib.util.find_spec("grpc"):
-        names.append("ray-client-server-port")
-    among, workers = range(20000, 32000), 0
-    if request["ports"]:
-        names += ["port"] if request["head"] else []
-        names += ["node-manager-port", "object-manager-port", "dashboard-agent-grpc-port"]
-        names += ["runtime-env-agent-port", "metrics-export-port"]
-        first, last = map(int, request["ports"].split("-"))
-        among, workers = range(first, last + 1), WORKER_PORTS
-    found = free_ports(among, len(names) + workers)
-    options = [f"--{name}={port}" for name, port in zip(names, found)]  # noqa: B905
-    if workers:
-        options.append("--worker-port-list=" + ",".join(map(str, found[len(names) :])))
-    return options
-
-
-def free_ports(among: Iterable[int], count: int) -> list[int]:
-    """Return so many ports that nobody listens on, from a place by chance on."""
-    order, found = list(among), list[int]()
-    begin = random.randrange(max(1, len(order)))
-    for port in order[begin:] + order[:begin]:
-        with socket.socket() as probe:
-            try:
-                probe.bind(("", port))
-            except OSError:
-                continue
-        found.append(port)
-        if len(found) == count:
-            return found
-    raise Refused(f"no {count} free ports among the {len(order)} of [ray] port_range")
-
-
 def wait_until_up(
     folder: str, process: subprocess.Popen[bytes], is_head: bool, seconds: float
 ) -> str:
@@ -205,15 +98,6 @@ def last_words(folder: str) -> str:
             lines += [line for line in read(path).splitlines() if " C " in line or " E " in line]
     said = [line for line in lines if line]
     return said[-1] if said else "it said nothing"
-
-
-def read(path: str) -> str:
-    """Return the text of a file; nothing if there is none."""
-    try:
-        with open(path, errors="replace") as file:
-            return file.read()
-    except OSError:
-        return ""
 
 
 def launch(request: dict[str, Any]) -> None:
