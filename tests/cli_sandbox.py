@@ -49,7 +49,7 @@ class Sandbox:
     def run(self, *arguments: str, code: int = 0) -> tuple[str, str]:
         process = self.start(*arguments)
         out, err = process.communicate(timeout=240)
-        assert process.returncode == code, err
+        assert process.returncode == code, out + err
         return out, err
 
     def wait_for_epochs(self, count: int) -> None:

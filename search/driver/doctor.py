@@ -108,6 +108,7 @@ def check_cluster_nodes(kind: ClusterKind, results: Path) -> Iterator[Line]:
     Raises:
         ClusterError: it cannot be brought up or reached.
     """
+    results = results.absolute()
     results.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(prefix=".doctor-", dir=results) as folder,
