@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +69,8 @@ def check_nodes(results: Path, packages: Sequence[str]) -> list[NodeReport]:
             if isinstance(facts, Finding):
                 reports.append(NodeReport(_name(node), None, (facts,)))
                 continue
-            seconds = _round_trip(echo.options(**_on(node)))
+            seconds, ahead = _round_trip(echo.options(**_on(node)))
+            facts = replace(facts, clock=driver.clock + ahead)
             findings = judge(facts, driver, _declared(node))
             findings += [*speed(2 * _ROUND_TRIP, seconds), *_seen_here(folder, node, facts)]
             reports.append(NodeReport(_name(node), facts, tuple(findings), seconds))
@@ -98,9 +99,9 @@ def _facts(folder: str, node: str, packages: tuple[str, ...]) -> Facts:
     return gather(packages, try_storage(folder, node))
 
 
-def _echo(content: bytes) -> bytes:
+def _echo(content: bytes) -> tuple[bytes, float]:
     """Runs on the node."""
-    return content
+    return content, time.time()
 
 
 def _on(node: dict[str, Any]) -> dict[str, Any]:
@@ -135,14 +136,16 @@ def _answer(reference: Any) -> Facts | Finding:
         return fault(f"no trial can run there: {lines[-1].strip() if lines else error!r}")
 
 
-def _round_trip(echo: Any) -> float:
-    """Return the seconds that ten million bytes take to a node and back."""
+def _round_trip(echo: Any) -> tuple[float, float]:
+    """Return the seconds that ten million bytes take to a node and back, and how many seconds its
+    clock is ahead, to within half of that."""
     import ray
 
     content = bytes(_ROUND_TRIP)
-    began = time.monotonic()
-    ray.get(echo.remote(content), timeout=ANSWER_SECONDS)
-    return time.monotonic() - began
+    began, sent = time.monotonic(), time.time()
+    _, there = ray.get(echo.remote(content), timeout=ANSWER_SECONDS)
+    seconds = time.monotonic() - began
+    return seconds, there - (sent + seconds / 2)
 
 
 def _seen_here(folder: Path, node: dict[str, Any], facts: Facts) -> Iterator[Finding]:

@@ -186,16 +186,16 @@ def test_two_users_of_one_host(place):
 @pytest.mark.thorough
 def test_a_clock_an_hour_ahead_disturbs_nothing(two, tables):
     """On the second host; it is noted."""
-    ahead = two[0].own.parent / "ahead"
-    ahead.mkdir()
-    ahead.joinpath("sitecustomize.py").write_text(
-        "import time\n_true = time.time\ntime.time = lambda: _true() + 3600\n"
-    )
-    setup = f"""[ "$(hostname)" != h2 ] || export PYTHONPATH={ahead}"""
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+    if library is None:
+        pytest.skip("no libfaketime here")
+    ahead = f"export LD_PRELOAD={library} FAKETIME=+3600s FAKETIME_FORCE_MONOTONIC_FIX=1"
+    ahead += " RAY_LD_PRELOAD_ON_WORKERS=1"
+    setup = f"""[ "$(hostname)" != h2 ] || {ahead}"""
     place = Place(two, _with_data(tables, two), setup=(f"setup = ['''{setup}''']",))
     _, err = place.run("run", "small.toml", "--cluster", str(place.file))
     place.check(6)
-    assert "10.99.0.2: its clock is 3600 s ahead" in err
+    assert "10.99.0.2: its clock is 3600 s ahead" in err, err
     assert hosts_of(place) == {"h1", "h2"}
     place.is_clean()
 
@@ -344,7 +344,7 @@ def test_what_is_wrong_with_a_host_is_told_by_name(place, change, said):
         text = text.replace(key, value)
     place.file.write_text(text)
     err = refused(place)
-    assert said in err and "10.99.0." in err
+    assert said in err and ("10.99.0." in err or "no.such.host" in err)
     assert not place.study.exists()
 
 
