@@ -91,7 +91,7 @@ WRITERS: dict[str, tuple[str, Callable[[Path, Rows], None], dict[str, Any]]] = {
     "gzip": ("a.csv.gz", by_gzip, {}),
 }
 
-LETTERS = st.characters(exclude_categories=("Cs",), exclude_characters="\0")
+LETTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 TEXTS = st.text(LETTERS, min_size=1, max_size=12).filter(str.strip)
 LABELS = st.sampled_from(["a", "b", "1", "01", "1.0", "None", "NaN", 'c"d', "e,f", "g\th"])
 
