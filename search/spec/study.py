@@ -160,7 +160,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise SpecError(f"{path} is larger than {MAX_BYTES} bytes: not a study file")
-        return tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8-sig"))
     except OSError as error:
         raise SpecError(f"cannot read {path}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:

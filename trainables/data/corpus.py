@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,10 @@ from trainables.errors import DataError
 from trainables.storage import Cache
 
 #: Part of every corpus's digest: raise it when a corpus is made differently, and all are rebuilt.
-FORMAT = 6
+FORMAT = 7
+
+#: A larger share of unknown tokens is said.
+_MANY_UNKNOWN = 0.1
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,7 @@ class Corpus:
         classes: names of the classes by number; empty where labels are numbers.
         vocabulary: number of distinct token ids.
         sizes: number of texts of each part.
+        unknown: share of the validation part's tokens that are not in the vocabulary.
         notes: sentences that a person should read before trusting a search over it.
     """
 
@@ -45,6 +50,7 @@ class Corpus:
     classes: tuple[str, ...]
     vocabulary: int
     sizes: dict[str, int]
+    unknown: float
     notes: tuple[str, ...]
 
     @property
@@ -83,6 +89,7 @@ def open_corpus(path: Path) -> Corpus:
             tuple(about["classes"]),
             about["vocabulary"],
             about["sizes"],
+            about["unknown"],
             tuple(about["notes"]),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -96,7 +103,7 @@ def corpus_key(spec: DataSpec, labels: str = "class") -> str:
     ``max_tokens`` and ``keep`` are left out, because texts are stored whole and cut when read.
     """
     choices = spec.model_dump(mode="json", exclude={"source", "revision", "max_tokens", "keep"})
-    content = find_source(spec.source, spec.revision).digest()
+    content = find_source(spec.source, spec.revision, spec.split).digest()
     recipe = json.dumps([FORMAT, labels, content, choices], sort_keys=True)
     return hashlib.sha256(recipe.encode()).hexdigest()[:32]
 
@@ -132,11 +139,36 @@ def prepare(spec: DataSpec, cache: Cache, labels: Labels = "class") -> Corpus:
     return open_corpus(path)
 
 
+def _tokens(spec: DataSpec, train: Sequence[str]) -> tuple[str, list[str]]:
+    """Return the kind of tokens: characters where words cannot be told by blanks; and a note."""
+    from trainables.data.text.scripts import lack_blanks
+
+    if spec.tokens not in ("words", "wordpieces") or not lack_blanks(train):
+        return spec.tokens, []
+    return "characters", [
+        "the texts are mostly of a script without blanks between words: they are read character by "
+        "character"
+    ]
+
+
+def _cut_short(parts: Parts) -> list[str]:
+    from trainables.data.text.tokens import MAX_CHARACTERS
+
+    long = sum(len(text) > MAX_CHARACTERS for texts in parts.texts.values() for text in texts)
+    return [f"{long} texts are longer than {MAX_CHARACTERS:,} characters: cut"] if long else []
+
+
 def _write(folder: Path, parts: Parts, spec: DataSpec) -> None:
-    from trainables.data.text.tokens import clean, tokenise, with_normaliser
+    from trainables.data.text.tokens import UNKNOWN, clean, tokenise, with_normaliser
 
     cleaned = {part: [clean(text) for text in texts] for part, texts in parts.texts.items()}
-    tokenizer, ids_of = tokenise(spec.tokens, cleaned, spec.vocabulary)
+    kind, notes = _tokens(spec, cleaned["train"])
+    notes += _cut_short(parts)
+    tokenizer, ids_of = tokenise(kind, cleaned, spec.vocabulary)
+    validation = np.concatenate(ids_of["validation"])
+    unknown = float((validation == UNKNOWN).sum() / max(1, len(validation)))
+    if unknown > _MANY_UNKNOWN:
+        notes.append(f"{unknown:.0%} of the validation tokens never stand in training")
     for part, labels_N in parts.labels.items():
         ids = ids_of[part]
         offsets = np.zeros(len(ids) + 1, dtype=np.int64)
@@ -155,6 +187,7 @@ def _write(folder: Path, parts: Parts, spec: DataSpec) -> None:
         "classes": parts.classes,
         "vocabulary": tokenizer.get_vocab_size(),
         "sizes": {part: len(texts) for part, texts in parts.texts.items()},
-        "notes": parts.notes,
+        "unknown": unknown,
+        "notes": [*parts.notes, *notes],
     }
     (folder / "corpus.json").write_text(json.dumps(about, indent=1))

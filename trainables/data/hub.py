@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 #: Files of a known format end so; no name on the hub does.
-FILE_SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".parquet")
+FILE_SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".gz", ".zst")
 
 _NAME = re.compile(r"[\w.\-]+(/[\w.\-]+)?")
 #: The hub answers within a second; without a network nobody should wait for it.
@@ -13,7 +13,7 @@ _SECONDS = 10.0
 
 def means_a_file(name: str) -> bool:
     """Whether a name can only be a local one, whether or not that exists."""
-    local = name.startswith((".", "/", "~")) or Path(name).suffix in FILE_SUFFIXES
+    local = name.startswith((".", "/", "~")) or Path(name).suffix.lower() in FILE_SUFFIXES
     return local or _NAME.fullmatch(name) is None
 
 

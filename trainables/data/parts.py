@@ -6,20 +6,27 @@ be learnt from are refused.
 """
 
 import math
-from dataclasses import dataclass
+import re
+from bisect import bisect_left
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trainables.data.overlaps import conflicts, training_rows
 from trainables.data.spec import DataSpec, SplitNames
 from trainables.data.splits import PARTS, split_rows
 from trainables.data.tables import Table
 from trainables.errors import DataError
 
 Labels = Literal["class", "number"]
-Label = str | int | float | bool
 Coded = dict[str, tuple[list[str], NDArray[Any]]]
+
+#: So many times further from the middle than half of the targets are.
+_FAR_OUT = 1e4
+
+_INTEGER = re.compile(r"[+-]?\d{1,4000}")
 
 #: A note names at most this many rows or classes, and only counts the rest.
 _NAMED = 5
@@ -59,21 +66,34 @@ def cut_parts(tables: dict[str, Table], spec: DataSpec, labels: Labels) -> Parts
         if labels == "class":
             targets: NDArray[Any] = np.array([number[y] for y in table.labels], dtype=np.int64)
         else:
-            targets = np.array([_number(y, spec) for y in table.labels], dtype=np.float64)
+            targets = _numbers(table, spec)
         coded[name] = (table.texts, targets)
     parts = _cut(coded, spec)
+    rows, overlaps = training_rows({part: texts for part, (texts, _) in parts.items()}, spec)
+    texts, targets = parts["train"]
+    if len(rows) < len(texts):
+        parts["train"] = ([texts[i] for i in rows], targets[rows])
     train = parts["train"][1]
-    notes = _left_out(tables)
+    notes = [note for table in tables.values() for note in dict.fromkeys(table.notes)]
+    notes += [*_left_out(tables), *overlaps]
+    every = [list(column) for column in zip(*parts.values(), strict=True)]
+    notes += conflicts(
+        [text for texts in every[0] for text in texts], np.concatenate(every[1]).tolist()
+    )
     if labels == "class":
         notes += _oddities(train, classes)
     elif train.min() == train.max():
         raise DataError(
             f"all training labels of {spec.source!r} are {train[0]:g}: nothing to learn"
         )
+    else:
+        notes += [
+            note for name, table in tables.items() for note in _outliers(table, coded[name][1])
+        ]
     return Parts(
         {part: texts for part, (texts, _) in parts.items()},
         {part: targets for part, (_, targets) in parts.items()},
-        [str(label) for label in classes],
+        classes,
         notes,
     )
 
@@ -82,29 +102,59 @@ def _some(table: Table, spec: DataSpec) -> Table:
     """Draw at most ``limit`` rows with the seed of the split; keep their order."""
     rows = np.random.default_rng(spec.split_seed).permutation(len(table.texts))[: spec.limit]
     chosen = sorted(rows.tolist())
-    return Table(
-        [table.texts[i] for i in chosen], [table.labels[i] for i in chosen], table.left_out
+    return replace(
+        table,
+        texts=[table.texts[i] for i in chosen],
+        labels=[table.labels[i] for i in chosen],
+        rows=[table.rows[i] for i in chosen],
+        files=[(bisect_left(chosen, first), name) for first, name in table.files],
     )
 
 
-def _number(label: Label, spec: DataSpec) -> float:
+def _numbers(table: Table, spec: DataSpec) -> NDArray[np.float64]:
+    """Return the labels as numbers, as the study says that they are written.
+
+    Raises:
+        DataError: one is no finite number; names the row, and the remedy.
+    """
+    return np.array([_number(i, table, spec) for i in range(len(table.labels))], dtype=np.float64)
+
+
+def _number(index: int, table: Table, spec: DataSpec) -> float:
+    label = written = table.labels[index]
+    if spec.thousands:
+        written = written.replace(spec.thousands, "")
+    if spec.decimal != ".":
+        written = written.replace(".", "_").replace(spec.decimal, ".")  # a point is then no number
     try:
-        value = float(label)
-    except (ValueError, OverflowError):
+        value = float(written) if "_" not in written else math.nan
+    except ValueError:
         value = math.nan
     if not math.isfinite(value):
         raise DataError(
-            f"label {label!r} of {spec.source!r} is not a finite number: is data.label "
-            "the right column? For classes, use a classification task"
+            f"label {label!r} in {table.where(index)} is not a finite number: {_remedy(label)}"
         )
     return value
 
 
-def _classes(tables: dict[str, Table], source: str) -> list[Label]:
-    """Return the distinct labels of all parts: numbers by value, then strings by spelling."""
-    seen = {label for table in tables.values() for label in table.labels}
-    # Python cannot compare a number with a string, so the type comes first in the key.
-    classes = sorted(seen, key=lambda x: (isinstance(x, str), x))
+def _remedy(label: str) -> str:
+    """Return what to do about a label that is no number, by how it looks."""
+    if re.fullmatch(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?", label):
+        return "if commas part thousands, write data.thousands = ','"
+    if re.fullmatch(r"[+-]?\d+,\d+", label):
+        return "if the comma is a decimal one, write data.decimal = ','"
+    if label.endswith("%"):
+        return "write it without the percent sign"
+    if re.fullmatch(r"(?i)n/?a|nan|null|none|missing|-+|\?", label):
+        return f"if it stands for a missing one, write data.missing = [{label!r}]"
+    return "is data.label the right column? For classes, use a classification task"
+
+
+def _classes(tables: dict[str, Table], source: str) -> list[str]:
+    """Return the distinct labels of all parts: by value if all are numbers, else by spelling."""
+    classes = sorted({label for table in tables.values() for label in table.labels})
+    if all(_INTEGER.fullmatch(label) for label in classes):
+        classes.sort(key=int)  # stable: 01 and 1 stay in order of spelling
     if len(classes) == 1:
         raise DataError(
             f"all rows of {source!r} have the label {classes[0]!r}: "
@@ -126,11 +176,10 @@ def _cut(coded: Coded, spec: DataSpec) -> Coded:
     its ``train`` rows, and each class keeps its share in each of them.
     """
     if isinstance(spec.split, SplitNames):
-        names = spec.split.model_dump()
-        missing = [name for name in names.values() if name not in coded]
+        missing = [part for part in PARTS if part not in coded]
         if missing:
-            raise DataError(f"{spec.source!r} has no part {missing[0]!r}; it has {list(coded)}")
-        return {part: coded[name] for part, name in names.items()}
+            raise DataError(f"the {missing[0]} part of {spec.source!r} has no usable row")
+        return coded
     brought = {part: coded[part] for part in PARTS[1:] if part in coded}
     texts, labels_N = coded["train"]
     kept = [part for part in PARTS if part not in brought]
@@ -160,7 +209,18 @@ def _left_out(tables: dict[str, Table]) -> list[str]:
     return notes
 
 
-def _oddities(train_N: NDArray[np.int64], classes: list[Label]) -> list[str]:
+def _outliers(table: Table, targets_N: NDArray[np.float64]) -> list[str]:
+    """Return a note about numbers that lie so far out that the others are as one beside them."""
+    middle = float(np.median(targets_N))
+    spread = float(np.median(np.abs(targets_N - middle))) or float(np.abs(targets_N).max()) or 1.0
+    far = np.flatnonzero(np.abs(targets_N - middle) > _FAR_OUT * spread)
+    if not len(far):
+        return []
+    rows = ", ".join(f"{targets_N[i]:g} in {table.where(int(i))}" for i in far[:_NAMED])
+    return [f"{len(far)} targets lie far out, and the others are as one beside them: {rows}"]
+
+
+def _oddities(train_N: NDArray[np.int64], classes: list[str]) -> list[str]:
     """Return notes about classes without training texts, and about one with nearly all texts."""
     counts = np.bincount(train_N, minlength=len(classes))
     notes = []

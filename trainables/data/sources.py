@@ -2,26 +2,16 @@
 
 import hashlib
 import importlib.util
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from trainables.data.folders import assign, is_hidden
 from trainables.data.hub import is_hub_name
-from trainables.data.spec import PACKAGED
+from trainables.data.reading.formats import FORMATS, format_of, is_known
+from trainables.data.reading.opening import opened
+from trainables.data.reading.text_files import SUFFIX, class_files
+from trainables.data.spec import PACKAGED, SplitNames
 from trainables.errors import DataError
-
-#: pandas options under which only an empty cell is missing. By default it would also take the
-#: class ``None`` and the text ``N/A`` for missing cells.
-_CELLS = {"keep_default_na": False, "na_values": [""]}
-
-#: Builder of the ``datasets`` library and its options, by file suffix.
-BUILDERS: dict[str, tuple[str, dict[str, Any]]] = {
-    ".csv": ("csv", _CELLS),
-    ".tsv": ("csv", {"sep": "\t", **_CELLS}),
-    ".json": ("json", {}),
-    ".jsonl": ("json", {}),
-    ".parquet": ("parquet", {}),
-}
 
 
 @dataclass(frozen=True)
@@ -29,67 +19,66 @@ class Source:
     """The place of a data set's rows: local files, or a data set on the hub.
 
     Attributes:
-        files: local files; empty for a data set on the hub.
-        builder: the ``datasets`` builder of the files, or the name of the data set on the hub.
-        options: keyword arguments of the builder.
+        parts: local files of each part; empty for a data set on the hub.
+        name: as the study names it.
         only: value of the column ``source`` that usable rows have; None takes all rows.
-        folder: the folder that the user named, if it was a folder.
+        folder: where one text is one file, the folder of all; else None.
         revision: commit of a data set on the hub; None for the one in the hub's cache.
+        notes: what was done with the files that a person should know.
     """
 
-    files: tuple[Path, ...]
-    builder: str
-    options: tuple[tuple[str, Any], ...] = ()
+    parts: dict[str, list[Path]]
+    name: str
     only: str | None = None
     folder: Path | None = None
     revision: str | None = None
-
-    def names(self, path: Path) -> tuple[str, ...]:
-        """Return the names that may tell a file's part: its folders, outermost first, and itself.
-
-        Only folders inside the one that the user named count.
-        """
-        inside = path.relative_to(self.folder).parts[:-1] if self.folder else ()
-        return (*inside, path.stem)
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
     def digest(self) -> str:
-        """Return the SHA-256 over names and bytes of all files.
+        """Return the SHA-256 over the bytes of all files, by part; of the hub, of the revision.
 
-        For a data set on the hub it covers the name and the revision.
+        The same bytes under other names are the same data, unless a folder's name is a class.
         """
-        named = (self.builder, self.options, self.only, self.revision)
-        digest = hashlib.sha256(repr(named).encode())
-        for path in self.files:
-            digest.update("/".join((*self.names(path), path.suffix)).encode() + b"\0")
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
+        about = (self.only, self.revision, None if self.parts else self.name)
+        digest = hashlib.sha256(repr(about).encode())
+        for part, files in sorted(self.parts.items()):
+            for path in files:
+                kind = path.parent.name if self.folder else format_of(path)
+                digest.update(f"{part}/{kind}\0".encode())
+                with opened(path) as file:
+                    while block := file.read(1 << 20):
+                        digest.update(block)
         return digest.hexdigest()
 
 
-def find_source(name: str, revision: str | None = None) -> Source:
+def find_source(name: str, revision: str | None = None, split: object = None) -> Source:
     """Locate a data set without reading its rows.
 
     A name that is neither built-in nor local is taken for a data set on the hub; so is one with a
-    revision, whatever lies here under that name by now.
+    revision, whatever lies here under that name by now. ``split`` may name the files of each part.
 
     Raises:
-        DataError: the package, file or folder is missing, or has no known format.
+        DataError: the package, file or folder is missing, has no known format, or a file's part is
+            unknown.
     """
     if name in PACKAGED:
         return _packaged(name)
     if revision is not None:
-        return Source((), name, revision=revision)
+        return Source({}, name, revision=revision)
     path = Path(name).expanduser()
     if path.is_dir():
-        files = tuple(sorted(p for p in path.rglob("*") if p.is_file() and p.suffix in BUILDERS))
-        if not files:
-            raise DataError(f"folder {name!r} holds no {', '.join(BUILDERS)} file")
-        return _local(files, name, path)
+        return _folder(path, name, split)
     if path.exists():
-        return _local((path,), name)
+        if not is_known(path):
+            raise DataError(
+                f"{name!r}: unknown format {path.suffix!r}; known: {', '.join(FORMATS)}, and .gz "
+                "or .zst of those that are text"
+            )
+        _check_holds_something([path])
+        return Source({"train": [path]}, name)
     if not is_hub_name(name):
         raise DataError(f"no file or folder {name!r} (looked from {Path.cwd()})")
-    return Source((), name)
+    return Source({}, name)
 
 
 def _packaged(name: str) -> Source:
@@ -100,23 +89,32 @@ def _packaged(name: str) -> Source:
             f"data source {name!r} needs the package {package.replace('_', '-')!r}: "
             "pip install 'seqtune[imdb]'"
         )
-    return Source((Path(spec.origin).parent / file,), "csv", (), only)
+    return Source({"train": [Path(spec.origin).parent / file]}, name, only)
 
 
-def _local(files: tuple[Path, ...], name: str, folder: Path | None = None) -> Source:
-    suffixes = {path.suffix for path in files}
-    if len(suffixes) > 1:
-        raise DataError(f"folder {name!r} mixes {', '.join(sorted(suffixes))}: keep one format")
-    suffix = suffixes.pop()
-    if suffix not in BUILDERS:
-        raise DataError(f"{name!r}: unknown format {suffix!r}; known: {', '.join(BUILDERS)}")
+def _folder(path: Path, name: str, split: object) -> Source:
+    everything = sorted(p for p in path.rglob("*") if p.is_file())
+    seen = [p for p in everything if not is_hidden(p.relative_to(path))]
+    hidden = len([p for p in everything if is_known(p) and p not in set(seen)])
+    files = [p for p in seen if is_known(p)]
+    texts = class_files(path, [p for p in seen if p.suffix.lower() == SUFFIX])
+    if not files and texts:
+        assigned = assign(texts, path, split, hidden)
+        return Source(assigned.parts, name, folder=path, notes=assigned.notes)
+    if not files:
+        raise DataError(
+            f"folder {name!r} holds no {', '.join(FORMATS)} file, and no folders of .txt files"
+        )
+    kinds = sorted({format_of(p) for p in files})
+    if len(kinds) > 1 and not isinstance(split, SplitNames):
+        raise DataError(f"folder {name!r} mixes {', '.join(kinds)}: keep one format")
+    _check_holds_something(files)
+    assigned = assign(files, path, split, hidden)
+    return Source(assigned.parts, name, notes=assigned.notes)
+
+
+def _check_holds_something(files: list[Path]) -> None:
     for path in files:
-        try:
-            with path.open("rb") as file:
-                empty = not file.read(1)
-        except OSError as error:
-            raise DataError(f"cannot read {str(path)!r}: {error.strerror}") from error
-        if empty:
-            raise DataError(f"{str(path)!r} is empty")
-    builder, options = BUILDERS[suffix]
-    return Source(files, builder, tuple(options.items()), folder=folder)
+        with opened(path) as file:
+            if not file.read(1):
+                raise DataError(f"{str(path)!r} is empty")

@@ -75,12 +75,24 @@ class DataSpec(Section):
     Attributes:
         source: a built-in name, a local path (csv, tsv, json, jsonl, parquet, or a folder), or a
             data set on the Hugging Face hub.
-        text: the column of the texts; when absent it is looked for under the customary names.
+        text: the column of the texts, or several that are joined line by line; when absent it is
+            looked for under the customary names. ``a.b`` is ``b`` in an object ``a`` of JSON.
         label: the column of the labels; when absent it is looked for likewise.
+        encoding: of files of text, as Python names it; UTF-8, or as a byte order mark says.
+        delimiter: between the cells of a csv or tsv file; found out by default.
+        quoting: ``double`` where cells are quoted, ``none`` where quotes are letters; by default
+            found out of a tsv file, and ``double`` of a csv.
+        header: whether the first row of a csv or tsv file names the columns; if not, their names
+            are their positions, from 0.
+        missing: cells that stand for a missing one, such as ``NA``.
+        thousands: mark between the thousands of numbers to predict.
+        decimal: mark before their decimals.
         revision: commit of a data set on the hub. Without one it is the hub's newest when a study
             begins, and stays the study's.
         limit: for quick looks, the most rows taken of each part that the source has, drawn with
             ``split_seed``.
+        overlap: ``keep`` where evaluation texts that stand in training as well are meant to; else
+            they are taken out of training, and refused above a tenth.
         split: shares of train, validation and test, or the names of parts that the source brings.
         split_seed: seed of the split and of the rows that ``limit`` takes.
         max_tokens: tokens that are read of a text at most.
@@ -94,13 +106,26 @@ class DataSpec(Section):
     # A column may be named by a number: ``--set data.label=1`` is parsed as an integer.
     model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
 
-    described_by = {"source": ("text", "label", "revision")}
+    described_by = {
+        "source": (
+            *("text", "label", "revision", "encoding", "delimiter", "quoting", "header"),
+            *("missing", "thousands", "decimal"),
+        )
+    }
 
     source: Place
-    text: str | None = None
+    text: str | tuple[str, ...] | None = None
     label: str | None = None
+    encoding: str | None = None
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    quoting: Literal["auto", "double", "none"] = "auto"
+    header: bool = True
+    missing: tuple[str, ...] = ()
+    thousands: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    decimal: Annotated[str, Field(min_length=1, max_length=1)] = "."
     revision: str | None = None
     limit: int | None = Field(default=None, ge=3)
+    overlap: Literal["refuse", "keep"] = "refuse"
     split: tuple[Fraction, Fraction, Fraction] | SplitNames = (0.8, 0.1, 0.1)
     split_seed: int = Field(default=0, ge=0)
     max_tokens: int = Field(default=400, ge=1, le=100_000)
@@ -135,8 +160,11 @@ class DataSpec(Section):
 
     @model_validator(mode="after")
     def _columns_differ(self) -> "DataSpec":
-        if self.text is not None and self.text == self.label:
-            raise ValueError(f"text and label name the same column {self.text!r}")
+        texts = (self.text,) if isinstance(self.text, str) else self.text or ()
+        if self.label in texts:
+            raise ValueError(f"text and label name the same column {self.label!r}")
+        if self.thousands == self.decimal:
+            raise ValueError(f"thousands and decimal are both {self.decimal!r}")
         return self
 
     def located(self) -> Self:

@@ -32,8 +32,13 @@ def split_rows(
     for rows in groups.values():
         by_class.setdefault(int(classes_N[rows[0]]), []).append(rows)
     parts: list[list[int]] = [[] for _ in fractions]
+    dealt = 0
     for klass in sorted(by_class):
-        _deal(by_class[klass], fractions, rng, parts)
+        # What rounding has kept from a part in earlier classes is its due: of 77 classes of five
+        # rows each, no part would else get a row but train.
+        dealt += sum(map(len, by_class[klass]))
+        due = [dealt * f - len(part) for f, part in zip(fractions, parts, strict=True)]
+        _deal(by_class[klass], due, rng, parts)
     for name, part in zip(PARTS, parts, strict=False):
         if not part:
             raise DataError(
@@ -45,7 +50,7 @@ def split_rows(
 
 def _deal(
     groups: list[list[int]],
-    fractions: tuple[float, ...],
+    due: list[float],
     rng: np.random.Generator,
     parts: list[list[int]],
 ) -> None:
@@ -53,8 +58,7 @@ def _deal(
 
     Large groups go first, so that single rows can then fill each quota exactly.
     """
-    total = sum(map(len, groups))
-    room = _quotas(total, fractions)
+    room = _quotas(sum(map(len, groups)), due)
     order = rng.permutation(len(groups))  # the sort below is stable: equal sizes stay shuffled
     for index in sorted(order, key=lambda i: -len(groups[i])):
         group = groups[index]
@@ -70,12 +74,13 @@ def _deal(
         room[emptiest] -= len(group)
 
 
-def _quotas(total: int, fractions: tuple[float, ...]) -> list[int]:
+def _quotas(total: int, due: list[float]) -> list[int]:
     """Return the rows of each part as whole numbers that sum to ``total``.
 
-    They are rounded by largest remainder, and train gets at least one.
+    They are what is ``due``, rounded by largest remainder, and train gets at least one.
     """
-    exact = [total * fraction for fraction in fractions]
+    exact = [max(0.0, x) for x in due]
+    exact = [x * total / sum(exact) for x in exact]
     quotas = [int(x + 1e-9) for x in exact]  # 100 * 0.29 is 28.999999999999996 in floating point
     by_remainder = sorted(range(len(exact)), key=lambda i: quotas[i] - exact[i])
     for index in by_remainder[: total - sum(quotas)]:

@@ -1,71 +1,99 @@
-"""Reading of a data set into one table of texts and raw labels for each part.
+"""Reading of a data set into one table of texts and labels for each part.
 
-Files are read by the ``datasets`` library. Downloaded code is never run: ``datasets`` 5 has remote
-code off, and no option turns it on.
+Only the columns of texts and labels are read, each as what it must be, so that nothing is made of
+``001`` or of the class ``None``. A data set on the hub is read by the ``datasets`` library, whose
+version 5 runs no code that it downloads.
 """
 
-import glob
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from trainables.data.choosing import LABEL_COLUMNS, TEXT_COLUMNS, choose_label, choose_text
+from trainables.data.reading.cells import Unusable, as_label, as_text
+from trainables.data.reading.formats import FORMATS, format_of
+from trainables.data.reading.hub_rows import load_hub
+from trainables.data.reading.rows import Cell, Dialect, RowFile
+from trainables.data.reading.text_files import TextFiles
 from trainables.data.sources import Source, find_source
-from trainables.data.spec import PACKAGED, DataSpec, SplitNames
+from trainables.data.spec import DataSpec, SplitNames
+from trainables.data.splits import PARTS
 from trainables.errors import DataError
 
-#: Customary column names, tried in this order when the study names no column.
-TEXT_COLUMNS = ("text", "review", "sentence", "content", "comment", "document", "body", "tweet")
-LABEL_COLUMNS = ("label", "labels", "sentiment", "class", "category", "target", "rating", "y")
+#: Column of a packaged file that tells one data set in it from another.
+_ORIGIN = "source"
 
-#: Words in the names of files and folders that mark each part.
-_PARTS = {
-    "test": {"test"},
-    "validation": {"validation", "valid", "val", "dev"},
-    "train": {"train", "training"},
-}
+#: A whole number as pandas writes it where another row has none: 1.0.
+_WHOLE = re.compile(r"(-?\d+)\.0+")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Table:
     """The usable rows of one part, in file order.
 
     Attributes:
         texts: text of each row; never blank.
-        labels: raw label of each row.
-        left_out: numbers, from 1, of the rows with no text, a blank text, or no label.
+        labels: label of each row, as it is spelt.
+        rows: number of each row in its file, from 1.
+        files: the files, each with the index of its first row here.
+        left_out: numbers of the rows with no text, a blank text, or no label.
+        notes: what was done that a person should know.
     """
 
-    texts: list[str]
-    labels: list[str | int | float | bool]
-    left_out: tuple[int, ...] = ()
+    texts: list[str] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
+    rows: list[int] = field(default_factory=list)
+    files: list[tuple[int, str]] = field(default_factory=list)
+    left_out: list[int] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def where(self, index: int) -> str:
+        """Say where a row comes from."""
+        name = [file for first, file in self.files if first <= index][-1]
+        return f"row {self.rows[index]} of {name!r}"
 
 
 def read_tables(spec: DataSpec, cache_dir: Path) -> dict[str, Table]:
     """Read all parts of a source.
 
-    In a folder, a file belongs to the part that its name, or the name of a folder around it, tells:
-    train, validation (or valid, val, dev) or test. A file whose names tell no part is ``train``,
-    and so is a single file. ``data.split`` may name the parts instead.
+    A test part without labels, as of a competition, is left out.
 
     Raises:
         DataError: the source is unreadable or malformed, a column is missing, or no row is usable.
     """
-    source = find_source(spec.source, spec.revision)
-    parts = _load(source, spec, cache_dir)
-    wanted = ("train", "validation", "test")
-    if isinstance(spec.split, SplitNames):
-        wanted = (spec.split.train, spec.split.validation, spec.split.test)
-    if wanted[0] not in parts:
+    source = find_source(spec.source, spec.revision, spec.split)
+    parts = _by_part(_files(source, spec, cache_dir), spec)
+    if "train" not in parts:
         raise DataError(
-            f"{spec.source!r} has no part {wanted[0]!r}; it has: {', '.join(parts)}. "
+            f"{spec.source!r} has no part 'train'; it has: {', '.join(parts)}. "
             "Name its parts with --set data.split={train=…,validation=…,test=…}"
         )
-    tables = {part: _table(parts[part], spec, source.only) for part in wanted if part in parts}
-    if not tables[wanted[0]].texts:
+    tables: dict[str, Table] = {}
+    for part in PARTS:
+        if part == "test" and part in parts and _is_unlabelled(parts[part], spec):
+            tables["train"].notes.append("the test part has no labels: it is left out")
+        elif part in parts:
+            tables[part] = _table(parts[part], spec, source.only)
+    tables["train"].notes[:0] = source.notes
+    if not tables["train"].texts:
         raise DataError(f"{spec.source!r} has no usable row (text and label, neither blank)")
     return {part: table for part, table in tables.items() if table.texts}
+
+
+def _by_part(parts: dict[str, list[RowFile]], spec: DataSpec) -> dict[str, list[RowFile]]:
+    """Return the files by our names of the parts; a study may know those of a hub by others."""
+    if not isinstance(spec.split, SplitNames):
+        return parts
+    names = spec.split.model_dump()
+    if parts.keys() == names.keys():  # local files, which are found by the study's names
+        return parts
+    missing = [name for name in names.values() if name not in parts]
+    if missing:
+        raise DataError(f"{spec.source!r} has no part {missing[0]!r}; it has: {', '.join(parts)}")
+    return {part: parts[name] for part, name in names.items()}
 
 
 def read_texts(name: str, cache_dir: Path) -> list[str]:
@@ -74,142 +102,118 @@ def read_texts(name: str, cache_dir: Path) -> list[str]:
     Raises:
         DataError: the data set is unreadable, or no column looks like the text.
     """
-    source, texts = find_source(name), []
-    for rows in _load(source, DataSpec(source=name), cache_dir).values():
-        column = _column(None, TEXT_COLUMNS, rows.column_names, "text", name)
-        found = (text for text, _ in _pairs(rows, column, column, source.only))
-        texts += [text for text in found if isinstance(text, str) and text.strip()]
+    source, spec, texts = find_source(name), DataSpec(source=name), list[str]()
+    for files in _files(source, spec, cache_dir).values():
+        for file in files:
+            (cells,) = file.columns([choose_text(file, None)])
+            found = (_converted(as_text, cell, file, row) for row, cell in enumerate(cells, 1))
+            texts += [text for text in found if text and text.strip()]
     return texts
 
 
-def _load(source: Source, spec: DataSpec, cache_dir: Path) -> dict[str, Any]:
-    from datasets import Dataset, DatasetDict, disable_progress_bars, load_dataset
-    from datasets import logging as datasets_logging
-    from datasets.exceptions import DatasetGenerationError, DatasetNotFoundError
-
-    disable_progress_bars()
-    # Each error is raised as a DataError below; ``datasets`` would log it a second time.
-    datasets_logging.set_verbosity(datasets_logging.CRITICAL)
-    try:
-        if source.files:
-            loaded = load_dataset(
-                source.builder,
-                data_files=_data_files(source, spec),
-                cache_dir=str(cache_dir),
-                **dict(source.options),
-            )
-        else:
-            loaded = load_dataset(
-                source.builder, revision=source.revision, cache_dir=str(cache_dir)
-            )
-    except DatasetNotFoundError as error:
-        raise DataError(
-            f"data source {spec.source!r} is neither a built-in name "
-            f"({', '.join(PACKAGED)}), nor a local path, nor found on the Hugging Face hub"
-        ) from error
-    except DatasetGenerationError as error:
-        cause = error.__cause__ or error
-        raise DataError(f"cannot read {spec.source!r}: {_first_line(cause)}") from error
-    except (OSError, ValueError) as error:
-        if "corresponds to no data" in str(error):
-            raise DataError(f"{spec.source!r} has no usable row: it holds a header only") from error
-        where = "" if source.files else " (no local file or built-in of that name; hub asked)"
-        raise DataError(
-            f"cannot read data source {spec.source!r}{where}: {_first_line(error)}"
-        ) from error
-    assert isinstance(loaded, (Dataset, DatasetDict))
-    return dict(loaded) if isinstance(loaded, DatasetDict) else {"train": loaded}
+def _files(source: Source, spec: DataSpec, cache_dir: Path) -> dict[str, list[RowFile]]:
+    """Open the files of each part."""
+    if not source.parts:
+        return {part: [rows] for part, rows in load_hub(spec, cache_dir).items()}
+    if source.folder is not None:
+        return {
+            part: [TextFiles(source.folder, ["text", "label"], files=files, encoding=spec.encoding)]
+            for part, files in source.parts.items()
+        }
+    dialect = Dialect(spec.encoding, spec.delimiter, spec.quoting, spec.header)
+    return {
+        part: [FORMATS[format_of(path)](path, dialect) for path in files]
+        for part, files in source.parts.items()
+    }
 
 
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+def _is_unlabelled(files: Sequence[RowFile], spec: DataSpec) -> bool:
+    """Whether a part has texts and no column of labels, as a competition's test part has."""
+    label = {spec.label} if spec.label else set(LABEL_COLUMNS)
+    text = {*_text_columns(spec)} or set(TEXT_COLUMNS)
+    names = [{name.lower() for name in file.names} | {*file.names} for file in files]
+    return not any(label & some for some in names) and all(text & some for some in names)
 
 
-def _data_files(source: Source, spec: DataSpec) -> dict[str, list[str]]:
-    files = source.files
-    if isinstance(spec.split, SplitNames):
-        named = {}
-        for part, name in spec.split.model_dump().items():
-            named[name] = [_literal(p) for p in files if name in (p.name, *source.names(p))]
-            if not named[name]:
-                raise DataError(f"{part} part: no file named {name!r} in {spec.source!r}")
-        return named
-    parts: dict[str, list[str]] = {}
-    for path in files:
-        part = _part_of(source.names(path)) if len(files) > 1 else "train"
-        parts.setdefault(part, []).append(_literal(path))
-    return parts if "train" in parts else {"train": [_literal(path) for path in files]}
+def _text_columns(spec: DataSpec) -> tuple[str, ...]:
+    if spec.text is None:
+        return ()
+    return (spec.text,) if isinstance(spec.text, str) else spec.text
 
 
-def _literal(path: Path) -> str:
-    """Escape a path; ``datasets`` would take brackets in it for a pattern."""
-    return glob.escape(str(path))
-
-
-def _part_of(names: tuple[str, ...]) -> str:
-    """Return the part that the last of these names tells; ``train`` if none tells one.
-
-    The file's own name is the last, so it decides before the folder nearest to it.
-    """
-    for name in reversed(names):
-        words = set(re.split(r"[^a-z]+", name.lower()))
-        for part, said in _PARTS.items():
-            if words & said:
-                return part
-    return "train"
-
-
-def _table(rows: Any, spec: DataSpec, only: str | None) -> Table:
-    text = _column(spec.text, TEXT_COLUMNS, rows.column_names, "text", spec.source)
-    label = _column(spec.label, LABEL_COLUMNS, rows.column_names, "label", spec.source)
-    texts: list[str] = []
-    labels: list[str | int | float | bool] = []
-    left_out: list[int] = []
-    for row, (raw_text, raw_label) in enumerate(_pairs(rows, text, label, only), start=1):
-        empty = not isinstance(raw_text, str) or not raw_text.strip()
-        # Only NaN differs from itself.
-        if empty or raw_label is None or raw_label == "" or raw_label != raw_label:
-            left_out.append(row)
-        elif isinstance(raw_label, (str, int, float, bool)):
-            texts.append(raw_text)
-            labels.append(raw_label)
-        else:
-            raise DataError(
-                f"row {row} of {spec.source!r}: its {label!r} is a {type(raw_label).__name__}; "
-                "a label is a string or a number"
-            )
-    return Table(texts, labels, tuple(left_out))
-
-
-def _pairs(rows: Any, text: str, label: str, only: str | None) -> Iterator[tuple[Any, Any]]:
-    table = rows.data
-    columns = [table.column(text).to_pylist(), table.column(label).to_pylist()]
-    names = getattr(rows.features[label], "names", None)
-    if names:  # a ClassLabel of a hub data set: take the names instead of the numbers
-        columns[1] = [None if i is None or i < 0 else names[i] for i in columns[1]]
-    if only is None:
-        return zip(*columns, strict=True)
-    keep = table.column("source").to_pylist()
-    return ((t, y) for t, y, s in zip(*columns, keep, strict=True) if s == only)
-
-
-def _column(
-    named: str | None, customary: tuple[str, ...], present: list[str], role: str, source: str
-) -> str:
-    if named is not None:
-        if named in present:
-            return named
-        raise DataError(
-            f"{source!r} has no column {named!r} (data.{role}); it has: {', '.join(present)}"
+def _table(files: Sequence[RowFile], spec: DataSpec, only: str | None) -> Table:
+    table, blank = Table(), 0
+    for file in files:
+        texts = list(_text_columns(spec)) or [choose_text(file, None)]
+        texts = [choose_text(file, name) for name in texts]
+        label = choose_label(file, spec.label)
+        *text_cells, label_cells, origins = file.columns(
+            [*texts, label, _ORIGIN if only else label]
         )
-    for name in customary:
-        for column in present:
-            if column.lower() == name:
-                return column
-    remedy = f"Name it with --set data.{role}=COLUMN"
-    if len(present) == 1 and any(mark in present[0] for mark in ";\t|"):
-        remedy = "Is it separated by something other than commas? A .tsv is read by tabs"
-    raise DataError(
-        f"{source!r} has no column that looks like the {role}; it has: {', '.join(present)}. "
-        + remedy
-    )
+        table.files.append((len(table.texts), file.path.name))
+        for row, (cells, raw, origin) in enumerate(
+            zip(zip(*text_cells, strict=True), label_cells, origins, strict=True), start=1
+        ):
+            if only is not None and origin != only:
+                continue
+            text = _joined(cells, file, row, spec.missing)
+            name = _present(_converted(as_label, raw, file, row), spec.missing)
+            if not text or not name:
+                table.left_out.append(row)
+                continue
+            blank += isinstance(raw, str) and raw != name
+            table.texts.append(text)
+            table.labels.append(name)
+            table.rows.append(row)
+        _refuse_swallowed(file, label, table)
+        table.notes += dict.fromkeys(file.notes)
+    if blank:
+        table.notes.append(f"blanks around {blank} labels were taken off")
+    _name_whole_numbers(table)
+    return table
+
+
+def _joined(cells: Sequence[Cell], file: RowFile, row: int, missing: Sequence[str]) -> str | None:
+    """Return the text of a row: its cells, line by line; None if all are blank."""
+    found = (_present(_converted(as_text, cell, file, row), missing) for cell in cells)
+    some = [text for text in found if text and text.strip()]
+    return "\n".join(some) or None
+
+
+def _present(cell: str | None, missing: Sequence[str]) -> str | None:
+    return None if cell is None or cell.strip() in missing else cell
+
+
+def _converted(convert: Any, cell: Cell, file: RowFile, row: int) -> str | None:
+    try:
+        found: str | None = convert(cell)
+        return found
+    except Unusable as error:
+        raise DataError(
+            f"row {row} of {str(file.path)!r} has {error} where a text or a number should be: "
+            "mend the row, or name another column with data.text or data.label"
+        ) from error
+
+
+def _refuse_swallowed(file: RowFile, label: str, table: Table) -> None:
+    """Refuse a row with others in it: each of its lines has as many cells, and a known label.
+
+    Raises:
+        DataError: names the row.
+    """
+    known = Counter(table.labels)
+    for row, inside in file.swallowed:
+        if all(known[cells[label]] for cells in inside if label in cells):
+            raise DataError(
+                f"{str(file.path)!r}: row {row} holds {len(inside)} rows: a quote opens a cell "
+                "there, and another closes it further down. Double quotes within quoted cells, or, "
+                "if quotes are letters, write data.quoting = 'none'"
+            )
+
+
+def _name_whole_numbers(table: Table) -> None:
+    """Name labels 1.0 and 2.0 as 1 and 2 if all are written so, as pandas does beside a gap."""
+    found = {label: _WHOLE.fullmatch(label) for label in set(table.labels)}
+    if found and all(found.values()):
+        names = {label: match.group(1) for label, match in found.items() if match}
+        table.labels = [names[label] for label in table.labels]

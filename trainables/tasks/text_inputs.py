@@ -176,7 +176,8 @@ def _pretrained(options: Options) -> list[str]:
 def _summary(corpus: Corpus) -> str:
     sizes = ", ".join(f"{count:,} {part}" for part, count in corpus.sizes.items())
     classes = f" of {len(corpus.classes)} classes" if corpus.classes else ""
-    return f"{sizes} texts{classes}, {corpus.vocabulary:,} words"
+    unknown = f"{corpus.unknown:.1%} of the validation tokens unknown"
+    return f"{sizes} texts{classes}, {corpus.vocabulary:,} words, {unknown}"
 
 
 def _unpinned(data: DataSpec) -> list[str]:

@@ -10,7 +10,9 @@ from pydantic import ValidationError
 
 from trainables.data.corpus import corpus_key, prepare
 from trainables.data.hub import FILE_SUFFIXES, is_hub_name
-from trainables.data.sources import BUILDERS, find_source
+from trainables.data.reading.formats import FORMATS
+from trainables.data.reading.opening import COMPRESSIONS
+from trainables.data.sources import find_source
 from trainables.data.spec import DataSpec
 from trainables.storage import Cache
 from trainables.tasks.text_inputs import TextInputs
@@ -87,4 +89,4 @@ def test_names_on_the_hub(name, there):
 
 
 def test_every_format_of_files_means_a_file():
-    assert set(FILE_SUFFIXES) == set(BUILDERS)
+    assert set(FILE_SUFFIXES) == {*FORMATS, *COMPRESSIONS}

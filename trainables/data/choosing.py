@@ -1,0 +1,115 @@
+"""Which column is the text, and which the label, where the study names none."""
+
+import re
+from collections.abc import Sequence
+
+from trainables.data.reading.cells import Unusable, as_label, as_text
+from trainables.data.reading.delimited import Delimited
+from trainables.data.reading.rows import RowFile
+from trainables.errors import DataError, did_you_mean
+
+#: Customary column names, tried in this order when the study names no column.
+TEXT_COLUMNS = ("text", "review", "sentence", "content", "comment", "document", "body", "tweet")
+LABEL_COLUMNS = ("label", "labels", "sentiment", "class", "category", "target", "rating", "y")
+
+#: A column of texts has so many words a row at least, where another one has more.
+_FEW_WORDS = 2.0
+
+
+def choose_text(file: RowFile, named: str | None) -> str:
+    """Return the column of the texts: as named, or the first customary one that holds words.
+
+    Raises:
+        DataError: there is none; says what there is, and the remedy.
+    """
+    if named is not None:
+        return _named(file, named, "text")
+    present = _customary(file, TEXT_COLUMNS, "text")
+    if len(present) == 1:
+        return present[0]
+    words = {name: _words_a_row(file, name) for name in present}
+    wordy = [name for name in present if words[name] >= _FEW_WORDS]
+    chosen = wordy[0] if wordy else max(present, key=lambda name: words[name])
+    others = ", ".join(repr(name) for name in present if name != chosen)
+    file.notes.append(
+        f"the texts are in column {chosen!r}, not in {others}: data.text names another"
+    )
+    return chosen
+
+
+def choose_label(file: RowFile, named: str | None) -> str:
+    """Return the column of the labels: as named, or the first customary one with two values.
+
+    Raises:
+        DataError: there is none; says what there is, and the remedy.
+    """
+    if named is not None:
+        return _named(file, named, "label")
+    present = _customary(file, LABEL_COLUMNS, "label")
+    if len(present) == 1:
+        return present[0]
+    chosen = next((name for name in present if _has_two_values(file, name)), present[0])
+    others = ", ".join(repr(name) for name in present if name != chosen)
+    file.notes.append(
+        f"the labels are in column {chosen!r}, not in {others}: data.label names another"
+    )
+    return chosen
+
+
+def _named(file: RowFile, name: str, role: str) -> str:
+    if name in file.names or name.partition(".")[0] in file.objects():
+        return name
+    raise DataError(
+        f"{str(file.path)!r} has no column {name!r} (data.{role}); it has: {_shown(file.names)}"
+        + ("" if len(file.names) > 20 else f"; {did_you_mean(name, file.names)}")
+    )
+
+
+def _customary(file: RowFile, customary: Sequence[str], role: str) -> list[str]:
+    objects = file.objects()
+    lower = {name.lower(): name for name in file.names if name not in objects}
+    present = [lower[name] for name in customary if name in lower]
+    if present:
+        return present
+    inside = [f"{name}.{key}" for name, keys in objects.items() for key in keys if key in customary]
+    if inside:
+        remedy = f"write data.{role} = {inside[0]!r}"
+    elif isinstance(file, Delimited) and _looks_like_data(file.names):
+        remedy = (
+            "its first row looks like data: if there is no header, write data.header = false, and "
+            f"number the columns from 0: data.{role} = '0'"
+        )
+    else:
+        remedy = f"name it with --set data.{role}=COLUMN"
+    raise DataError(
+        f"{str(file.path)!r} has no column that looks like the {role}; it has: "
+        f"{_shown(file.names)}: {remedy}"
+    )
+
+
+def _shown(names: Sequence[str]) -> str:
+    """Return the names of columns, long ones and many of them cut."""
+    cut = [name if len(name) <= 40 else f"{name[:40]}…" for name in names[:20]]
+    return ", ".join(cut) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+
+
+def _looks_like_data(names: Sequence[str]) -> bool:
+    """Whether names of columns are no names: sentences, or numbers."""
+    return any(len(name.split()) > 3 or re.fullmatch(r"-?\d+([.,]\d+)?", name) for name in names)
+
+
+def _words_a_row(file: RowFile, name: str) -> float:
+    (cells,) = file.columns([name])
+    sample = cells[:200]
+    try:
+        return sum(len((as_text(cell) or "").split()) for cell in sample) / max(1, len(sample))
+    except Unusable:
+        return 0.0
+
+
+def _has_two_values(file: RowFile, name: str) -> bool:
+    (cells,) = file.columns([name])
+    try:
+        return len({as_label(cell) for cell in cells} - {None, ""}) > 1
+    except Unusable:
+        return False

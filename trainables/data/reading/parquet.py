@@ -1,0 +1,41 @@
+"""Rows of a Parquet file; only the columns that are asked for are read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from trainables.data.reading.rows import Cell, Dialect, RowFile
+from trainables.errors import DataError
+
+
+def read_parquet(path: Path, dialect: Dialect) -> "ParquetRows":
+    """Open a file.
+
+    Raises:
+        DataError: it is no Parquet file.
+    """
+    import pyarrow.parquet
+    from pyarrow.lib import ArrowException
+
+    try:
+        return ParquetRows(path, pyarrow.parquet.read_schema(path).names)
+    except (ArrowException, OSError) as error:
+        raise DataError(f"cannot read {str(path)!r}: {str(error).splitlines()[0]}") from error
+
+
+@dataclass
+class ParquetRows(RowFile):
+    """Columns of one type each."""
+
+    def columns(self, names: Sequence[str]) -> list[list[Cell]]:
+        """Read some columns."""
+        import pyarrow.parquet
+        from pyarrow.lib import ArrowException
+
+        try:
+            table = pyarrow.parquet.read_table(self.path, columns=list(dict.fromkeys(names)))
+        except (ArrowException, OSError) as error:
+            raise DataError(
+                f"cannot read {str(self.path)!r}: {str(error).splitlines()[0]}"
+            ) from error
+        return [table.column(name).to_pylist() for name in names]
