@@ -109,6 +109,7 @@ def request_of(tmp_path):
     }
 
 
+@pytest.mark.slow
 def test_a_node_that_does_not_start_says_why_and_leaves_nothing(request_of, tmp_path):
     request_of["folder"] = "/tmp/sq-test-n"
     with pytest.raises(ClusterError, match=r"this machine: Ray did not start: .*no-such-option"):
@@ -128,6 +129,7 @@ def test_a_scratch_that_takes_nothing(request_of):
         HERE.ask(request_of)
 
 
+@pytest.mark.slow
 def test_nobody_sees_the_token(request_of):
     """It is on no command line, and in a file for its owner alone."""
     seen = set[str]()

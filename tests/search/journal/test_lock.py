@@ -25,7 +25,7 @@ _LEFT = SessionEnded(reason="finished")
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr(lock, "SETTLE_SECONDS", 0.05)
-    monkeypatch.setattr(lock, "GONE_SECONDS", 2.0)
+    monkeypatch.setattr(lock, "GONE_SECONDS", 1.2)
     monkeypatch.setattr(lock, "BEAT_SECONDS", 0.5)
     monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 0.1)
     monkeypatch.setattr(heartbeat, "LOOK_SECONDS", 0.05)
@@ -231,12 +231,22 @@ def test_two_that_take_over_at_once(study, monkeypatch):
     assert lock.read_driver(study.lock).host == "third"
 
 
-@pytest.mark.parametrize("error", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
-def test_without_kernel_locks_the_process_and_its_heart_speak(study, monkeypatch, error):
+def without_locks(monkeypatch, error: int) -> None:
     def absent(descriptor: int, kind: int) -> None:
         raise OSError(error, os.strerror(error))
 
     monkeypatch.setattr(fcntl, "flock", absent)
+
+
+@pytest.mark.parametrize("error", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_file_systems_without_locks_are_known(study, monkeypatch, error):
+    without_locks(monkeypatch, error)
+    with study.locked() as held:
+        assert not held.in_kernel and study.running_driver().pid == os.getpid()
+
+
+def test_without_kernel_locks_the_process_and_its_heart_speak(study, monkeypatch):
+    without_locks(monkeypatch, errno.ENOLCK)
     assert study.running_driver() is None
     with study.locked() as held:
         assert not held.in_kernel
