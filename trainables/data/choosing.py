@@ -56,6 +56,15 @@ def choose_label(file: RowFile, named: str | None) -> str:
     return chosen
 
 
+def choose_group(file: RowFile, named: str) -> str:
+    """Return the column of the groups.
+
+    Raises:
+        DataError: there is none of that name.
+    """
+    return _named(file, named, "group")
+
+
 def _named(file: RowFile, name: str, role: str) -> str:
     if name in file.names or name.partition(".")[0] in file.objects():
         return name

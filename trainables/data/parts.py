@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from trainables.data.bundles import bundle
 from trainables.data.overlaps import conflicts, training_rows
 from trainables.data.spec import DataSpec, SplitNames
 from trainables.data.splits import PARTS, split_rows
@@ -68,13 +69,13 @@ def cut_parts(tables: dict[str, Table], spec: DataSpec, labels: Labels) -> Parts
         else:
             targets = _numbers(table, spec)
         coded[name] = (table.texts, targets)
-    parts = _cut(coded, spec)
+    parts, notes = _cut(coded, tables["train"], spec)
     rows, overlaps = training_rows({part: texts for part, (texts, _) in parts.items()}, spec)
     texts, targets = parts["train"]
     if len(rows) < len(texts):
         parts["train"] = ([texts[i] for i in rows], targets[rows])
     train = parts["train"][1]
-    notes = [note for table in tables.values() for note in dict.fromkeys(table.notes)]
+    notes += [note for table in tables.values() for note in dict.fromkeys(table.notes)]
     notes += [*_left_out(tables), *overlaps]
     every = [list(column) for column in zip(*parts.values(), strict=True)]
     notes += conflicts(
@@ -107,6 +108,7 @@ def _some(table: Table, spec: DataSpec) -> Table:
         texts=[table.texts[i] for i in chosen],
         labels=[table.labels[i] for i in chosen],
         rows=[table.rows[i] for i in chosen],
+        groups=[table.groups[i] for i in chosen] if table.groups else [],
         files=[(bisect_left(chosen, first), name) for first, name in table.files],
     )
 
@@ -169,8 +171,8 @@ def _classes(tables: dict[str, Table], source: str) -> list[str]:
     return classes
 
 
-def _cut(coded: Coded, spec: DataSpec) -> Coded:
-    """Return texts and labels of the three parts.
+def _cut(coded: Coded, table: Table, spec: DataSpec) -> tuple[Coded, list[str]]:
+    """Return texts and labels of the three parts, and notes; ``table`` is the training one.
 
     Validation and test rows that the source brings stay as they are. The other parts are cut from
     its ``train`` rows, and each class keeps its share in each of them.
@@ -179,7 +181,7 @@ def _cut(coded: Coded, spec: DataSpec) -> Coded:
         missing = [part for part in PARTS if part not in coded]
         if missing:
             raise DataError(f"the {missing[0]} part of {spec.source!r} has no usable row")
-        return coded
+        return coded, []
     brought = {part: coded[part] for part in PARTS[1:] if part in coded}
     texts, labels_N = coded["train"]
     kept = [part for part in PARTS if part not in brought]
@@ -187,12 +189,24 @@ def _cut(coded: Coded, spec: DataSpec) -> Coded:
     fractions = tuple(fraction / sum(wanted) for fraction in wanted)
     # Numbers have no classes to stratify by, so all rows are of one kind.
     kinds_N = labels_N if labels_N.dtype == np.int64 else np.zeros(len(texts), dtype=np.int64)
-    rows = split_rows(texts, kinds_N, fractions, spec.split_seed)
+    in_blocks = table.rows if spec.split_by == "block" else None
+    bundles = bundle(texts, table.groups, in_blocks)
+    rows = split_rows(bundles, kinds_N, fractions, spec.split_seed)
+    asked = spec.group or in_blocks
+    notes = _large(bundles, min(fractions) * len(texts)) if asked else []
     cut = {
         part: ([texts[i] for i in chosen], labels_N[chosen])
         for part, chosen in zip(kept, rows, strict=True)
     }
-    return {part: {**brought, **cut}[part] for part in PARTS}
+    return {part: {**brought, **cut}[part] for part in PARTS}, notes
+
+
+def _large(bundles: list[list[int]], quota: float) -> list[str]:
+    """Return a note about rows that belong together and are more than the smallest part holds."""
+    most = max(map(len, bundles))
+    if most <= quota:
+        return []
+    return [f"{most} rows belong together, more than the smallest part holds: parts are uneven"]
 
 
 def _left_out(tables: dict[str, Table]) -> list[str]:

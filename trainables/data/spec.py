@@ -91,6 +91,9 @@ class DataSpec(Section):
             begins, and stays the study's.
         limit: for quick looks, the most rows taken of each part that the source has, drawn with
             ``split_seed``.
+        group: a column whose rows of one value fall in one part, such as a patient or an author.
+        split_by: ``block`` deals out blocks of a hundred consecutive rows, for files in which
+            related rows lie together.
         overlap: ``keep`` where evaluation texts that stand in training as well are meant to; else
             they are taken out of training, and refused above a tenth.
         split: shares of train, validation and test, or the names of parts that the source brings.
@@ -109,7 +112,7 @@ class DataSpec(Section):
     described_by = {
         "source": (
             *("text", "label", "revision", "encoding", "delimiter", "quoting", "header"),
-            *("missing", "thousands", "decimal"),
+            *("missing", "thousands", "decimal", "group", "split_by"),
         )
     }
 
@@ -125,6 +128,8 @@ class DataSpec(Section):
     decimal: Annotated[str, Field(min_length=1, max_length=1)] = "."
     revision: str | None = None
     limit: int | None = Field(default=None, ge=3)
+    group: str | None = None
+    split_by: Literal["row", "block"] = "row"
     overlap: Literal["refuse", "keep"] = "refuse"
     split: tuple[Fraction, Fraction, Fraction] | SplitNames = (0.8, 0.1, 0.1)
     split_seed: int = Field(default=0, ge=0)
@@ -155,6 +160,10 @@ class DataSpec(Section):
             raise ValueError(
                 "split_seed has no effect: the parts are named, and no limit draws from them; "
                 "take it out"
+            )
+        if isinstance(self.split, SplitNames) and (self.group or self.split_by != "row"):
+            raise ValueError(
+                "group and split_by have no effect: the parts are named; take them out"
             )
         return self
 

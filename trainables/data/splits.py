@@ -1,6 +1,6 @@
 """Seeded, stratified split of one table into train, validation and test.
 
-Equal texts always fall in the same part. A split with an empty part is refused.
+What belongs together falls in one part (``bundles``). A split with an empty part is refused.
 """
 
 import numpy as np
@@ -12,24 +12,23 @@ PARTS = ("train", "validation", "test")
 
 
 def split_rows(
-    texts: list[str], classes_N: NDArray[np.int64], fractions: tuple[float, ...], seed: int
+    bundles: list[list[int]], classes_N: NDArray[np.int64], fractions: tuple[float, ...], seed: int
 ) -> list[NDArray[np.int64]]:
     """Return the row numbers of each part, ascending.
 
-    Sizes follow ``fractions`` within every class. Rows with equal texts fall in one part, so no
-    training text appears again in validation or test.
+    Sizes follow ``fractions`` within every class. The rows of a bundle fall in one part; it counts
+    for the class of its first row.
 
     Raises:
         DataError: a part would be empty.
     """
     rng = np.random.default_rng(seed)
-    groups: dict[str, list[int]] = {}
-    for row, text in enumerate(texts):
-        groups.setdefault(text, []).append(row)
-    if len(groups) == 1:
-        raise DataError(f"all {len(texts)} texts are equal: there is nothing to tell apart")
+    if len(bundles) == 1:
+        raise DataError(
+            f"all {len(classes_N)} texts are equal, or of one group: there is nothing to tell apart"
+        )
     by_class: dict[int, list[list[int]]] = {}
-    for rows in groups.values():
+    for rows in bundles:
         by_class.setdefault(int(classes_N[rows[0]]), []).append(rows)
     parts: list[list[int]] = [[] for _ in fractions]
     dealt = 0
@@ -42,7 +41,7 @@ def split_rows(
     for name, part in zip(PARTS, parts, strict=False):
         if not part:
             raise DataError(
-                f"{len(groups)} different texts are too few: the {name} part is empty with "
+                f"{len(bundles)} different texts are too few: the {name} part is empty with "
                 f"split = {list(fractions)}"
             )
     return [np.array(sorted(part), dtype=np.int64) for part in parts]

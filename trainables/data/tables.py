@@ -12,7 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from trainables.data.choosing import LABEL_COLUMNS, TEXT_COLUMNS, choose_label, choose_text
+from trainables.data.choosing import (
+    LABEL_COLUMNS,
+    TEXT_COLUMNS,
+    choose_group,
+    choose_label,
+    choose_text,
+)
 from trainables.data.reading.cells import Unusable, as_label, as_text
 from trainables.data.reading.formats import FORMATS, format_of
 from trainables.data.reading.hub_rows import load_hub
@@ -38,6 +44,7 @@ class Table:
         texts: text of each row; never blank.
         labels: label of each row, as it is spelt.
         rows: number of each row in its file, from 1.
+        groups: group of each row, None where it has none; empty where the study names no column.
         files: the files, each with the index of its first row here.
         left_out: numbers of the rows with no text, a blank text, or no label.
         notes: what was done that a person should know.
@@ -46,6 +53,7 @@ class Table:
     texts: list[str] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
     rows: list[int] = field(default_factory=list)
+    groups: list[str | None] = field(default_factory=list)
     files: list[tuple[int, str]] = field(default_factory=list)
     left_out: list[int] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -147,9 +155,9 @@ def _table(files: Sequence[RowFile], spec: DataSpec, only: str | None) -> Table:
         texts = list(_text_columns(spec)) or [choose_text(file, None)]
         texts = [choose_text(file, name) for name in texts]
         label = choose_label(file, spec.label)
-        *text_cells, label_cells, origins = file.columns(
-            [*texts, label, _ORIGIN if only else label]
-        )
+        more = [_ORIGIN if only else label]
+        more.append(choose_group(file, spec.group) if spec.group else label)
+        *text_cells, label_cells, origins, groups = file.columns([*texts, label, *more])
         table.files.append((len(table.texts), file.path.name))
         for row, (cells, raw, origin) in enumerate(
             zip(zip(*text_cells, strict=True), label_cells, origins, strict=True), start=1
@@ -165,6 +173,8 @@ def _table(files: Sequence[RowFile], spec: DataSpec, only: str | None) -> Table:
             table.texts.append(text)
             table.labels.append(name)
             table.rows.append(row)
+            if spec.group:
+                table.groups.append(_converted(as_label, groups[row - 1], file, row) or None)
         _refuse_swallowed(file, label, table)
         table.notes += dict.fromkeys(file.notes)
     if blank:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.builders import write_reviews
+from trainables.data.bundles import bundle
 from trainables.data.corpus import corpus_key, open_corpus, prepare
 from trainables.data.sources import find_source
 from trainables.data.spec import DataSpec
@@ -211,7 +212,7 @@ def test_split_is_a_partition_with_equal_texts_together(rows, seed):
     texts = [f"text {t}" for t, _ in rows]
     classes = np.array([c for _, c in rows])
     try:
-        parts = split_rows(texts, classes, (0.6, 0.2, 0.2), seed)
+        parts = split_rows(bundle(texts, [], None), classes, (0.6, 0.2, 0.2), seed)
     except DataError:
         return
     assert sorted(np.concatenate(parts)) == list(range(len(texts)))
@@ -224,7 +225,7 @@ def test_split_is_a_partition_with_equal_texts_together(rows, seed):
 
 def test_split_sizes_are_exact_within_every_class():
     classes = np.array([0] * 500 + [1] * 500)
-    parts = split_rows([str(i) for i in range(1000)], classes, (0.8, 0.1, 0.1), 0)
+    parts = split_rows([[i] for i in range(1000)], classes, (0.8, 0.1, 0.1), 0)
     assert [np.bincount(classes[p]).tolist() for p in parts] == [[400, 400], [50, 50], [50, 50]]
 
 
