@@ -17,6 +17,7 @@ COMMANDS = {
     "logs": "search.cli.read:logs",
     "neighbours": "search.cli.read:neighbours",
     "board": "search.cli.manage:board",
+    "init": "search.cli.init:init",
     "studies": "search.cli.manage:studies",
     "cluster": "search.cli.clusters:cluster",
     "doctor": "search.cli.doctor:doctor",

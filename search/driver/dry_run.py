@@ -47,6 +47,7 @@ def describe(spec: StudySpec, plan: SessionPlan, past: Sequence[Event] = ()) -> 
         to_toml(spec).strip(),
         "",
         f"data: {inputs.summary}",
+        *inputs.preview(),
         *(f"note: {note}" for note in inputs.notes),
         *(f"changed: {text}" for text in (change.changes if change else ())),
         *(f"sample {i}: {params}" for i, params in samples.items()),

@@ -48,6 +48,7 @@ class Table:
         files: the files, each with the index of its first row here.
         left_out: numbers of the rows with no text, a blank text, or no label.
         notes: what was done that a person should know.
+        columns: the columns of the first file, and those of texts and labels among them.
     """
 
     texts: list[str] = field(default_factory=list)
@@ -57,6 +58,7 @@ class Table:
     files: list[tuple[int, str]] = field(default_factory=list)
     left_out: list[int] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    columns: str = ""
 
     def where(self, index: int) -> str:
         """Say where a row comes from."""
@@ -159,6 +161,8 @@ def _table(files: Sequence[RowFile], spec: DataSpec, only: str | None) -> Table:
         more.append(choose_group(file, spec.group) if spec.group else label)
         *text_cells, label_cells, origins, groups = file.columns([*texts, label, *more])
         table.files.append((len(table.texts), file.path.name))
+        chosen = f"text from {' and '.join(map(repr, texts))}, label from {label!r}"
+        table.columns = table.columns or f"columns: {', '.join(file.names[:20])}; {chosen}"
         for row, (cells, raw, origin) in enumerate(
             zip(zip(*text_cells, strict=True), label_cells, origins, strict=True), start=1
         ):

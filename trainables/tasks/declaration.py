@@ -83,6 +83,10 @@ class PreparedInputs(ABC):
     def training_steps(self) -> int:
         """Count the steps of the training part as they are read, without padding."""
 
+    def preview(self) -> tuple[str, ...]:
+        """Return what a person should see of the data before searching over it, line by line."""
+        return ()
+
     @abstractmethod
     def shipped_files(self) -> tuple[str, ...]:
         """List the files in ``folder`` that another machine needs; never the test part."""

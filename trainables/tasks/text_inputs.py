@@ -70,6 +70,12 @@ class PreparedTexts(PreparedInputs):
         # A text without tokens is read as one padding token, so each text counts one at least.
         return int(part.lengths.clip(1, self.data.max_tokens).sum())
 
+    def preview(self) -> tuple[str, ...]:
+        """Return the classes, the lengths, and three rows as a network reads them."""
+        from trainables.data.preview import preview
+
+        return preview(open_corpus(self.folder), self.data.max_tokens, self.data.keep).lines
+
     def shipped_files(self) -> tuple[str, ...]:
         """List the files of the train and validation parts, and of all vectors."""
         return (*_SHIPPED, *sorted(_vectors_file(vectors) for vectors in self.vectors.values()))
