@@ -74,8 +74,8 @@ def test_a_program_around_the_search_is_asked_too(monkeypatch):
     with pytest.raises(Halt, match="terminated"):
         interrupter.check()
     # Where the tests run in the background, a shell has them ignore Ctrl-C.
-    monkeypatch.setattr(_thread, "interrupt_main", lambda number: asked.append(number))
-    asked = list[int]()
+    asked: list[int] = []
+    monkeypatch.setattr(_thread, "interrupt_main", asked.append)
     Interrupter().asked_to_stop()
     assert asked == [signal.SIGINT]
 
