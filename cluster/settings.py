@@ -31,8 +31,8 @@ class Host(_Table):
     """Port of its sshd."""
     identity: Path | None = None
     """File of the private key."""
-    jump: str | None = None
-    """Host to go through, as ssh's -J takes it."""
+    jump: str | None = Field(None, pattern=r"^[^,\s]+$")
+    """Host to go through: [USER@]HOST[:PORT]."""
     ip: str | None = None
     """Its address for the other machines, where that is not the one from which it talks to them."""
     cpus: int | None = Field(None, ge=0)

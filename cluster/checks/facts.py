@@ -161,7 +161,8 @@ def try_storage(folder: str, node: str) -> StorageFacts:
         time.sleep(0.05)
     seconds = time.monotonic() - began
     try:
-        with open(theirs) as file:
+        # For writing too: NFS locks a range of bytes, which must be open for that.
+        with open(theirs, "r+") as file:
             locks = _locks(file.fileno())
             (Path(folder) / node).write_text(file.read())
     except OSError as error:

@@ -51,6 +51,7 @@ def check_nodes(results: Path, packages: Sequence[str]) -> list[NodeReport]:
         packages: the packages whose code trials run.
     """
     import ray
+    from ray.exceptions import GetTimeoutError, RayError
 
     with _shared_folder(results) as folder:
         driver = gather(packages, None)
@@ -69,7 +70,12 @@ def check_nodes(results: Path, packages: Sequence[str]) -> list[NodeReport]:
             if isinstance(facts, Finding):
                 reports.append(NodeReport(_name(node), None, (facts,)))
                 continue
-            seconds, ahead = _round_trip(echo.options(**_on(node)))
+            try:
+                seconds, ahead = _round_trip(echo.options(**_on(node)))
+            except (GetTimeoutError, RayError) as error:
+                lost = fault(f"it answered once, and not again: {str(error).splitlines()[0]}")
+                reports.append(NodeReport(_name(node), facts, (lost,)))
+                continue
             facts = replace(facts, clock=driver.clock + ahead)
             findings = judge(facts, driver, _declared(node))
             findings += [*speed(2 * _ROUND_TRIP, seconds), *_seen_here(folder, node, facts)]

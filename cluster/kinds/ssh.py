@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from cluster.errors import ClusterError
 from cluster.joining import joined
 from cluster.kinds.base import ClusterKind, Launchable, StartRequest
 from cluster.settings import SshSettings
@@ -82,7 +83,11 @@ class Ssh(ClusterKind, Launchable):
 def _own_ip(*records: Record | None) -> str:
     """Return the address of this machine's node: a host of the file, or the one that has joined."""
     own = own_addresses()
-    return next(node.ip for one in records if one for node in one.nodes if node.ip in own)
+    nodes = [node for record in records if record for node in record.nodes]
+    found = next((node.ip for node in nodes if node.ip in own), None)
+    if found is None:
+        raise ClusterError("no node of the cluster is on this machine: is its address in the file?")
+    return found
 
 
 @contextmanager

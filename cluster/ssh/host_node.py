@@ -63,12 +63,11 @@ def start(request: dict[str, Any]) -> None:
             cwd=folder,
             start_new_session=True,
         )
-    with open(os.path.join(folder, "node.json"), "w") as file:
-        json.dump({"session": process.pid, "started": started_at(process.pid)}, file)
     try:
+        write_session(folder, "node.json", process.pid)
         address = wait_until_up(folder, process, request["head"], request["wait_seconds"])
-    except Refused:
-        end_session(process.pid)
+    except BaseException:
+        end_session(process.pid, 0)
         process.wait()
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -122,8 +121,7 @@ def launch(request: dict[str, Any]) -> None:
             cwd=code,
             start_new_session=True,
         )
-    with open(os.path.join(folder, "driver.json"), "w") as file:
-        json.dump({"session": process.pid, "started": started_at(process.pid)}, file)
+    write_session(folder, "driver.json", process.pid)
     answer(session=process.pid)
 
 
@@ -150,39 +148,53 @@ def look(request: dict[str, Any]) -> None:
         there=os.path.isdir(folder),
         processes=count_of(folder, "node.json"),
         driver=count_of(folder, "driver.json"),
+        launched=os.path.exists(os.path.join(folder, "driver.json")),
     )
 
 
 def count_of(folder: str, name: str) -> int:
     """Return how many processes the session has that wrote itself down in a file."""
-    session = session_of(folder, name)
-    return len(members(session)) if session else 0
+    found = session_of(folder, name)
+    return len(members(*found)) if found else 0
 
 
 def stop(request: dict[str, Any]) -> None:
     """End a node, and a driver there, hand its logs over, and remove its folder."""
     folder, left = request["folder"], 0
     for name in ("driver.json", "node.json"):
-        session = session_of(folder, name)
-        left += end_session(session) if session else 0
+        found = session_of(folder, name)
+        left += end_session(*found) if found else 0
     logs = packed_logs(folder) if request["logs"] else ""
     if not left:
         shutil.rmtree(folder, ignore_errors=True)
     answer(left=left, there=os.path.isdir(folder), logs=logs)
 
 
-def session_of(folder: str, name: str) -> int | None:
-    """Return the session that wrote itself down; None if it has not, or is not ours to end."""
+def write_session(folder: str, name: str, session: int) -> None:
+    """Write down which session is ours to end, until this machine starts anew."""
+    content = {"session": session, "started": started_at(session), "boot": boot_id()}
+    with open(os.path.join(folder, name), "w") as file:
+        json.dump(content, file)
+
+
+def boot_id() -> str:
+    """Return what names this run of the machine."""
+    return read("/proc/sys/kernel/random/boot_id").strip()
+
+
+def session_of(folder: str, name: str) -> tuple[int, int] | None:
+    """Return the session that wrote itself down, and when it began; None if it is not ours to end:
+    another has its number by now."""
     try:
         with open(os.path.join(folder, name)) as file:
             content = json.load(file)
     except (OSError, ValueError):
         return None
-    # A process of that number that began at another time is somebody else's. Of one that has ended,
-    # others of its session may be left.
-    if started_at(content["session"]) not in (None, content["started"]):
+    # Of a leader that has ended, others of its session may be left.
+    now = started_at(content["session"])
+    if content["boot"] != boot_id() or now not in (None, content["started"]):
         return None
-    return int(content["session"])
+    return int(content["session"]), int(content["started"] or 0)
 
 
 def started_at(pid: int) -> int | None:
@@ -191,28 +203,31 @@ def started_at(pid: int) -> int | None:
     return int(text.rpartition(")")[2].split()[19]) if text else None
 
 
-def members(session: int) -> list[int]:
-    """Return the living processes of a session."""
+def members(session: int, since: int) -> list[int]:
+    """Return the living processes of this user in a session, which began with it or later."""
     found = []
     for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
         state = read(f"/proc/{pid}/stat").rpartition(")")[2].split()
-        if state and state[0] != "Z" and int(state[3]) == session:
-            found.append(pid)
+        if not state or state[0] == "Z" or int(state[3]) != session or int(state[19]) < since:
+            continue
+        with suppress(OSError):  # it has ended
+            if os.stat(f"/proc/{pid}").st_uid in (os.getuid(), 0):
+                found.append(pid)
     return found
 
 
-def end_session(session: int) -> int:
+def end_session(session: int, since: int) -> int:
     """End all processes of a session; return how many could not be ended."""
     for number in (signal.SIGTERM, signal.SIGKILL):
-        for pid in members(session):
+        for pid in members(session, since):
             with suppress(OSError):  # it has ended
                 os.kill(pid, number)
         deadline = time.monotonic() + 3.0
         while time.monotonic() < deadline:
-            if not members(session):
+            if not members(session, since):
                 return 0
             time.sleep(0.05)
-    return len(members(session))
+    return len(members(session, since))
 
 
 def packed_logs(folder: str) -> str:
@@ -224,7 +239,8 @@ def packed_logs(folder: str) -> str:
         for path in paths:
             if os.path.islink(path) or not os.path.isfile(path):
                 continue
-            with open(path, "rb") as file:
+            content = b""
+            with suppress(OSError), open(path, "rb") as file:
                 file.seek(max(0, os.path.getsize(path) - LOG_TAIL))
                 content = file.read(LOG_TAIL)
             room -= len(content)

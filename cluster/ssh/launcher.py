@@ -43,21 +43,29 @@ class Launcher:
         """
         up = self.find_up()
         down = self._down(up) if up else []
-        if up is None or self.settings.head_index in down:  # without its head a cluster is none
-            if up is not None:
-                self.take_down(up, None)
+        if up is not None and (self._has_changed(up) or self.settings.head_index in down):
+            # Without its head a cluster is none; with other hosts it is another.
+            if not self.take_down(up, None):
+                raise ClusterError("what was up before could not be taken down: run it again")
+            up = None
+        if up is None:
             self.bring_up()
         elif down:
             self._start_again(up, down)
         else:
             self.tell(f"up already at {up.address}")
 
+    def _has_changed(self, record: Record) -> bool:
+        """Whether the file names other hosts than it did when a cluster was brought up."""
+        before = SshSettings.model_validate_json(record.settings)
+        return [host.name for host in before.hosts] != [host.name for host in self.settings.hosts]
+
     def _start_again(self, up: Record, hosts: Sequence[int]) -> None:
         found = survey(self.settings)
         token = self.records.token_file(up.key).read_text()
         nodes = tuple(node for node in up.nodes if node.host in hosts)
         for node in nodes:
-            stop(self._remote(node), node.folder, None)
+            stop(self._remote(up, node), node.folder, None)
         self._start_all(replace(up, nodes=nodes), found, token)
 
     def down(self) -> None:
@@ -104,12 +112,16 @@ class Launcher:
             ClusterError: it could not be done, and nothing is left of it.
         """
         self.sweep()
+        if self._has_changed(up):
+            raise ClusterError(
+                f"{self.file} names other hosts than are up: 'seqtune cluster up {self.file}' first"
+            )
         found = survey(self.settings)
         down = self._down(up)
         if self.settings.head_index in down:
             raise ClusterError(
-                f"the head of the cluster that is up, {self._name(up.nodes[0])}, has ended: take "
-                f"the rest down with 'seqtune cluster down {self.file}'"
+                f"the head of the cluster that is up, {self._name(up, up.nodes[0])}, has ended: "
+                f"take the rest down with 'seqtune cluster down {self.file}'"
             )
         record = self._new_record(study, found, down, not _has_this_machine(found))
         if not record.nodes:
@@ -133,10 +145,10 @@ class Launcher:
         if here:
             head = found[self.settings.head_index].ip
             nodes.append(StartedNode(None, f"/tmp/sq-{key}-d", address_towards(head)))
-        return Record(key, str(self.file), study, tuple(nodes))
+        return Record(key, str(self.file), self.settings.model_dump_json(), study, tuple(nodes))
 
     def _start_all(self, record: Record, found: Sequence[Survey], token: str) -> Record:
-        plans = [self._plan(node, found) for node in record.nodes]
+        plans = [self._plan(record, node, found) for node in record.nodes]
         if not record.address:
             address = plans[0].start(self.settings, "", token)
             self.tell(f"{plans[0].remote.name}: head up at {address}")
@@ -152,29 +164,30 @@ class Launcher:
         in_parallel(start, plans)
         return record
 
-    def _plan(self, node: StartedNode, found: Sequence[Survey]) -> NodePlan:
+    def _plan(self, record: Record, node: StartedNode, found: Sequence[Survey]) -> NodePlan:
         if node.host is None:
-            return NodePlan(self._remote(node), node.folder, node.ip, cpus=0, gpus=0)
+            return NodePlan(self._remote(record, node), node.folder, node.ip, cpus=0, gpus=0)
         one, host = found[node.host], self.settings.hosts[node.host]
         cpus = one.cores if host.cpus is None else host.cpus
         return NodePlan(one.remote, node.folder, node.ip, cpus, host.gpus)
 
-    def _remote(self, node: StartedNode) -> Remote:
+    def _remote(self, record: Record, node: StartedNode) -> Remote:
+        """Return the host of a node, as the file described it when it was started."""
         if node.host is None:
             return Remote(None, Environment(python=sys.executable))
-        return remotes(self.settings)[node.host]
+        return remotes(SshSettings.model_validate_json(record.settings))[node.host]
 
     def head(self, record: Record) -> Remote:
         """Return the host of a cluster's head."""
-        return self._remote(record.nodes[0])
+        return self._remote(record, record.nodes[0])
 
-    def _name(self, node: StartedNode) -> str:
-        return self._remote(node).name
+    def _name(self, record: Record, node: StartedNode) -> str:
+        return self._remote(record, node).name
 
     def _down(self, record: Record) -> list[int]:
-        """Return the hosts on which a cluster's node is not running."""
-        seen = self._look(record)
-        return [one.host for one in seen if one.host is not None and one.state != "up"]
+        """Return the hosts of the file on which the cluster has no running node."""
+        up = {one.host for one in self._look(record) if one.state == "up"}
+        return [index for index in range(len(self.settings.hosts)) if index not in up]
 
     def status(self) -> list[NodeStatus]:
         """Look at every node that was started from this file."""
@@ -187,11 +200,11 @@ class Launcher:
 
         def one(node: StartedNode) -> NodeStatus:
             try:
-                seen = look(self._remote(node), node.folder)
+                seen = look(self._remote(record, node), node.folder)
                 state = "up" if seen["processes"] else ("ended" if seen["there"] else "gone")
             except ClusterError as error:
                 state = f"unknown: {error}"
-            return NodeStatus(cluster, self._name(node), state, node.folder, node.host)
+            return NodeStatus(cluster, self._name(record, node), state, node.folder, node.host)
 
         return in_parallel(one, record.nodes)
 
@@ -212,13 +225,17 @@ class Launcher:
         return lines
 
     def _driver_is_over(self, record: Record) -> bool:
-        """Whether the driver of a detached study has ended, as far as can be seen from here."""
+        """Whether the driver of a detached study has ended, as far as can be seen from here.
+
+        One that has never started is waited for while whoever starts it lives.
+        """
         if not record.detached:
             return False
         try:
-            return not look(self.head(record), record.nodes[0].folder)["driver"]
+            seen = look(self.head(record), record.nodes[0].folder)
         except ClusterError:
             return False
+        return not seen["driver"] if seen["launched"] else record.has_lost_its_process
 
     def sweep(self) -> bool:
         """Take down what searches that are gone have left; return whether nothing of it is left."""
@@ -237,12 +254,12 @@ class Launcher:
 
         def end(node: StartedNode) -> StartedNode | None:
             try:
-                left = stop(self._remote(node), node.folder, logs)
+                left = stop(self._remote(record, node), node.folder, logs)
             except ClusterError as error:
                 self.tell(f"cannot take down the node on {error}")
                 return node
             if left:
-                self.tell(f"{self._name(node)}: {left} processes could not be ended")
+                self.tell(f"{self._name(record, node)}: {left}")
                 return node
             return None
 

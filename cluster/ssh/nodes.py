@@ -5,6 +5,7 @@ import io
 import json
 import tarfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,8 +84,8 @@ def look(remote: Remote, folder: str) -> Mapping[str, Any]:
     return remote.ask({"action": "look", "folder": folder})
 
 
-def stop(remote: Remote, folder: str, logs: Path | None) -> int:
-    """End a node and fetch its logs; return how many of its processes could not be ended.
+def stop(remote: Remote, folder: str, logs: Path | None) -> str:
+    """End a node and fetch its logs; return what is left of it, in words, or nothing.
 
     Raises:
         ClusterError: the host cannot be reached.
@@ -92,7 +93,10 @@ def stop(remote: Remote, folder: str, logs: Path | None) -> int:
     answer = remote.ask({"action": "stop", "folder": folder, "logs": logs is not None})
     if logs is not None and answer["logs"]:
         place = logs / remote.name.replace("/", "_").replace(" ", "-")
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tarfile.open(fileobj=io.BytesIO(base64.b64decode(answer["logs"]))) as tar:
-            tar.extractall(place, filter="data")
-    return int(answer["left"])
+        with suppress(OSError, tarfile.TarError):  # a full disk keeps no node alive
+            place.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with tarfile.open(fileobj=io.BytesIO(base64.b64decode(answer["logs"]))) as tar:
+                tar.extractall(place, filter="data")
+    if answer["left"]:
+        return f"{answer['left']} processes could not be ended"
+    return f"{folder} could not be removed" if answer["there"] else ""

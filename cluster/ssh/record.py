@@ -5,11 +5,21 @@ import os
 import secrets
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import psutil
 from platformdirs import user_state_path
+
+from cluster.errors import ClusterError
+
+
+def this_machine() -> str:
+    """Return what tells this machine, and this container of it, from others of its name."""
+    with suppress(OSError):
+        return f"{socket.gethostname()} {os.readlink('/proc/self/ns/pid')}"
+    return socket.gethostname()
 
 
 @dataclass(frozen=True)
@@ -31,6 +41,7 @@ class Record:
 
     Attributes:
         file: the cluster file.
+        settings: what it said when the cluster was brought up, as JSON.
         study: the study that it was brought up for; nothing if by ``cluster up``.
         address: its head, once that is up.
         detached: whether the search runs on the head, so that it outlives the process below.
@@ -39,18 +50,24 @@ class Record:
 
     key: str
     file: str
+    settings: str
     study: str
     nodes: tuple[StartedNode, ...]
     address: str = ""
     detached: bool = False
     pid: int = field(default_factory=os.getpid)
     began: float = field(default_factory=lambda: psutil.Process().create_time())
-    machine: str = field(default_factory=socket.gethostname)
+    machine: str = field(default_factory=this_machine)
 
     @property
     def is_orphaned(self) -> bool:
         """Whether the process that it was brought up for is known to be gone."""
-        if not self.study or self.detached or self.machine != socket.gethostname():
+        return bool(self.study) and not self.detached and self.has_lost_its_process
+
+    @property
+    def has_lost_its_process(self) -> bool:
+        """Whether the process that has brought it up is known to be gone."""
+        if self.machine != this_machine():
             return False
         try:
             return bool(abs(psutil.Process(self.pid).create_time() - self.began) > 1.0)
@@ -76,7 +93,13 @@ class Records:
 
     def create(self, record: Record) -> str:
         """Write a new record and return the token that was made for it."""
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise ClusterError(
+                f"cannot keep a record in {self.folder}: {error.strerror}; name another folder by "
+                "SEQTUNE_STATE"
+            ) from error
         token = secrets.token_hex(32)
         self._replace(self.token_file(record.key), token)
         self.write(record)
@@ -94,7 +117,10 @@ class Records:
     def of_file(self, file: Path) -> Iterator[Record]:
         """Yield the records of a cluster file."""
         for path in sorted(self.folder.glob("*.json")):
-            content = json.loads(path.read_text())
+            try:
+                content = json.loads(path.read_text())
+            except FileNotFoundError:  # taken down a moment ago
+                continue
             nodes = tuple(StartedNode(**node) for node in content.pop("nodes"))
             record = Record(nodes=nodes, **content)
             if record.file == str(file):

@@ -52,7 +52,7 @@ class Remote:
         if self.host.port:
             command += ["-p", str(self.host.port)]
         if self.host.jump:  # -J would pass neither the key nor the known hosts on
-            through = [*self._ssh(), "-W", "%h:%p", self.host.jump]
+            through = [*self._ssh(), "-W", "%h:%p", f"ssh://{self.host.jump}"]
             command += ["-o", f"ProxyCommand={shlex.join(through)}"]
         return [*command, self.host.name, "bash -l -s"]
 
@@ -90,7 +90,28 @@ class Remote:
         Raises:
             ClusterError: see ``ask``; from the iterator.
         """
-        process = subprocess.Popen(
+        try:
+            process = self._started()
+        except FileNotFoundError as error:
+            raise ClusterError(f"{self.name}: no program {error.filename!r} here") from error
+        assert process.stdin and process.stdout and process.stderr
+        try:
+            with suppress(BrokenPipeError):  # ssh has given up already, and says why
+                process.stdin.write(script(self.environment, request))
+                process.stdin.close()
+            yield self._answers(process)
+        except BaseException:
+            process.terminate()  # nobody waits for the rest
+            raise
+        finally:
+            with suppress(BrokenPipeError):
+                process.stdin.close()
+            process.stdout.close()
+            process.stderr.close()
+            process.wait()
+
+    def _started(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(
             self.command(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -98,16 +119,6 @@ class Remote:
             text=True,
             start_new_session=True,  # Ctrl-C is for us: what was started must still be ended
         )
-        assert process.stdin and process.stdout and process.stderr
-        try:
-            with suppress(BrokenPipeError):  # ssh has given up already, and says why
-                process.stdin.write(script(self.environment, request))
-                process.stdin.close()
-            yield self._answers(process)
-        finally:
-            process.stdout.close()
-            process.stderr.close()
-            process.wait()
 
     def _answers(self, process: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:
         """Yield the lines that are answers: a login may print some of its own."""

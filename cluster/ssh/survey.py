@@ -4,7 +4,7 @@ import importlib.metadata
 import platform
 import socket
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TypeVar
@@ -74,6 +74,11 @@ def in_parallel(act: Callable[[T], R], items: Sequence[T]) -> list[R]:
         return []
     with ThreadPoolExecutor(min(len(items), 32)) as pool:
         futures = [pool.submit(act, item) for item in items]
+        try:
+            wait(futures)
+        except BaseException:  # whoever cleans up must not overtake what is under way
+            wait(futures)
+            raise
     wrong = [f.exception() for f in futures if isinstance(f.exception(), ClusterError)]
     if wrong:
         raise ClusterError("\n".join(map(str, wrong)))

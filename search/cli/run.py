@@ -86,6 +86,9 @@ def resume(
 #: Options that are not passed on to a driver on the head: where it runs, or what is said anew.
 _NOT_PASSED = ("cluster", "results_dir", "dry_run")
 
+#: Of ``run`` only this is passed on: all else is in the study that goes along.
+_PASSED_OF_RUN = ("time_budget",)
+
 
 def _on_head(
     verb: str, spec: "StudySpec", cluster: Any, folder: "StudyDir", cluster_text: str
@@ -98,7 +101,10 @@ def _on_head(
     for parameter in context.command.params:
         value = context.params.get(parameter.name or "")
         passed = isinstance(parameter, click.Option) and parameter.name not in _NOT_PASSED
-        if not passed or value in (None, False, ()):
+        passed &= verb == "resume" or parameter.name in _PASSED_OF_RUN
+        if parameter.name == "data" and value is not None:
+            value = spec.inputs["data"]["source"]  # by its whole path
+        if not passed or value is None or value is False or value == ():
             continue
         for one in value if isinstance(value, tuple) else (value,):
             options += [parameter.opts[0], *([] if one is True else [str(one)])]

@@ -5,7 +5,7 @@ import os
 import platform
 import socket
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,14 @@ class SpecChange:
 
     spec: StudySpec
     texts: tuple[str, ...]
+
+
+def own_version() -> str:
+    """Return this package's version; where only its code was sent there is none."""
+    try:
+        return version("seqtune")
+    except PackageNotFoundError:
+        return "sent"
 
 
 def packages(spec: StudySpec) -> tuple[Path, ...]:
@@ -130,13 +138,17 @@ def describe_session(
     spec: StudySpec, prepared: PreparedData, total: int, resources: ResourcesSpec
 ) -> SessionStarted:
     """Return the first event of a session: what it is begun with."""
-    names = ("seqtune", "ray", "optuna", "torch")
+    names = ("ray", "optuna", "torch")
     return SessionStarted(
         pid=os.getpid(),
         host=socket.gethostname(),
         total=total,
         resources=resources.model_dump(mode="json"),
-        versions={"python": platform.python_version()} | {name: version(name) for name in names},
+        versions={
+            "python": platform.python_version(),
+            "seqtune": own_version(),
+            **{name: version(name) for name in names},
+        },
         code=_code_digests(packages(spec)),
         inputs=dict(prepared.of(spec).digests),
     )

@@ -109,7 +109,10 @@ def check_cluster_nodes(kind: ClusterKind, results: Path) -> Iterator[Line]:
         ClusterError: it cannot be brought up or reached.
     """
     results = results.absolute()
-    results.mkdir(parents=True, exist_ok=True)
+    try:
+        results.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ClusterError(f"cannot make {results}: {error.strerror}") from error
     with (
         tempfile.TemporaryDirectory(prefix=".doctor-", dir=results) as folder,
         connect(kind, _request(Path(folder))),

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 from cluster.connect import connect
@@ -11,7 +10,13 @@ from cluster.kinds.base import Node
 from cluster.membership import Membership
 from cluster.watchdog import Watchdog
 from search.driver.capacity import TrialResources, concurrent_trials, memory_needed
-from search.driver.changes import declared, describe_session, record_change, tell_differences
+from search.driver.changes import (
+    declared,
+    describe_session,
+    own_version,
+    record_change,
+    tell_differences,
+)
 from search.driver.checks import check_cluster, check_session, kernel_notes, start_request
 from search.driver.hangs import HangWatch
 from search.driver.plan import SessionPlan
@@ -62,6 +67,7 @@ class _Work:
     prepared: PreparedData
     plan: SessionPlan
     change: SpecChanged | None
+    lock: Lock
 
 
 def start(spec: StudySpec, results: Path, plan: SessionPlan, interrupter: Interrupter) -> Outcome:
@@ -76,7 +82,7 @@ def start(spec: StudySpec, results: Path, plan: SessionPlan, interrupter: Interr
         if folder.exists():  # begun by another driver a moment ago
             raise StudyExists(f"study {spec.name!r} exists: choose another --name")
         prepared = prepare_study(spec, plan.cache)
-        return _session(_Work(folder, spec, [], prepared, plan, None), interrupter)
+        return _session(_Work(folder, spec, [], prepared, plan, None, lock), interrupter)
 
 
 def resume(folder: StudyDir, plan: SessionPlan, interrupter: Interrupter) -> Outcome:
@@ -96,7 +102,7 @@ def resume(folder: StudyDir, plan: SessionPlan, interrupter: Interrupter) -> Out
         spec = plan.change.spec if plan.change else state.spec
         prepared = prepare_study(spec, plan.cache, state.trials)
         change = record_change(state, plan.change, prepared, plan.total, plan.force)
-        return _session(_Work(folder, spec, past, prepared, plan, change), interrupter)
+        return _session(_Work(folder, spec, past, prepared, plan, change, lock), interrupter)
 
 
 def _tell_of_locks(lock: Lock) -> None:
@@ -159,14 +165,14 @@ def creation(spec: StudySpec, prepared: PreparedData) -> StudyCreated:
         spec=spec.tables(),
         hyperparameters=declared(spec),
         data=prepared.current.key,
-        seqtune=version("seqtune"),
+        seqtune=own_version(),
     )
 
 
 def _leave_resumable(work: _Work) -> None:
     """Create the study of a session that was ended while Ray started."""
-    if not work.folder.exists():
-        journal = Journal(work.folder.journal)
+    if work.lock.is_held() and not work.folder.exists():
+        journal = Journal(work.folder.journal, work.lock)
         try:
             journal.append(creation(work.spec, work.prepared))
         finally:
@@ -178,7 +184,9 @@ def _opened(work: _Work) -> Iterator[StudyRecorder]:
     """Open the study's recorder where its journal is, and begin a session; create a study that has
     no past."""
     folder, plan, prepared = work.folder, work.plan, work.prepared
-    journal = Journal(folder.journal)
+    if not work.lock.is_held():
+        raise StudyFailed("another driver has taken the study over")
+    journal = Journal(folder.journal, work.lock)
     try:
         events: list[Event] = work.past or [creation(work.spec, prepared)]
         if not work.past:

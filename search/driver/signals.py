@@ -157,13 +157,19 @@ class Interrupter:
         _thread.interrupt_main()
 
     def _leave(self, code: int) -> None:
-        self._exit(self.failure or self.resume_hint(), code)
+        message = ""
+        try:
+            message = self.failure or self.resume_hint()
+        finally:  # whatever the study's folder has to say
+            self._exit(message, code)
 
     def _exit(self, message: str, code: int) -> None:
         """End the process at once; the journal is complete at every moment."""
-        if message:
-            say(f"\n{message}")
-        os._exit(code)
+        try:
+            if message:
+                say(f"\n{message}")
+        finally:
+            os._exit(code)
 
 
 def ask_to_stop(folder: StudyDir) -> None:

@@ -18,10 +18,11 @@ from pydantic import ValidationError
 
 from search.errors import JournalDamaged, StudyFailed
 from search.journal.events import EVENT, FORMAT, Event
-from search.journal.lock import is_same_file
+from search.journal.lock import Lock, is_same_file
 from trainables.storage import replace_file
 
 _CRC = b',"crc":"'
+_TAKEN = "another driver has taken the study over"
 
 
 @dataclass(frozen=True)
@@ -101,13 +102,13 @@ class Journal:
     A torn last line, left by a crash, is cut off when the journal is opened.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Open for appending; the caller holds the study's lock.
+    def __init__(self, path: Path, lock: Lock | None = None) -> None:
+        """Open for appending; the caller holds the study's ``lock``.
 
         Raises:
             JournalDamaged: see ``read_journal``.
         """
-        self._path = path
+        self._path, self._lock = path, lock
         whole = 0
         self._next = 0
         if path.exists():
@@ -128,6 +129,8 @@ class Journal:
             StudyFailed: the disk is full or gone, or another driver has taken the study over, now
                 or at an earlier append.
         """
+        if self._broken is None and not self._is_ours():
+            self._broken = _TAKEN
         if self._broken is not None:
             raise StudyFailed(f"cannot write {self._path}: {self._broken}")
         now = time.time()
@@ -137,12 +140,17 @@ class Journal:
             while content:
                 content = content[os.write(self._descriptor, content) :]
             os.fsync(self._descriptor)
-            if not is_same_file(self._descriptor, self._path):  # see ``supersede``
-                raise OSError("another driver has taken the study over")
+            if not self._is_ours():
+                raise OSError(_TAKEN)
         except OSError as error:
             self._broken = error.strerror or str(error)
             raise StudyFailed(f"cannot write {self._path}: {self._broken}") from error
         self._next += len(events)
+
+    def _is_ours(self) -> bool:
+        """Whether the study is still this driver's: its journal (see ``supersede``), its lock."""
+        held = self._lock is None or self._lock.is_held()
+        return held and is_same_file(self._descriptor, self._path)
 
     def close(self) -> None:
         """Release the file."""

@@ -79,6 +79,11 @@ class Driver:
         except psutil.NoSuchProcess:
             return False
 
+    @property
+    def is_gone_from_here(self) -> bool:
+        """Whether it was a process of this machine that has ended."""
+        return self.is_of_this_machine and not self.is_running_here
+
     def was_replaced_by(self, other: "Driver") -> bool:
         """Whether a scheduler has restarted the job, which ends the earlier run of it."""
         return bool(self.job) and self.job == other.job and self.restarts < other.restarts
@@ -105,8 +110,9 @@ class Lock:
         self.beat()
 
     def is_held(self) -> bool:
-        """Whether the file that lies there is still this process's own."""
-        return is_same_file(self._descriptor, self.path)
+        """Whether the file that lies there is still this process's own, and nobody else's too."""
+        written = read_driver(self.path)
+        return written in (None, self._driver) and is_same_file(self._descriptor, self.path)
 
     def beat(self) -> None:
         """Move the counter."""
@@ -137,6 +143,10 @@ def is_same_file(descriptor: int, path: Path) -> bool:
         return False
     try:
         return os.path.samestat(os.fstat(descriptor), os.fstat(there))
+    except OSError as error:
+        if error.errno != errno.ESTALE:  # NFS: the open file has been replaced by another machine
+            raise
+        return False
     finally:
         os.close(there)
 
@@ -200,6 +210,9 @@ def _claim(path: Path, study: str, take_over: bool) -> Lock:
         if kernel == "got" and released and is_same_file(descriptor, path):
             return Lock(path, descriptor, in_kernel=True, taken_over=False)
         os.close(descriptor)
+        if kernel == "taken" and last is not None and last.is_gone_from_here:
+            time.sleep(patience)  # a reader looks at what a dead driver has left
+            continue
         if last is not None and (kernel == "taken" or not released):
             _wait_until_gone(path, study, last, take_over)
             return _take_over(path, study)

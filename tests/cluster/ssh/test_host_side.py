@@ -25,8 +25,7 @@ def start_session(folder: Path, script: str, name: str = "node.json") -> subproc
     """A session like a node's, with its folder."""
     folder.mkdir(exist_ok=True)
     process = subprocess.Popen(["bash", "-c", script], start_new_session=True)
-    content = {"session": process.pid, "started": host_node.started_at(process.pid)}
-    (folder / name).write_text(json.dumps(content))
+    host_node.write_session(str(folder), name, process.pid)
     return process
 
 
@@ -58,11 +57,16 @@ def test_all_of_a_session_is_ended_and_nothing_else(tmp_path):
     # One that ignores SIGTERM, and one in a process group of its own.
     node = start_session(tmp_path / "n", "trap '' TERM; set -m; sleep 60 & sleep 61")
     deadline = time.monotonic() + 5
-    while len(host_node.members(node.pid)) < 3 and time.monotonic() < deadline:
+    while len(host_node.members(node.pid, 0)) < 3 and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert look(HERE, str(tmp_path / "n")) == {"there": True, "processes": 3, "driver": 0}
+    assert look(HERE, str(tmp_path / "n")) == {
+        "there": True,
+        "processes": 3,
+        "driver": 0,
+        "launched": False,
+    }
     (tmp_path / "n" / "ray.log").write_text("all went well\n")
-    assert stop(HERE, str(tmp_path / "n"), tmp_path / "logs") == 0
+    assert stop(HERE, str(tmp_path / "n"), tmp_path / "logs") == ""
     node.wait()
     assert not (tmp_path / "n").exists()
     assert (tmp_path / "logs" / "this-machine" / "ray.log").read_text() == "all went well\n"
@@ -76,14 +80,14 @@ def test_a_process_that_has_taken_over_the_number_is_not_ended(tmp_path):
     content = json.loads((tmp_path / "n" / "node.json").read_text())
     (tmp_path / "n" / "node.json").write_text(json.dumps(content | {"started": 1}))
     assert look(HERE, str(tmp_path / "n"))["processes"] == 0
-    assert stop(HERE, str(tmp_path / "n"), None) == 0
+    assert stop(HERE, str(tmp_path / "n"), None) == ""
     assert other.poll() is None
     other.kill()
     other.wait()
 
 
 def test_what_was_never_started_is_stopped_too(tmp_path):
-    assert stop(HERE, str(tmp_path / "never"), tmp_path / "logs") == 0
+    assert stop(HERE, str(tmp_path / "never"), tmp_path / "logs") == ""
     assert look(HERE, str(tmp_path / "never"))["there"] is False
 
 
@@ -91,7 +95,7 @@ def test_a_driver_is_ended_with_its_node(tmp_path):
     node = start_session(tmp_path / "n", "sleep 60")
     driver = start_session(tmp_path / "n", "sleep 60", "driver.json")
     assert look(HERE, str(tmp_path / "n"))["driver"] == 1
-    assert stop(HERE, str(tmp_path / "n"), None) == 0
+    assert stop(HERE, str(tmp_path / "n"), None) == ""
     assert {node.wait(), driver.wait()} == {-signal.SIGTERM}
 
 
@@ -152,7 +156,7 @@ def test_nobody_sees_the_token(request_of):
         assert not [one for one in seen if "secret" in one]
         assert Path("/tmp/sq-test-t/token").stat().st_mode & 0o777 == 0o600
     finally:
-        assert stop(HERE, "/tmp/sq-test-t", None) == 0
+        assert stop(HERE, "/tmp/sq-test-t", None) == ""
 
 
 def test_ports_are_within_their_range_and_free():
@@ -241,6 +245,6 @@ def test_the_command_of_a_host():
         "-o BatchMode=yes -o StrictHostKeyChecking=yes -o ConnectTimeout=10",
         "-o ServerAliveInterval=15 -o UserKnownHostsFile=/known -i /k",
         "-o IdentitiesOnly=yes -p 2 -o ProxyCommand=ssh -o BatchMode=yes",
-        "-o UserKnownHostsFile=/known -i /k -o IdentitiesOnly=yes -W %h:%p g u@h bash",
+        "-o UserKnownHostsFile=/known -i /k -o IdentitiesOnly=yes -W %h:%p ssh://g u@h bash",
     ):
         assert part in text
