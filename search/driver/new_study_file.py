@@ -6,6 +6,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from search.errors import SpecError
 from search.spec.overrides import parse_setting
 from search.spec.template import Found, study_file
@@ -27,7 +29,13 @@ def write_study_file(source: str, settings: tuple[str, ...], output: Path | None
         SpecError: the file is there already, or a setting is not of the data.
     """
     given = _data_settings(settings)
-    spec = DataSpec(source=source, **given).located()
+    try:
+        spec = DataSpec(source=source, **given).located()
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(["data", *map(str, first["loc"])])
+        message = first["msg"].removeprefix("Value error, ")
+        raise SpecError(f"{where} = {first['input']!r}: {message}") from error
     cache = default_cache()
     table = read_tables(spec, cache.datasets)["train"]
     task = _task_for(table)
@@ -56,7 +64,7 @@ def _data_settings(settings: tuple[str, ...]) -> dict[str, Any]:
     given = {}
     for text in settings:
         keys, value = parse_setting(text)
-        if len(keys) != 2 or keys[0] != "data":
+        if len(keys) != 2 or keys[0] != "data" or keys[1] == "source":
             raise SpecError(f"--set {text}: only settings of the data, data.KEY=VALUE, count here")
         given[keys[1]] = value
     return given

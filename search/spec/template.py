@@ -1,8 +1,12 @@
 """A study file for somebody's data: what was found in it, and a space and limits that suit it."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+#: What a comment may not hold.
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
@@ -36,9 +40,9 @@ def study_file(found: Found) -> str:
     batches = [16, 32, 64] if small else ([128, 256, 512] if large else [32, 64, 128])
     epochs, trials = (20, 40) if small else ((4, 20) if large else (10, 30))
     classes = found.task == "text-classification"
-    data = {**found.data, "max_tokens": max_tokens(found.typical_length)}
+    data = {"max_tokens": max_tokens(found.typical_length), **found.data}
     lines = [
-        *(f"# {line}" for line in found.said),
+        *(f"# {_UNPRINTABLE.sub(' ', line)}" for line in found.said),
         f"name = {json.dumps(found.name)}",
         f"task = {json.dumps(found.task)}",
         'metric = "val/accuracy"        # or val/macro_f1, where classes differ in size'
@@ -75,4 +79,6 @@ def study_file(found: Found) -> str:
 
 def _literal(value: object) -> str:
     """Return a TOML literal: JSON's, for texts, numbers, booleans and lists of them."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_literal(one)}" for key, one in value.items()) + " }"
     return json.dumps(value, ensure_ascii=False)

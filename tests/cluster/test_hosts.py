@@ -112,11 +112,13 @@ def start_long(place: Place) -> subprocess.Popen[str]:
 
 
 def wait_until_clean(place: Place) -> None:
-    for _ in range(60):
-        if not any(host.processes() for host in place.hosts):
-            break
-        time.sleep(0.5)
-    time.sleep(1)
+    """A guardian waits ten seconds for a start that a killed search may have left on its way."""
+    for _ in range(80):
+        try:
+            place.is_clean()
+            return
+        except AssertionError:
+            time.sleep(0.5)
     place.is_clean()
 
 

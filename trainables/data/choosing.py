@@ -65,6 +65,12 @@ def choose_group(file: RowFile, named: str) -> str:
     return _named(file, named, "group")
 
 
+def has_column(file: RowFile, name: str) -> bool:
+    """Whether a file has a column, in large or small letters, or an object with cells of it."""
+    lower = {one.lower() for one in file.names}
+    return name.lower() in lower or name.partition(".")[0] in file.objects()
+
+
 def _named(file: RowFile, name: str, role: str) -> str:
     if name in file.names or name.partition(".")[0] in file.objects():
         return name
@@ -77,6 +83,12 @@ def _named(file: RowFile, name: str, role: str) -> str:
 def _customary(file: RowFile, customary: Sequence[str], role: str) -> list[str]:
     objects = file.objects()
     lower = {name.lower(): name for name in file.names if name not in objects}
+    for name in file.names:
+        if name != lower.get(name.lower(), name) and name.lower() in customary:
+            raise DataError(
+                f"{str(file.path)!r} has columns {name!r} and {lower[name.lower()]!r}: name one "
+                f"with data.{role}"
+            )
     present = [lower[name] for name in customary if name in lower]
     if present:
         return present

@@ -47,22 +47,24 @@ def assign(files: Sequence[Path], folder: Path, split: object, hidden: int) -> A
     parts: dict[str, list[Path]] = {}
     unknown = []
     for path in files:
-        part = part_of(names_of(path, folder))
+        names = names_of(path, folder)
+        # The name of a file that is one text says nothing.
+        part = part_of(names[:-1] if path.suffix.lower() == ".txt" else names)
         if part is None:
             unknown.append(path)
         else:
             parts.setdefault(part, []).append(path)
-    if not parts or len(files) == 1:
-        return Assigned({"train": list(files)}, tuple(notes))
+    unlabelled = parts.pop("unlabelled", [])
+    if unlabelled:
+        notes.append(f"without labels, so passed over: {_listed(unlabelled, folder)}")
+    if (not parts and unknown) or len(files) == 1:
+        return Assigned({"train": unknown or list(files)}, tuple(notes))
     if unknown:
         raise DataError(
             f"which part of {str(folder)!r} is {unknown[0].relative_to(folder)}? Name it after its "
             "part (train, validation or test), take it out, or name the files of all parts with "
             "--set data.split={train=…,validation=…,test=…}"
         )
-    unlabelled = parts.pop("unlabelled", [])
-    if unlabelled:
-        notes.append(f"without labels, so passed over: {_listed(unlabelled, folder)}")
     if "train" not in parts:
         raise DataError(
             f"no file of {str(folder)!r} tells by its name that it is a training part; there are: "

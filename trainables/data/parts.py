@@ -124,8 +124,11 @@ def _numbers(table: Table, spec: DataSpec) -> NDArray[np.float64]:
 
 def _number(index: int, table: Table, spec: DataSpec) -> float:
     label = written = table.labels[index]
-    if spec.thousands:
-        written = written.replace(spec.thousands, "")
+    if spec.thousands and spec.thousands in written:
+        mark = re.escape(spec.thousands)
+        grouped = rf"[+-]?\d{{1,3}}({mark}\d{{2,3}})*{mark}\d{{3}}({re.escape(spec.decimal)}\d+)?"
+        # 12,50 is no 1250.
+        written = written.replace(spec.thousands, "") if re.fullmatch(grouped, written) else "_"
     if spec.decimal != ".":
         written = written.replace(".", "_").replace(spec.decimal, ".")  # a point is then no number
     try:

@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from trainables.data.reading.opening import opened
 from trainables.data.reading.text_files import SUFFIX, class_files
 from trainables.data.spec import PACKAGED, SplitNames
 from trainables.errors import DataError
+
+#: More files than that are no data set, or a link that leads round.
+_MOST_FILES = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -93,9 +97,9 @@ def _packaged(name: str) -> Source:
 
 
 def _folder(path: Path, name: str, split: object) -> Source:
-    everything = sorted(p for p in path.rglob("*") if p.is_file())
+    everything = _walk(path)
     seen = [p for p in everything if not is_hidden(p.relative_to(path))]
-    hidden = len([p for p in everything if is_known(p) and p not in set(seen)])
+    hidden = sum(is_known(p) and is_hidden(p.relative_to(path)) for p in everything)
     files = [p for p in seen if is_known(p)]
     texts = class_files(path, [p for p in seen if p.suffix.lower() == SUFFIX])
     if not files and texts:
@@ -110,7 +114,23 @@ def _folder(path: Path, name: str, split: object) -> Source:
         raise DataError(f"folder {name!r} mixes {', '.join(kinds)}: keep one format")
     _check_holds_something(files)
     assigned = assign(files, path, split, hidden)
-    return Source(assigned.parts, name, notes=assigned.notes)
+    others = [str(p.relative_to(path)) for p in seen if not is_known(p)]
+    shown = ", ".join(others[:4]) + (f" and {len(others) - 4} more" if len(others) > 4 else "")
+    passed = (f"of no known format, so passed over: {shown}",) if others else ()
+    return Source(assigned.parts, name, notes=(*assigned.notes, *passed))
+
+
+def _walk(folder: Path) -> list[Path]:
+    """Return all files of a folder, through links; a link that leads nowhere is refused."""
+    found: list[Path] = []
+    for root, _, names in os.walk(folder, followlinks=True):
+        found += [Path(root, name) for name in names]
+        if len(found) > _MOST_FILES:
+            raise DataError(f"folder {str(folder)!r} holds more than {_MOST_FILES:,} files")
+    broken = [path for path in found if not path.exists()]
+    if broken:
+        raise DataError(f"{str(broken[0])!r} is a link that leads nowhere: mend it or take it out")
+    return sorted(found)
 
 
 def _check_holds_something(files: list[Path]) -> None:

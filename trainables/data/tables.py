@@ -18,6 +18,7 @@ from trainables.data.choosing import (
     choose_group,
     choose_label,
     choose_text,
+    has_column,
 )
 from trainables.data.reading.cells import Unusable, as_label, as_text
 from trainables.data.reading.formats import FORMATS, format_of
@@ -90,6 +91,12 @@ def read_tables(spec: DataSpec, cache_dir: Path) -> dict[str, Table]:
     tables["train"].notes[:0] = source.notes
     if not tables["train"].texts:
         raise DataError(f"{spec.source!r} has no usable row (text and label, neither blank)")
+    for part, table in tables.items():
+        if not table.texts:
+            tables["train"].notes.append(
+                f"the {part} part has no usable row ({len(table.left_out)} without a text or a "
+                "label): it is left out"
+            )
     return {part: table for part, table in tables.items() if table.texts}
 
 
@@ -139,10 +146,13 @@ def _files(source: Source, spec: DataSpec, cache_dir: Path) -> dict[str, list[Ro
 
 def _is_unlabelled(files: Sequence[RowFile], spec: DataSpec) -> bool:
     """Whether a part has texts and no column of labels, as a competition's test part has."""
-    label = {spec.label} if spec.label else set(LABEL_COLUMNS)
-    text = {*_text_columns(spec)} or set(TEXT_COLUMNS)
-    names = [{name.lower() for name in file.names} | {*file.names} for file in files]
-    return not any(label & some for some in names) and all(text & some for some in names)
+    labels = [spec.label] if spec.label else LABEL_COLUMNS
+    texts = _text_columns(spec) or TEXT_COLUMNS
+    return all(
+        any(has_column(file, name) for name in texts)
+        and not any(has_column(file, name) for name in labels)
+        for file in files
+    )
 
 
 def _text_columns(spec: DataSpec) -> tuple[str, ...]:
@@ -153,10 +163,12 @@ def _text_columns(spec: DataSpec) -> tuple[str, ...]:
 
 def _table(files: Sequence[RowFile], spec: DataSpec, only: str | None) -> Table:
     table, blank = Table(), 0
+    text_of_first, label_of_first = None, None
     for file in files:
-        texts = list(_text_columns(spec)) or [choose_text(file, None)]
+        texts = list(_text_columns(spec)) or [_like(file, text_of_first) or choose_text(file, None)]
         texts = [choose_text(file, name) for name in texts]
-        label = choose_label(file, spec.label)
+        label = choose_label(file, spec.label or _like(file, label_of_first))
+        text_of_first, label_of_first = text_of_first or texts[0], label_of_first or label
         more = [_ORIGIN if only else label]
         more.append(choose_group(file, spec.group) if spec.group else label)
         *text_cells, label_cells, origins, groups = file.columns([*texts, label, *more])
@@ -187,6 +199,11 @@ def _table(files: Sequence[RowFile], spec: DataSpec, only: str | None) -> Table:
     return table
 
 
+def _like(file: RowFile, name: str | None) -> str | None:
+    """Return the column that was chosen in the first file of a part, if this one has it too."""
+    return name if name is not None and name in file.names else None
+
+
 def _joined(cells: Sequence[Cell], file: RowFile, row: int, missing: Sequence[str]) -> str | None:
     """Return the text of a row: its cells, line by line; None if all are blank."""
     found = (_present(_converted(as_text, cell, file, row), missing) for cell in cells)
@@ -215,14 +232,23 @@ def _refuse_swallowed(file: RowFile, label: str, table: Table) -> None:
     Raises:
         DataError: names the row.
     """
-    known = Counter(table.labels)
+    known, numbers = Counter(table.labels), all(map(_is_number, table.labels[:1000]))
     for row, inside in file.swallowed:
-        if all(known[cells[label]] for cells in inside if label in cells):
+        found = [cells[label] for cells in inside if label in cells]
+        if all(known[one] or (numbers and _is_number(one)) for one in found):
             raise DataError(
                 f"{str(file.path)!r}: row {row} holds {len(inside)} rows: a quote opens a cell "
                 "there, and another closes it further down. Double quotes within quoted cells, or, "
                 "if quotes are letters, write data.quoting = 'none'"
             )
+
+
+def _is_number(label: str) -> bool:
+    try:
+        float(label)
+    except ValueError:
+        return False
+    return True
 
 
 def _name_whole_numbers(table: Table) -> None:

@@ -63,3 +63,23 @@ def test_how_the_data_is_written_goes_along(here):
     assert read_toml(here / "d.toml")["data"]["encoding"] == "latin-1"
     wrong = invoke("init", "d.csv", "--set", "search.trials=3")
     assert wrong.exit_code == 2 and "data.KEY=VALUE" in wrong.stderr
+
+
+def test_settings_of_the_data_that_are_wrong_are_one_clear_error(here):
+    for setting, said in (
+        ("data.colour=1", "data.colour"),
+        ("data.source=x", "data.KEY=VALUE"),
+        ("data.max_tokens=0", "data.max_tokens = 0"),
+    ):
+        result = invoke("init", "my reviews.csv", "--set", setting)
+        assert result.exit_code == 2 and said in result.stderr, result.output
+    assert invoke("init", "https://x/y.csv").exit_code == 2
+
+
+def test_settings_stay_as_they_are_given(here):
+    lines = [f'"text\nof {i}",{"ab"[i % 2]}' for i in range(60)]
+    (here / "d.csv").write_text("\n".join(["text,label", *lines]))
+    given = ["--set", "data.max_tokens=7", "--set", "data.tokens=characters"]
+    assert invoke("init", "d.csv", *given).exit_code == 0
+    tables = read_toml(here / "d.toml")
+    assert tables["data"]["max_tokens"] == 7 and tables["data"]["tokens"] == "characters"

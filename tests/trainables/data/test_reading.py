@@ -288,3 +288,140 @@ def test_a_target_that_is_no_number_has_its_remedy(tmp_path, label, remedy):
     spec = DataSpec(source=str(path))
     with pytest.raises(DataError, match=f"in row 8 of 'a.csv' is not a finite number: .*{remedy}"):
         cut_parts(read_tables(spec, tmp_path), spec, "number")
+
+
+def first_line(error: DataError) -> str:
+    assert "\n" not in str(error) and len(str(error)) < 500
+    return str(error)
+
+
+def refusal(path: Path, **options: Any) -> str:
+    with pytest.raises(DataError) as raised:
+        read_tables(DataSpec(source=str(path), **options), path.parent)
+    return first_line(raised.value)
+
+
+ROWS_OF_TWO = [(f"text {i}", "ab"[i % 2]) for i in range(20)]
+
+
+def test_a_part_without_usable_rows_is_said(tmp_path):
+    folder = tmp_path / "d"
+    folder.mkdir()
+    by_csv()(folder / "train.csv", ROWS_OF_TWO)
+    by_csv()(folder / "test.csv", [("text", "")])
+    tables = read_tables(DataSpec(source=str(folder)), tmp_path)
+    assert "test" not in tables
+    assert any("the test part has no usable row (1 without" in n for n in tables["train"].notes)
+
+
+def test_a_label_within_an_object_is_a_label(tmp_path):
+    folder = tmp_path / "d"
+    folder.mkdir()
+    for part in ("train", "test"):
+        lines = [json.dumps({"text": t, "meta": {"stars": y}}) for t, y in ROWS_OF_TWO]
+        (folder / f"{part}.jsonl").write_text("\n".join(lines))
+    tables = read_tables(DataSpec(source=str(folder), label="meta.stars"), tmp_path)
+    assert len(tables["test"].texts) == 20
+
+
+def test_a_stray_pair_among_numbers_is_found(tmp_path):
+    path = tmp_path / "a.tsv"
+    path.write_text('text\tlabel\n"Great start\t3.71\nplain\t2.5\nthe end"\t2.13\nmore\t1.5\n')
+    assert "row 1 holds 3 rows" in refusal(path)
+    assert (
+        len(read_tables(DataSpec(source=str(path), quoting="none"), tmp_path)["train"].texts) == 4
+    )
+
+
+def test_a_quoted_word_in_the_first_row_is_no_traceback(tmp_path):
+    path = tmp_path / "a.tsv"
+    path.write_text('"Titanic" is great\tlabel\nx\ta\n')
+    assert "looks like the text" in refusal(path)
+    (tmp_path / "a.csv").write_text('"text" ,label\nx,a\n')
+    assert "data.quoting = 'none'" in refusal(tmp_path / "a.csv")
+
+
+def test_bytes_of_many_kinds(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes(("text,label\n" + "плохой фильм,а\n" * 50).encode("cp1251"))
+    assert "name its encoding with data.encoding, such as 'cp1251'" in refusal(path)
+    assert len(read_tables(DataSpec(source=str(path), encoding="cp1251"), tmp_path)["train"].texts)
+    assert "no such encoding of text" in refusal(path, encoding="hex")
+    assert "no such encoding of text" in refusal(path, encoding="no-such")
+    path.write_bytes("text,label\nx,a\n".encode("utf-16-le"))
+    assert "data.encoding = 'utf-16-le'" in refusal(path)
+    path.write_text("text,label\ncaf\xe9,a\n", encoding="utf-8")
+    assert "it looks like utf-8" in refusal(path, encoding="ascii")
+
+
+def test_damaged_archives_and_files(tmp_path):
+    path = tmp_path / "a.csv.gz"
+    by_gzip(path, ROWS_OF_TWO * 50)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(content)
+    assert "cannot read" in refusal(path)
+    (tmp_path / "a.parquet").write_bytes(b"PAR1 nothing")
+    assert "cannot read" in refusal(tmp_path / "a.parquet")
+
+
+def test_zstandard_is_read(tmp_path):
+    import pyarrow
+
+    path = tmp_path / "a.csv.zst"
+    with pyarrow.output_stream(str(path), compression="zstd") as stream:
+        stream.write(b"text,label\nx,a\ny,b\n")
+    assert read_tables(DataSpec(source=str(path)), tmp_path)["train"].texts == ["x", "y"]
+
+
+def test_links_that_lead_nowhere_are_refused_and_others_followed(tmp_path):
+    folder, elsewhere = tmp_path / "d", tmp_path / "elsewhere"
+    folder.mkdir()
+    elsewhere.mkdir()
+    by_csv()(folder / "train.csv", ROWS_OF_TWO)
+    by_csv()(elsewhere / "part.csv", ROWS_OF_TWO)
+    (folder / "test").symlink_to(elsewhere)
+    (folder / "about.xlsx").write_text("x")
+    found = find_source(str(folder))
+    assert [p.name for p in found.parts["test"]] == ["part.csv"]
+    assert "of no known format, so passed over: about.xlsx" in found.notes
+    (folder / "more.csv").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(DataError, match="is a link that leads nowhere"):
+        find_source(str(folder))
+
+
+def test_names_of_single_texts_tell_no_part(tmp_path):
+    for kind in ("car", "bus"):
+        (tmp_path / "d" / kind).mkdir(parents=True)
+        for name in ("test-drive", "a", "dev_7"):
+            (tmp_path / "d" / kind / f"{name}.txt").write_text(f"{kind} {name}")
+    assert {part: len(files) for part, files in find_source(str(tmp_path / "d")).parts.items()} == {
+        "train": 6
+    }
+
+
+def test_json_in_shapes_that_almost_fit(tmp_path):
+    path = tmp_path / "a.json.gz"
+    with gzip.open(path, "wt") as file:
+        file.write('{"text": ["x", "y"], "label": ["a", "b"]}')
+    assert read_tables(DataSpec(source=str(path)), tmp_path)["train"].texts == ["x", "y"]
+    path = tmp_path / "a.json"
+    path.write_text('{"label":{"0":"1","1":"0"},"text":{"0":"a","1":"b","2":"c"}}')
+    table = read_tables(DataSpec(source=str(path)), tmp_path)["train"]
+    assert (table.texts, table.left_out) == (["a", "b"], [3])
+    path.write_text('{"columns": ["text", "label"], "data": [["a", "b"], ["c"]]}')
+    assert "row 2 has not 2 cells" in refusal(path)
+    path.write_text('{"columns": ["text"], "data": null}')
+    assert "are no lists" in refusal(path)
+    path.write_text('[{"text": "x", "label": ' + "9" * 5000 + "}]")
+    assert "digits" in refusal(path)
+
+
+def test_a_comma_that_parts_no_thousands(tmp_path):
+    from trainables.data.parts import cut_parts
+
+    path = tmp_path / "a.csv"
+    by_csv()(path, [(f"text {i}", "12,50" if i == 3 else "1,250") for i in range(20)])
+    spec = DataSpec(source=str(path), thousands=",")
+    with pytest.raises(DataError, match="label '12,50' in row 4"):
+        cut_parts(read_tables(spec, tmp_path), spec, "number")

@@ -3,7 +3,7 @@
 import csv
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from trainables.data.reading.opening import opened_text
@@ -30,7 +30,14 @@ def read_delimited(path: Path, dialect: Dialect, delimiter: str) -> "Delimited":
         if found is not None:
             notes.append(f"{path.name}: its cells are parted by {found!r}")
             delimiter = found
-    head = _first_record(path, dialect, delimiter)
+    try:
+        head = _first_record(path, dialect, delimiter)
+    except _Malformed as error:
+        if dialect.quoting != "auto" or delimiter != "\t":
+            raise _stray(path, error) from error
+        dialect = replace(dialect, quoting="none")
+        notes.append(f"{path.name}: quotes in it are letters, as in most .tsv")
+        head = _first_record(path, dialect, delimiter)
     if not dialect.header:
         names = list(map(str, range(len(head))))
         return Delimited(path, names, notes, dialect=dialect, delimiter=delimiter)
@@ -88,6 +95,14 @@ class _Malformed(Exception):
         self.line = line
 
 
+def _stray(path: Path, error: _Malformed) -> DataError:
+    return DataError(
+        f"{str(path)!r}: a quote that opens a cell before line {error.line} does not close it "
+        f"({error}): double quotes within quoted cells, or, if quotes are letters there, write "
+        "data.quoting = 'none'"
+    )
+
+
 @dataclass(kw_only=True)
 class Delimited(RowFile):
     """A file of delimited cells, all of them text."""
@@ -111,11 +126,7 @@ class Delimited(RowFile):
             if quoting == "auto" and self.delimiter == "\t":
                 self.notes.append(f"{self.path.name}: quotes in it are letters, as in most .tsv")
                 return self._read(names, quoted=False)
-            raise DataError(
-                f"{str(self.path)!r}: a quote that opens a cell before line {error.line} does not "
-                f"close it ({error}): double quotes within quoted cells, or, if quotes are letters "
-                "there, write data.quoting = 'none'"
-            ) from error
+            raise _stray(self.path, error) from error
 
     def _read(self, names: Sequence[str], quoted: bool) -> list[list[Cell]]:
         places = [self.names.index(name) for name in names]
@@ -164,7 +175,7 @@ class Delimited(RowFile):
     def _look_inside(self, row: int, record: Sequence[str], names: Sequence[str]) -> None:
         """Remember a row that may be several: one that reads as rows, line by line."""
         text = self.delimiter.join(record)
-        inside = [line.split(self.delimiter) for line in text.splitlines()]
+        inside = [line.rstrip("\r").split(self.delimiter) for line in text.split("\n")]
         if len(inside) > 1 and all(len(cells) == len(self.names) for cells in inside):
             places = {name: self.names.index(name) for name in names}
             rows = [{name: cells[i].strip() for name, i in places.items()} for cells in inside]

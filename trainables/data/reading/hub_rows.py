@@ -18,7 +18,7 @@ def load_hub(spec: DataSpec, cache_dir: Path) -> dict[str, RowFile]:
     """
     from datasets import Dataset, DatasetDict, disable_progress_bars, load_dataset
     from datasets import logging as datasets_logging
-    from datasets.exceptions import DatasetGenerationError, DatasetNotFoundError
+    from datasets.exceptions import DatasetGenerationError, DatasetNotFoundError, DatasetsError
 
     disable_progress_bars()
     # Each error is raised as a DataError below; ``datasets`` would log it a second time.
@@ -33,7 +33,7 @@ def load_hub(spec: DataSpec, cache_dir: Path) -> dict[str, RowFile]:
     except DatasetGenerationError as error:
         cause = error.__cause__ or error
         raise DataError(f"cannot read {spec.source!r}: {_first_line(cause)}") from error
-    except (OSError, ValueError) as error:
+    except (DatasetsError, RuntimeError, OSError, ValueError) as error:
         raise DataError(
             f"cannot read data source {spec.source!r} (no local file or built-in of that name; hub "
             f"asked): {_first_line(error)}"

@@ -29,7 +29,10 @@ def read_json(path: Path, dialect: Dialect) -> "JsonRows":
         return _of_objects(path, _lines(path, text))
     except RecursionError as error:
         raise DataError(f"{str(path)!r} is nested too deeply for rows") from error
-    if isinstance(document, dict) and "\n" not in text.strip() and path.suffix != ".json":
+    except ValueError as error:  # a number of thousands of digits
+        raise DataError(f"{str(path)!r}: {error}") from error
+    is_document = ".json" in [suffix.lower() for suffix in path.suffixes]
+    if isinstance(document, dict) and "\n" not in text.strip() and not is_document:
         document = [document]  # one row in a file of lines
     return _of_objects(path, _rows(path, document))
 
@@ -42,7 +45,7 @@ def _lines(path: Path, text: str) -> list[Any]:
             continue
         try:
             found.append(json.loads(line))
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             raise DataError(f"{str(path)!r} line {number} is no JSON: {error}") from error
     return found
 
@@ -60,7 +63,7 @@ def _rows(path: Path, document: Any) -> list[Any]:
         return list(document[lists[0]])  # {"version": 1, "data": [{…}, …]}
     values = list(document.values())
     if set(document) >= {"columns", "data"}:  # pandas' "split"
-        return [dict(zip(document["columns"], row, strict=True)) for row in document["data"]]
+        return _split(path, document["columns"], document["data"])
     if values and all(isinstance(value, list) for value in values):
         if len({len(value) for value in values}) > 1:
             raise DataError(f"{str(path)!r}: its columns differ in length")
@@ -68,6 +71,16 @@ def _rows(path: Path, document: Any) -> list[Any]:
     if values and all(isinstance(value, dict) for value in values):
         return _of_mappings(path, document)
     raise DataError(f"{str(path)!r}: its rows cannot be told for certain: write {_SHAPES}")
+
+
+def _split(path: Path, columns: Any, rows: Any) -> list[Any]:
+    """Return the rows that stand beside the names of their columns."""
+    if not isinstance(columns, list) or not isinstance(rows, list):
+        raise DataError(f"{str(path)!r}: its columns and data are no lists: write {_SHAPES}")
+    for number, row in enumerate(rows, start=1):
+        if not isinstance(row, list) or len(row) != len(columns):
+            raise DataError(f"{str(path)!r}: row {number} has not {len(columns)} cells")
+    return [dict(zip(map(str, columns), row, strict=True)) for row in rows]
 
 
 def _is_table(value: Any) -> bool:
@@ -84,7 +97,7 @@ def _of_mappings(path: Path, document: Mapping[str, Mapping[str, Any]]) -> list[
     if by_id and len(inner) < len(document):
         return list(document.values())
     if len(document) < len(inner):
-        order = list(next(iter(document.values())))
+        order = list(dict.fromkeys(row for cells in document.values() for row in cells))
         return [{name: cells.get(row) for name, cells in document.items()} for row in order]
     raise DataError(f"{str(path)!r}: rows by id or by column? Write {_SHAPES}")
 

@@ -3,8 +3,9 @@
 import codecs
 import gzip
 import io
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, TextIO, cast
 
@@ -21,6 +22,10 @@ _MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+
+
+#: Western texts have a smaller share of bytes beyond ASCII.
+_WESTERN = 0.1
 
 
 @contextmanager
@@ -42,7 +47,7 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         else:
             with path.open("rb") as file:
                 yield file
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         cause = getattr(error, "strerror", None) or str(error)
         raise DataError(f"cannot read {str(path)!r}: {cause}") from error
 
@@ -55,17 +60,36 @@ def opened_text(path: Path, encoding: str | None) -> Iterator[TextIO]:
         DataError: it is not in the encoding that it should be in.
     """
     with opened(path) as file:
-        found = encoding or _marked(path) or "utf-8"
-        try:
-            codecs.lookup(found)
-        except LookupError as error:
-            raise DataError(f"data.encoding = {found!r}: Python knows no such encoding") from error
+        found = encoding or _marked(path)
+        if found is None:
+            _refuse_wide(path)
+            found = "utf-8"
+        if not _is_known(found):
+            raise DataError(f"data.encoding = {found!r}: Python knows no such encoding of text")
         try:
             # Where lines end by \n, a \r within one is a letter.
             ends = "\n" if _has_newline(path) else ""
             yield io.TextIOWrapper(file, encoding=found, newline=ends)
         except UnicodeDecodeError as error:
             raise _not_in(path, found, error) from error
+        except UnicodeError as error:
+            raise DataError(
+                f"{str(path)!r} is not {found}: {error}: try data.encoding = 'utf-16-le'"
+            ) from error
+
+
+def _refuse_wide(path: Path) -> None:
+    """Refuse a file of two bytes a letter that does not say so: ASCII in it would pass for UTF-8.
+
+    Raises:
+        DataError: names the encoding.
+    """
+    with opened(path) as file:
+        likely = _likely(file.read(1000), "utf-8")
+    if likely in ("utf-16-le", "utf-16-be"):
+        raise DataError(
+            f"{str(path)!r} has a zero in every second byte: write data.encoding = {likely!r}"
+        )
 
 
 def _has_newline(path: Path) -> bool:
@@ -83,23 +107,42 @@ def _marked(path: Path) -> str | None:
 def _not_in(path: Path, encoding: str, error: UnicodeDecodeError) -> DataError:
     byte = error.object[error.start]
     with opened(path) as file:
-        likely = _likely(file.read())
+        likely = _likely(file.read(1 << 20), encoding)
+    remedy = (
+        f"it looks like {likely}: write data.encoding = {likely!r}"
+        if likely
+        else "name its encoding with data.encoding, such as 'cp1251', 'gb18030' or 'shift_jis'"
+    )
     return DataError(
         f"{str(path)!r} is not {encoding}: it holds the byte 0x{byte:02x} in "
-        f"{_around(error)!r}; it looks like {likely}: write data.encoding = {likely!r}"
+        f"{_around(error)!r}; {remedy}"
     )
+
+
+def _is_known(encoding: str) -> bool:
+    try:
+        return codecs.lookup(encoding)._is_text_encoding
+    except LookupError:
+        return False
 
 
 def _around(error: UnicodeDecodeError) -> str:
     return error.object[max(0, error.start - 10) : error.start + 5].decode("latin-1")
 
 
-def _likely(content: bytes) -> str:
-    """Guess an encoding: where every second byte is zero UTF-16, else a Western one."""
-    sample = content[:10_000]
-    if sample[1::2].count(0) > len(sample) // 4:
+def _likely(content: bytes, failed: str) -> str | None:
+    """Guess an encoding: UTF-16 where every second byte is zero, a Western one where few bytes are
+    beyond ASCII; None where it could be anything."""
+    if content[1::2].count(0) > len(content) // 4:
         return "utf-16-le"
-    if sample[::2].count(0) > len(sample) // 4:
+    if content[::2].count(0) > len(content) // 4:
         return "utf-16-be"
+    beyond = sum(byte >= 0x80 for byte in content)
+    if beyond > _WESTERN * len(content):
+        return None
     # Latin-1 has control characters there, which no text holds; Windows has quotes and dashes.
-    return "cp1252" if any(0x80 <= byte <= 0x9F for byte in content) else "latin-1"
+    likely = "cp1252" if any(0x80 <= byte <= 0x9F for byte in content) else "latin-1"
+    with suppress(UnicodeDecodeError):
+        content.decode("utf-8")
+        likely = "utf-8"
+    return likely if likely != failed else None

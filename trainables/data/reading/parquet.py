@@ -34,8 +34,8 @@ class ParquetRows(RowFile):
 
         try:
             table = pyarrow.parquet.read_table(self.path, columns=list(dict.fromkeys(names)))
-        except (ArrowException, OSError) as error:
+            return [table.column(name).to_pylist() for name in names]
+        except (ArrowException, OSError, ValueError, OverflowError) as error:
             raise DataError(
                 f"cannot read {str(self.path)!r}: {str(error).splitlines()[0]}"
             ) from error
-        return [table.column(name).to_pylist() for name in names]
