@@ -85,6 +85,8 @@ def _compile(command: tuple[str, ...], source: Path, path: Path) -> None:
             check=True,
             capture_output=True,
             timeout=_PATIENCE_SECONDS,
+            # What a compiler that is killed leaves of its own lies there too, and not in /tmp.
+            env=os.environ | {"TMPDIR": folder},
         )
         built.chmod(0o755)  # whatever the umask lets the group write
         with open(built, "rb") as file:

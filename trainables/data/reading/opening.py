@@ -137,12 +137,13 @@ def _likely(content: bytes, failed: str) -> str | None:
         return "utf-16-le"
     if content[::2].count(0) > len(content) // 4:
         return "utf-16-be"
+    if failed != "utf-8":
+        with suppress(UnicodeDecodeError):
+            content.decode("utf-8")
+            return "utf-8"
     beyond = sum(byte >= 0x80 for byte in content)
     if beyond > _WESTERN * len(content):
         return None
     # Latin-1 has control characters there, which no text holds; Windows has quotes and dashes.
     likely = "cp1252" if any(0x80 <= byte <= 0x9F for byte in content) else "latin-1"
-    with suppress(UnicodeDecodeError):
-        content.decode("utf-8")
-        likely = "utf-8"
     return likely if likely != failed else None
