@@ -133,6 +133,11 @@ class LabHost:
         lines = self.inside("ss -Hltn").splitlines()
         return [line.split()[3] for line in lines if not line.split()[3].endswith(":22")]
 
+    def left_in_tmp(self) -> set[str]:
+        """Return what lies in this host's /tmp, but for the code that is lent to it there."""
+        lent = {path.relative_to("/tmp").parts[0] for path in _code_in_tmp()}
+        return set(self.inside("ls -A /tmp").split()) - lent
+
     def cut(self) -> None:
         """Pull the cable."""
         sh(f"ip link set v{self.number} down")
