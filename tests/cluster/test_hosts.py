@@ -222,7 +222,7 @@ def test_a_frozen_driver_is_followed_by_one_of_another_host(place):
     _, err = process.communicate(timeout=60)
     assert process.returncode == 1 and "has taken the study over" in err, err
     assert place.journal() == before
-    host.inside("rm -rf /tmp/c /tmp/s")
+    host.inside("rm -rf /tmp/c /tmp/s /tmp/ray")
     wait_until_clean(place)
 
 
