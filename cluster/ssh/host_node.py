@@ -53,16 +53,8 @@ def start(request: dict[str, Any]) -> None:
     environment.update(request["environment"], RAY_AUTH_TOKEN_PATH=token)
     environment.pop("RAY_AUTH_TOKEN", None)
     command = [sys.executable, "-m", "ray.scripts.scripts", "start"]
-    with open(os.path.join(folder, "ray.log"), "wb") as log:
-        process = subprocess.Popen(
-            [*command, *request["arguments"], *ports],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            cwd=folder,
-            start_new_session=True,
-        )
+    command += [*request["arguments"], *ports]
+    process = spawn(command, os.path.join(folder, "ray.log"), environment, folder)
     try:
         write_session(folder, "node.json", process.pid)
         address = wait_until_up(folder, process, request["head"], request["wait_seconds"])
@@ -72,6 +64,22 @@ def start(request: dict[str, Any]) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     answer(session=process.pid, address=address)
+
+
+def spawn(
+    command: list[str], log: str, environment: dict[str, str], folder: str
+) -> subprocess.Popen[bytes]:
+    """Start a command in a session of its own, with all that it says in a log."""
+    with open(log, "wb") as said:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            cwd=folder,
+            start_new_session=True,
+        )
 
 
 def wait_until_up(
@@ -111,16 +119,8 @@ def launch(request: dict[str, Any]) -> None:
     environment.pop("RAY_AUTH_TOKEN", None)
     # The exit code is a file of its own, which is there when all that was said is.
     script = '"$@"; echo $? > ../exit.writing; mv ../exit.writing ../exit'
-    with open(os.path.join(folder, "driver.log"), "wb") as log:
-        process = subprocess.Popen(
-            ["sh", "-c", script, "sh", sys.executable, *request["arguments"]],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            cwd=code,
-            start_new_session=True,
-        )
+    command = ["sh", "-c", script, "sh", sys.executable, *request["arguments"]]
+    process = spawn(command, os.path.join(folder, "driver.log"), environment, code)
     write_session(folder, "driver.json", process.pid)
     answer(session=process.pid)
 

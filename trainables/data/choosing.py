@@ -30,11 +30,7 @@ def choose_text(file: RowFile, named: str | None) -> str:
     words = {name: _words_a_row(file, name) for name in present}
     wordy = [name for name in present if words[name] >= _FEW_WORDS]
     chosen = wordy[0] if wordy else max(present, key=lambda name: words[name])
-    others = ", ".join(repr(name) for name in present if name != chosen)
-    file.notes.append(
-        f"the texts are in column {chosen!r}, not in {others}: data.text names another"
-    )
-    return chosen
+    return _said(file, "text", chosen, present)
 
 
 def choose_label(file: RowFile, named: str | None) -> str:
@@ -49,9 +45,14 @@ def choose_label(file: RowFile, named: str | None) -> str:
     if len(present) == 1:
         return present[0]
     chosen = next((name for name in present if _has_two_values(file, name)), present[0])
+    return _said(file, "label", chosen, present)
+
+
+def _said(file: RowFile, role: str, chosen: str, present: Sequence[str]) -> str:
+    """Return the chosen column, once it is noted which others might have been meant."""
     others = ", ".join(repr(name) for name in present if name != chosen)
     file.notes.append(
-        f"the labels are in column {chosen!r}, not in {others}: data.label names another"
+        f"the {role}s are in column {chosen!r}, not in {others}: data.{role} names another"
     )
     return chosen
 

@@ -61,14 +61,7 @@ def cut_parts(tables: dict[str, Table], spec: DataSpec, labels: Labels) -> Parts
     classes = _classes(tables, spec.source) if labels == "class" else []
     if spec.limit is not None:
         tables = {name: _some(table, spec) for name, table in tables.items()}
-    number = {label: i for i, label in enumerate(classes)}
-    coded: Coded = {}
-    for name, table in tables.items():
-        if labels == "class":
-            targets: NDArray[Any] = np.array([number[y] for y in table.labels], dtype=np.int64)
-        else:
-            targets = _numbers(table, spec)
-        coded[name] = (table.texts, targets)
+    coded = _coded(tables, classes, spec)
     parts, notes = _cut(coded, tables["train"], spec)
     rows, overlaps = training_rows({part: texts for part, (texts, _) in parts.items()}, spec)
     texts, targets = parts["train"]
@@ -97,6 +90,20 @@ def cut_parts(tables: dict[str, Table], spec: DataSpec, labels: Labels) -> Parts
         classes,
         notes,
     )
+
+
+def _coded(tables: dict[str, Table], classes: list[str], spec: DataSpec) -> Coded:
+    """Return the texts and targets of each table: class numbers, or numbers without classes."""
+    number = {label: i for i, label in enumerate(classes)}
+    return {
+        name: (
+            table.texts,
+            np.array([number[y] for y in table.labels], dtype=np.int64)
+            if classes
+            else _numbers(table, spec),
+        )
+        for name, table in tables.items()
+    }
 
 
 def _some(table: Table, spec: DataSpec) -> Table:

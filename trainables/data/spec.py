@@ -152,6 +152,11 @@ class DataSpec(Section):
             raise ValueError(
                 f"revision has no effect: {self.source!r} is not on the hub; take it out"
             )
+        for name in self._unread():
+            if getattr(self, name) != default[name].default:
+                raise ValueError(
+                    f"{name} has no effect: {self.source!r} is not written so; take it out"
+                )
         if self.tokens == "bert" and self.vocabulary != default["vocabulary"].default:
             raise ValueError(
                 "vocabulary has no effect: BERT brings its own word pieces; take it out"
@@ -166,6 +171,14 @@ class DataSpec(Section):
                 "group and split_by have no effect: the parts are named; take them out"
             )
         return self
+
+    def _unread(self) -> tuple[str, ...]:
+        """Return the settings of a file's dialect that the source, as it is named, cannot have."""
+        cells = ("delimiter", "quoting", "header")
+        suffixes = {suffix.lower() for suffix in Path(self.source).suffixes}
+        if self.source in PACKAGED or self.revision is not None or ".parquet" in suffixes:
+            return ("encoding", *cells)
+        return cells if suffixes & {".json", ".jsonl", ".ndjson"} else ()
 
     @model_validator(mode="after")
     def _columns_differ(self) -> "DataSpec":

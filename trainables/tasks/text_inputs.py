@@ -99,7 +99,10 @@ class TextInputs(Inputs):
     def check(self, tables: Mapping[str, dict[str, Any]], options: Options) -> str | None:
         """Refuse vectors that need other tokens, and settings of vectors that no trial has."""
         sections, used = self.parse(tables), _pretrained(options)
-        tokens = cast(DataSpec, sections["data"]).tokens
+        data = cast(DataSpec, sections["data"])
+        if self.labels == "class" and (data.thousands or data.decimal != "."):
+            return "data.thousands and data.decimal have no effect: classes are names, not numbers"
+        tokens = data.tokens
         for kind in SOURCES.keys() - set(used):
             for name in _chosen_settings(kind, sections["embeddings"]):
                 return f'embeddings.{name} has no effect: no trial has embedding = "{kind}"'

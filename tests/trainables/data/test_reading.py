@@ -425,3 +425,22 @@ def test_a_comma_that_parts_no_thousands(tmp_path):
     spec = DataSpec(source=str(path), thousands=",")
     with pytest.raises(DataError, match="label '12,50' in row 4"):
         cut_parts(read_tables(spec, tmp_path), spec, "number")
+
+
+@pytest.mark.parametrize(
+    ("source", "setting"),
+    [
+        ("imdb", {"encoding": "latin-1"}),
+        ("a.parquet", {"header": False}),
+        ("a.jsonl.gz", {"delimiter": ";"}),
+        ("a.json", {"quoting": "none"}),
+    ],
+)
+def test_a_dialect_without_effect_is_refused(source, setting):
+    with pytest.raises(ValueError, match="has no effect"):
+        DataSpec(source=source, **setting)
+
+
+def test_a_dialect_that_says_what_is_so_anyway_is_not():
+    DataSpec(source="imdb", header=True, quoting="auto")
+    DataSpec(source="a.jsonl", encoding="cp1252")
