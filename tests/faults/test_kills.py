@@ -106,6 +106,7 @@ def test_no_more_than_the_epoch_under_way_is_repeated(tmp_path, tables):
         assert process.poll() is None, "no epoch waited for another"
         time.sleep(0.001)
     everybody = family(process, "ray::") + family(process)
+    process.send_signal(signal.SIGSTOP)  # else it may see the trial die and begin it anew
     for one in everybody:
         with suppress(psutil.NoSuchProcess):
             one.kill()
