@@ -148,7 +148,10 @@ def check_value(kind: type[Hyperparameters], name: str, value: Any, where: str) 
     try:
         kind.model_validate({name: value})
     except ValidationError as error:
-        raise SpecError(f"{where}.{name} = {value!r}: {error.errors()[0]['msg']}") from None
+        message = error.errors()[0]["msg"]
+        if value in ("True", "False"):
+            message = f"write {value.lower()}"
+        raise SpecError(f"{where}.{name} = {value!r}: {message}") from None
 
 
 def _explain(error: ValidationError, root: type[BaseModel], section: str = "") -> str:

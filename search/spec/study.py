@@ -4,6 +4,7 @@
 them. Whoever reads a journal makes one from the tables in it, and needs no task.
 """
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -160,11 +161,17 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise SpecError(f"{path} is larger than {MAX_BYTES} bytes: not a study file")
-        return tomllib.loads(path.read_text("utf-8-sig"))
+        text = path.read_text("utf-8-sig")
     except OSError as error:
         raise SpecError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise SpecError(f"{path} is not valid TOML: {error}") from error
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        python = re.search(r"^[^#\n'\"]*=\s*(True|False)\b", text, re.MULTILINE)
+        hint = f"; write {python[1].lower()} for {python[1]}" if python else ""
+        raise SpecError(f"{path} is not valid TOML: {error}{hint}") from error
 
 
 def to_toml(spec: StudySpec) -> str:

@@ -2,25 +2,22 @@
 
 from collections.abc import Hashable, Iterable, Sequence
 
-#: Rows of a block; what lies together in a file is seldom about more.
-BLOCK_ROWS = 100
-
 
 def bundle(
-    texts: Sequence[str], groups: Sequence[str | None], rows: Sequence[int] | None
+    texts: Sequence[str], groups: Sequence[str | None], blocks: Sequence[Hashable] | None
 ) -> list[list[int]]:
     """Return the connected components of rows that share a text, a group or a block.
 
     Args:
         texts: of each row.
         groups: of each row, None where it stands alone; empty for no groups.
-        rows: the number of each row in its file, where blocks are dealt out; None where not.
+        blocks: the block of each row, where blocks are dealt out; None where not.
     """
     keys: list[Iterable[Hashable]] = [[("text", text) for text in texts]]
     if groups:
         keys.append([None if group is None else ("group", group) for group in groups])
-    if rows is not None:
-        keys.append([("block", row // BLOCK_ROWS) for row in rows])
+    if blocks is not None:
+        keys.append([("block", block) for block in blocks])
     parent = list(range(len(texts)))
 
     def root(row: int) -> int:

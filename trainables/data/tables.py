@@ -6,8 +6,9 @@ version 5 runs no code that it downloads.
 """
 
 import re
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,9 @@ from trainables.errors import DataError
 
 #: Column of a packaged file that tells one data set in it from another.
 _ORIGIN = "source"
+
+#: Rows of a block; what lies together in a file is seldom about more.
+BLOCK_ROWS = 100
 
 #: A whole number as pandas writes it where another row has none: 1.0.
 _WHOLE = re.compile(r"(-?\d+)\.0+")
@@ -63,8 +67,14 @@ class Table:
 
     def where(self, index: int) -> str:
         """Say where a row comes from."""
-        name = [file for first, file in self.files if first <= index][-1]
-        return f"row {self.rows[index]} of {name!r}"
+        return f"row {self.rows[index]} of {self.files[self._file(index)][1]!r}"
+
+    def blocks(self) -> list[tuple[int, int]]:
+        """Return the block of each row: so many rows that follow one another in one file."""
+        return [(self._file(i), (row - 1) // BLOCK_ROWS) for i, row in enumerate(self.rows)]
+
+    def _file(self, index: int) -> int:
+        return bisect_right(self.files, index, key=lambda file: file[0]) - 1
 
 
 def read_tables(spec: DataSpec, cache_dir: Path) -> dict[str, Table]:
@@ -83,11 +93,12 @@ def read_tables(spec: DataSpec, cache_dir: Path) -> dict[str, Table]:
             "Name its parts with --set data.split={train=…,validation=…,test=…}"
         )
     tables: dict[str, Table] = {}
+    chosen: dict[str, str] = {}
     for part in PARTS:
         if part == "test" and part in parts and _is_unlabelled(parts[part], spec):
             tables["train"].notes.append("the test part has no labels: it is left out")
         elif part in parts:
-            tables[part] = _table(parts[part], spec, source.only)
+            tables[part] = _table(parts[part], spec, source.only, chosen)
     tables["train"].notes[:0] = source.notes
     if not tables["train"].texts:
         raise DataError(f"{spec.source!r} has no usable row (text and label, neither blank)")
@@ -161,20 +172,22 @@ def _text_columns(spec: DataSpec) -> tuple[str, ...]:
     return (spec.text,) if isinstance(spec.text, str) else spec.text
 
 
-def _table(files: Sequence[RowFile], spec: DataSpec, only: str | None) -> Table:
+def _table(
+    files: Sequence[RowFile], spec: DataSpec, only: str | None, chosen: dict[str, str]
+) -> Table:
+    """Read the files of a part; ``chosen`` are the columns of the files that were read before."""
     table, blank = Table(), 0
-    text_of_first, label_of_first = None, None
     for file in files:
-        texts = list(_text_columns(spec)) or [_like(file, text_of_first) or choose_text(file, None)]
-        texts = [choose_text(file, name) for name in texts]
-        label = choose_label(file, spec.label or _like(file, label_of_first))
-        text_of_first, label_of_first = text_of_first or texts[0], label_of_first or label
+        texts = [choose_text(file, name) for name in _text_columns(spec)]
+        texts = texts or [_as_before("text", chosen, file, choose_text)]
+        label = choose_label(file, spec.label) if spec.label else None
+        label = label or _as_before("label", chosen, file, choose_label)
         more = [_ORIGIN if only else label]
         more.append(choose_group(file, spec.group) if spec.group else label)
         *text_cells, label_cells, origins, groups = file.columns([*texts, label, *more])
         table.files.append((len(table.texts), file.path.name))
-        chosen = f"text from {' and '.join(map(repr, texts))}, label from {label!r}"
-        table.columns = table.columns or f"columns: {', '.join(file.names[:20])}; {chosen}"
+        roles = f"text from {' and '.join(map(repr, texts))}, label from {label!r}"
+        table.columns = table.columns or f"columns: {', '.join(file.names[:20])}; {roles}"
         for row, (cells, raw, origin) in enumerate(
             zip(zip(*text_cells, strict=True), label_cells, origins, strict=True), start=1
         ):
@@ -199,9 +212,18 @@ def _table(files: Sequence[RowFile], spec: DataSpec, only: str | None) -> Table:
     return table
 
 
-def _like(file: RowFile, name: str | None) -> str | None:
-    """Return the column that was chosen in the first file of a part, if this one has it too."""
-    return name if name is not None and name in file.names else None
+def _as_before(
+    role: str, chosen: dict[str, str], file: RowFile, choose: Callable[[RowFile, None], str]
+) -> str:
+    """Return the column that was chosen in the first file; where there is none, say which is."""
+    before = chosen.get(role)
+    if before is not None and before in file.names:
+        return before
+    name = choose(file, None)
+    if before is not None:
+        file.notes.append(f"the {role}s of {file.path.name!r} are in column {name!r}")
+    chosen.setdefault(role, name)
+    return name
 
 
 def _joined(cells: Sequence[Cell], file: RowFile, row: int, missing: Sequence[str]) -> str | None:

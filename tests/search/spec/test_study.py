@@ -208,6 +208,15 @@ def test_unknown_and_hostile_study_files(tmp_path):
     torn.write_text('name = "x')
     with pytest.raises(SpecError, match="not valid TOML"):
         read_toml(torn)
+    pythonic = tmp_path / "pythonic.toml"
+    pythonic.write_text("[fixed]\nbidirectional = True\n")
+    with pytest.raises(SpecError, match=r"line 2.*; write true for True"):
+        read_toml(pythonic)
+
+
+def test_the_words_of_python_are_answered_with_those_of_toml(tables):
+    with pytest.raises(SpecError, match=r"fixed\.bidirectional = 'False': write false"):
+        resolve(tables | {"fixed": {"bidirectional": "False"}}, "x")
 
 
 def test_metric_and_mode_follow_from_the_task(tables):

@@ -1,14 +1,16 @@
 """What belongs together falls in one part: texts, groups, blocks."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainables.data.bundles import BLOCK_ROWS, bundle
+from trainables.data.bundles import bundle
 from trainables.data.parts import cut_parts
 from trainables.data.spec import DataSpec
-from trainables.data.tables import read_tables
+from trainables.data.tables import BLOCK_ROWS, read_tables
 from trainables.errors import DataError
 
 ROWS = st.lists(
@@ -33,7 +35,7 @@ def test_components_are_a_partition_closed_under_text_and_group(rows):
 
 def test_a_chain_of_shared_texts_and_groups_is_one():
     assert bundle(["a", "a", "b", "c"], ["1", "2", "2", None], None) == [[0, 1, 2], [3]]
-    assert bundle(["a", "b", "c"], [], [0, BLOCK_ROWS - 1, BLOCK_ROWS]) == [[0, 1], [2]]
+    assert bundle(["a", "b", "c"], [], [0, 0, 1]) == [[0, 1], [2]]
 
 
 @pytest.fixture
@@ -69,9 +71,19 @@ def test_blocks_of_rows_stay_together(patients):
     home: dict[int, set[str]] = {}
     for part, texts in parts.texts.items():
         for text in texts:
-            home.setdefault((int(text.split()[1]) + 1) // BLOCK_ROWS, set()).add(part)
-    assert all(len(some) == 1 for some in home.values()) and len(home) == 7
+            home.setdefault(int(text.split()[1]) // BLOCK_ROWS, set()).add(part)
+    assert all(len(some) == 1 for some in home.values()) and len(home) == 6
     assert all(np.bincount(y).min() > 0 for y in parts.labels.values())
+
+
+def test_a_block_is_of_one_file(tmp_path):
+    for shard in "abc":
+        rows = [f"{shard} {i},{'ab'[i % 2]}" for i in range(BLOCK_ROWS)]
+        (tmp_path / f"{shard}.csv").write_text("\n".join(["text,label", *rows]))
+    parts = parts_of(tmp_path, split_by="block", split=(0.34, 0.33, 0.33))
+    assert [{text[0] for text in texts} for texts in parts.texts.values()] in [
+        [{first}, {second}, {third}] for first, second, third in itertools.permutations("abc")
+    ]
 
 
 def test_a_group_larger_than_a_part_is_said(tmp_path):

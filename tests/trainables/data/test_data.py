@@ -237,6 +237,14 @@ def test_imdb_is_what_the_design_says(tmp_path):
     assert corpus.vocabulary == 20_000
 
 
+def test_imdb_is_dealt_out_by_blocks_unless_told_otherwise():
+    assert DataSpec(source="imdb").split_by == "block"
+    assert DataSpec(source="imdb", split_by="row").split_by == "row"
+    assert DataSpec(source="rotten-tomatoes").split_by == "row"
+    names = {"train": "a", "validation": "b", "test": "c"}
+    assert DataSpec.model_validate({"source": "imdb", "split": names}).split_by == "row"
+
+
 def number_rows(path, labels):
     path.write_text("text,label\n" + "".join(f"word{i} and,{y}\n" for i, y in enumerate(labels)))
     return DataSpec(source=str(path))

@@ -444,3 +444,35 @@ def test_a_dialect_without_effect_is_refused(source, setting):
 def test_a_dialect_that_says_what_is_so_anyway_is_not():
     DataSpec(source="imdb", header=True, quoting="auto")
     DataSpec(source="a.jsonl", encoding="cp1252")
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json"])
+def test_an_object_with_equal_keys_is_refused(tmp_path, name):
+    path = tmp_path / name
+    rows = [f'{{"text": "t {i}", "label": "{"ab"[i % 2]}"}}' for i in range(20)]
+    rows[3] = '{"text": "one", "label": "a", "text": "another"}'
+    path.write_text("\n".join(rows) if name == "a.jsonl" else f"[{','.join(rows)}]")
+    with pytest.raises(DataError, match="an object has the key 'text' twice"):
+        read_tables(DataSpec(source=str(path)), tmp_path)
+
+
+def test_columns_are_chosen_once_for_all_parts(tmp_path):
+    """By its own rows the second file would be read otherwise: its ``label`` has two values."""
+    header = "text,label,sentiment"
+    train = [f"text {i},same,{'ab'[i % 2]}" for i in range(20)]
+    validation = [f"text {i},{'cd'[i % 2]},{'ab'[i % 2]}" for i in range(20, 40)]
+    (tmp_path / "train.csv").write_text("\n".join([header, *train]))
+    (tmp_path / "validation.csv").write_text("\n".join([header, *validation]))
+    tables = read_tables(DataSpec(source=str(tmp_path)), tmp_path)
+    assert {part: set(table.labels) for part, table in tables.items()} == {
+        "train": {"a", "b"},
+        "validation": {"a", "b"},
+    }
+
+
+def test_a_part_with_a_column_of_another_name_is_said(tmp_path):
+    for name, column in (("train", "label"), ("test", "sentiment")):
+        rows = [f"{name} {i},{'ab'[i % 2]}" for i in range(20)]
+        (tmp_path / f"{name}.csv").write_text("\n".join([f"text,{column}", *rows]))
+    tables = read_tables(DataSpec(source=str(tmp_path)), tmp_path)
+    assert "the labels of 'test.csv' are in column 'sentiment'" in tables["test"].notes

@@ -22,14 +22,14 @@ def read_json(path: Path, dialect: Dialect) -> "JsonRows":
     with opened_text(path, dialect.encoding) as file:
         text = file.read()
     try:
-        document = json.loads(text)
+        document = json.loads(text, object_pairs_hook=_object)
     except json.JSONDecodeError as error:
         if error.msg != "Extra data":
             raise DataError(f"{str(path)!r} is no JSON: {error}") from error
         return _of_objects(path, _lines(path, text))
     except RecursionError as error:
         raise DataError(f"{str(path)!r} is nested too deeply for rows") from error
-    except ValueError as error:  # a number of thousands of digits
+    except ValueError as error:  # an equal key, or a number of thousands of digits
         raise DataError(f"{str(path)!r}: {error}") from error
     is_document = ".json" in [suffix.lower() for suffix in path.suffixes]
     if isinstance(document, dict) and "\n" not in text.strip() and not is_document:
@@ -44,9 +44,21 @@ def _lines(path: Path, text: str) -> list[Any]:
         if not line.strip():
             continue
         try:
-            found.append(json.loads(line))
-        except (ValueError, RecursionError) as error:
+            found.append(json.loads(line, object_pairs_hook=_object))
+        except (json.JSONDecodeError, RecursionError) as error:
             raise DataError(f"{str(path)!r} line {number} is no JSON: {error}") from error
+        except ValueError as error:
+            raise DataError(f"{str(path)!r} line {number}: {error}") from error
+    return found
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of JSON; Python's own reader keeps the last of equal keys in silence."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"an object has the key {twice!r} twice: keep one of them")
     return found
 
 
