@@ -16,6 +16,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 SUBNET = "10.99.0"
+#: What each host has for its own.
+HIDDEN = ("/tmp", "/root", "/home")
+#: The number of a second account, and of its group.
+ADA = 4711
 HERE = f"{SUBNET}.254"
 NEEDED = ("ip", "nsenter", "unshare", "sshd", "ssh", "ssh-keygen")
 
@@ -37,21 +41,31 @@ def sh(command: str, check: bool = True) -> str:
     return done.stdout
 
 
-def _code_in_tmp() -> set[Path]:
-    """Return the folders of this code and its Python that a host's own /tmp would hide."""
+def _code_in(place: str) -> set[Path]:
+    """Return the folders of this code and its Python that a host's own ``place`` would hide."""
     code = {Path(__file__).parents[2], Path(sys.prefix), Path(sys.base_prefix)}
-    return {path for path in code if path.is_relative_to("/tmp")}
+    return {path for path in code if path.is_relative_to(place)}
 
 
 class LabHost:
-    """One host, with sshd; its /tmp and its cache are its own."""
+    """One host, with sshd; its /tmp and its homes are its own. It has the accounts root and ada."""
 
     def __init__(self, number: int, folder: Path) -> None:
         self.number, self.name, self.ip = number, f"h{number}", f"{SUBNET}.{number}"
         self.own = folder / self.name
-        for name in ("tmp", "home", "run"):
+        for name in ("tmp", "root", "home/ada"):
             (self.own / name).mkdir(parents=True)
         (self.own / "tmp").chmod(0o1777)
+        os.chown(self.own / "home/ada", ADA, ADA)
+        for name, line in (
+            ("passwd", f"ada:x:{ADA}:{ADA}::/home/ada:/bin/bash"),
+            ("shadow", "ada:*"),
+        ):
+            rest = ":19000:0:99999:7:::" if name == "shadow" else ""
+            file = self.own / name
+            shutil.copy(f"/etc/{name}", file)
+            with file.open("a") as accounts:
+                accounts.write(f"{line}{rest}\n")
         self.key = folder / "id"
         self.known_hosts = folder / "known_hosts"
         self._network()
@@ -78,14 +92,16 @@ class LabHost:
             "PermitRootLogin yes\nPasswordAuthentication no\nAcceptEnv *\nMaxStartups 100\n"
         )
         own = self.own
-        Path("/root/.cache").mkdir(exist_ok=True)
         Path("/run/sshd").mkdir(exist_ok=True)
-        mounts = "".join(
-            f"mkdir -p {own}{path}; mount --bind {path} {own}{path};" for path in _code_in_tmp()
+        lent = "".join(
+            f"mkdir -p {own}{path}; mount --bind {path} {own}{path};"
+            for place in ("/tmp", "/root")
+            for path in _code_in(place)
         )
+        hidden = "".join(f"mount --rbind {own}{place} {place};" for place in HIDDEN)
+        accounts = "".join(f"mount --bind {own}/{x} /etc/{x};" for x in ("passwd", "shadow"))
         self.enter(
-            f"set -e; hostname {self.name}; {mounts} mount --rbind {own}/tmp /tmp;"
-            f" mount --bind {own}/home /root/.cache;"
+            f"set -e; hostname {self.name}; {lent} {hidden} {accounts}"
             f" exec /usr/sbin/sshd -f {config} -E {own}/sshd.log"
         )
         for _ in range(50):
@@ -135,7 +151,7 @@ class LabHost:
 
     def left_in_tmp(self) -> set[str]:
         """Return what lies in this host's /tmp, but for the code that is lent to it there."""
-        lent = {path.relative_to("/tmp").parts[0] for path in _code_in_tmp()}
+        lent = {path.relative_to("/tmp").parts[0] for path in _code_in("/tmp")}
         return set(self.inside("ls -A /tmp").split()) - lent
 
     def cut(self) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import psutil
 import pytest
 
 from tests.cli_sandbox import Sandbox
-from tests.cluster.lab import LabHost, cluster_file, is_possible, lab, sh
+from tests.cluster.lab import ADA, LabHost, cluster_file, is_possible, lab, sh
 
 pytestmark = [
     pytest.mark.slow,
@@ -173,8 +174,36 @@ def test_a_node_whose_cable_is_cut_is_told_in_one_line_and_its_trials_move(place
 
 
 @pytest.mark.thorough
-def test_two_users_of_one_host(place):
-    """Each has a cluster of their own on it, and the end of one is not the other's."""
+def test_two_accounts_on_the_same_hosts(place):
+    """Root searches from here, ada from the first host; each with a cluster of their own."""
+    first = start_long(place)
+    hers = place.root / "ada"
+    hers.mkdir()
+    text = place.file.read_text().replace(str(place.hosts[0].key), str(hers / "id"))
+    (hers / "hosts.toml").write_text(text.replace("cpus = 1", "cpus = 1\nuser = 'ada'"))
+    shutil.copy(place.hosts[0].key, hers / "id")
+    shutil.copy(place.root / "small.toml", hers)
+    for path in (hers, *hers.iterdir()):
+        os.chown(path, ADA, ADA)
+    host = place.hosts[0]
+    script = f"cd {hers}; PYTHONPATH={place.code[0]} {sys.executable} -m search"
+    host.inside(f"su ada -c '{script} run small.toml --cluster hosts.toml 2>log'", check=False)
+    assert "6/6 done" in (hers / "log").read_text()
+    rows = json.loads(host.inside(f"su ada -c '{script} trials small --format json'"))
+    assert {row["state"] for row in rows} <= {"completed", "pruned"} and len(rows) == 6
+    assert {row["host"] for row in rows} == {"h1", "h2"}
+    assert {path.stat().st_uid for path in (hers / "results").rglob("*")} == {ADA}
+    for each in place.hosts:
+        assert each.inside("ls -A /tmp | xargs -I{} stat -c %U /tmp/{}").split() == ["root"]
+    assert first.poll() is None
+    first.send_signal(signal.SIGTERM)
+    first.communicate(timeout=60)
+    wait_until_clean(place)
+
+
+@pytest.mark.thorough
+def test_two_clusters_of_one_account(place):
+    """The end of one is not the other's."""
     other = cluster_file(place.root / "other.toml", place.hosts)
     first = start_long(place)
     place.run("run", "small.toml", "--name", "second", "--cluster", str(other))
