@@ -33,7 +33,7 @@ test-cluster: $(VENV)/.dev lab
 # What the laboratory of test-cluster needs; its tests are left out where that cannot be had.
 lab:
 	@command -v sshd ip >/dev/null || test "$$(id -u)" != 0 || \
-	  { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends openssh-server iproute2 faketime; } || true
+	  { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends openssh-server iproute2 faketime sshfs; } || true
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -2,12 +2,14 @@
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -270,14 +272,48 @@ def test_the_heads_death_is_told_and_the_search_resumes(place):
     place.is_clean()
 
 
+def driver_on(host: LabHost, place: Place, *arguments: str) -> str:
+    """Run a command on a host, with records of its own; return what it says."""
+    script = (
+        f"cd {place.root}; SEQTUNE_STATE=/tmp/s PYTHONPATH={place.code[0]}"
+        f" {sys.executable} -m search {shlex.join(arguments)} 2>&1"
+    )
+    return host.inside(script, check=False)
+
+
+@pytest.mark.thorough
+@pytest.mark.skipif(not shutil.which("sshfs"), reason="no sshfs here")
+def test_results_where_each_machine_has_a_cache_of_its_own(place):
+    """As on NFS: what another has written is seen once the attributes' age is over, and locks do
+    not reach it. The driver's machine mounts the second host's folder."""
+    first, second = place.hosts
+    config = place.root.parent / "ssh_config"
+    config.write_text(f"UserKnownHostsFile {first.known_hosts}\nIdentityFile {first.key}\n")
+    ages = ("dcache", "dcache_stat", "dcache_dir", "dcache_link", "attr", "entry", "negative")
+    options = ",".join(f"{age}_timeout=20" for age in ages)
+    first.inside(
+        f"sshfs -F {config} -o {options},sftp_server=/usr/lib/openssh/sftp-server"
+        f" root@{second.ip}:{place.root} {place.root}"
+    )
+    said = driver_on(first, place, "run", "small.toml", "--cluster", str(place.file))
+    assert "locks of the results folder do not reach it: the heartbeat guards" in said
+    place.check(6)
+    assert hosts_of(place) == {"h1", "h2"}
+    more = ("resume", "small", "--trials", "8", "--force", *LONG, "--cluster", str(place.file))
+    with ThreadPoolExecutor() as pool:
+        running = pool.submit(driver_on, first, place, *more)
+        place.wait_for_epochs(place.journal().count(b'"event":"epoch"') + 6)
+        driver_on(second, place, "stop", "small")
+        assert "resume with: " in running.result(timeout=60)
+    first.inside(f"umount -l {place.root}; rm -rf /tmp/s")
+    second.inside("rm -rf /tmp/s")
+    wait_until_clean(place)
+
+
 @pytest.mark.thorough
 def test_a_driver_on_a_listed_host_has_its_slots(place):
     host = place.hosts[0]
-    command = (
-        f"cd {place.root}; SEQTUNE_STATE=/tmp/s PYTHONPATH={place.code[0]}"
-        f" {sys.executable} -m search run small.toml --cluster {place.file} 2>&1"
-    )
-    said = host.inside(command)
+    said = driver_on(host, place, "run", "small.toml", "--cluster", str(place.file))
     assert "this machine: node up" not in said and "10.99.0.1: ok" in said
     place.check(6)
     assert hosts_of(place) == {"h1", "h2"}
