@@ -14,6 +14,7 @@ from cluster.settings import SshSettings
 from cluster.ssh.guardian import Guardian
 from cluster.ssh.launcher import Launcher
 from cluster.ssh.record import Record, Records
+from cluster.ssh.starting import start_commands
 from cluster.ssh.survey import own_addresses
 from cluster.status import NodeStatus
 
@@ -74,7 +75,7 @@ class Ssh(ClusterKind, Launchable):
 
     def commands(self) -> list[str]:
         """Every ssh command, with the script that its host is given."""
-        return self.launcher(lambda line: None).commands()
+        return start_commands(self.settings)
 
     def __str__(self) -> str:
         return f"{len(self.settings.hosts)} hosts of {self.file.name}"

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cluster.errors import ClusterError
+from cluster.ssh.ending import take_down
 from cluster.ssh.launcher import Launcher
+from cluster.ssh.looking import head_of
 from cluster.ssh.record import Record
 
 
@@ -37,7 +39,7 @@ def run_on_head(launcher: Launcher, study: str, command: Command) -> Record:
     """
     record = launcher.bring_up(study, detached=True)
     try:
-        launcher.head(record).ask(
+        head_of(record).ask(
             {
                 "action": "launch",
                 "folder": record.nodes[0].folder,
@@ -49,7 +51,7 @@ def run_on_head(launcher: Launcher, study: str, command: Command) -> Record:
             }
         )
     except BaseException:
-        launcher.take_down(record, None)
+        take_down(launcher.records, record, launcher.tell)
         raise
     return record
 
@@ -71,15 +73,14 @@ def _source(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
     return None if "__pycache__" in entry.name else entry
 
 
-def follow(launcher: Launcher, record: Record, put: Callable[[str], None]) -> int | None:
+def follow(record: Record, put: Callable[[str], None]) -> int | None:
     """Pass on what the driver says until it ends; return its exit code, None if it was killed.
 
     Raises:
         ClusterError: the head is out of sight; the search goes on.
     """
-    with launcher.head(record).asking(
-        {"action": "follow", "folder": record.nodes[0].folder}
-    ) as answers:
+    request = {"action": "follow", "folder": record.nodes[0].folder}
+    with head_of(record).asking(request) as answers:
         for answer in answers:
             if "exit" in answer:
                 code: int | None = answer["exit"]

@@ -15,8 +15,6 @@ from pathlib import Path
 
 import psutil
 
-from cluster.settings import SshSettings
-
 #: A search that is over waits for its nodes to be down for so long; then this goes on alone.
 PATIENCE_SECONDS = 60.0
 
@@ -66,18 +64,16 @@ class Guardian:
         tell(f"nodes may be left: look with 'seqtune cluster status {self._file}'")
 
 
-def take_down(file: Path, pid: int, began: float, logs: Path | None) -> None:
+def take_down_all(file: Path, pid: int, began: float, logs: Path | None) -> None:
     """Take down all that a search has brought up."""
-    from cluster.ssh.launcher import Launcher
+    from cluster.ssh.ending import take_down
     from cluster.ssh.record import Records, this_machine
 
     records = Records.of_user()
     for record in list(records.of_file(file)):
         ours = (record.pid, record.machine) == (pid, this_machine())
         if record.study and not record.detached and ours and abs(record.began - began) < 1.0:
-            settings = SshSettings.model_validate_json(record.settings)
-            launcher = Launcher(settings, file, records, _tell)
-            launcher.take_down(record, logs if logs and logs.parent.is_dir() else None)
+            take_down(records, record, _tell, logs if logs and logs.parent.is_dir() else None)
 
 
 def _tell(line: str) -> None:
@@ -89,7 +85,7 @@ def _main(file: str, pid: str, began: str, logs: str) -> None:
     in_order = sys.stdin.read() == _IN_ORDER
     if not in_order:
         time.sleep(_ON_ITS_WAY_SECONDS)
-    take_down(Path(file), int(pid), float(began), Path(logs) if logs else None)
+    take_down_all(Path(file), int(pid), float(began), Path(logs) if logs else None)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,9 @@ from pathlib import Path
 from cluster.errors import ClusterError
 from cluster.kinds.ssh import Ssh
 from cluster.ssh.detached import Command, follow, run_on_head
+from cluster.ssh.ending import take_down
 from cluster.ssh.launcher import Launcher
+from cluster.ssh.looking import head_of
 from cluster.ssh.record import Record
 from search.driver.changes import packages
 from search.driver.signals import Halt
@@ -49,7 +51,7 @@ def drive_on_head(
         environment={RESUME_VARIABLE: resume},
     )
     record = run_on_head(launcher, spec.name, command)
-    say(f"the driver runs on {launcher.head(record).name}; Ctrl-C here leaves it running")
+    say(f"the driver runs on {head_of(record).name}; Ctrl-C here leaves it running")
     return _followed(launcher, record, folder, cluster.file)
 
 
@@ -58,13 +60,14 @@ def _followed(launcher: Launcher, record: Record, folder: StudyDir, file: Path) 
     goes_on = f"the search goes on; stop it with: {stop}; its nodes then end with: "
     goes_on += f"{' '.join(called_as())} cluster down {file}"
     try:
-        code = follow(launcher, record, _put)
+        code = follow(record, _put)
     except (Halt, KeyboardInterrupt):
         say(f"\n{goes_on}")
         return 0
     except ClusterError as error:
         raise StudyFailed(f"{error}: the head is out of sight; {goes_on}") from error
-    launcher.take_down(record, folder.logs / "nodes" if folder.exists() else None)
+    logs = folder.logs / "nodes" if folder.exists() else None
+    take_down(launcher.records, record, launcher.tell, logs)
     if code is None:
         raise StudyFailed("the driver on the head was killed")
     return code

@@ -10,10 +10,13 @@ from cluster.errors import ClusterError
 from cluster.kinds.ssh import Ssh
 from cluster.settings import Host, SshSettings
 from cluster.ssh import launcher as launcher_module
+from cluster.ssh import starting
 from cluster.ssh.detached import Command, follow, run_on_head
+from cluster.ssh.ending import sweep, take_down
 from cluster.ssh.launcher import Launcher
 from cluster.ssh.record import Record, Records, StartedNode
 from cluster.ssh.remote import Remote
+from cluster.ssh.starting import start_commands
 from cluster.ssh.survey import Survey, in_parallel
 
 SETTINGS = SshSettings(
@@ -64,7 +67,7 @@ def world(monkeypatch) -> World:
         for i, host in enumerate(SETTINGS.hosts, start=1)
     ]
     monkeypatch.setattr(launcher_module, "survey", lambda settings: found)
-    monkeypatch.setattr(launcher_module, "address_towards", lambda host: "10.0.0.9")
+    monkeypatch.setattr(starting, "address_towards", lambda host: "10.0.0.9")
     return made
 
 
@@ -140,7 +143,7 @@ def test_a_search_joins_what_is_up_with_a_node_without_slots(world, launcher):
     assert "its search is gone" not in " ".join(one.cluster for one in launcher.status())
     launcher.down()
     assert list(world.nodes.values()) == ["this machine"], "the search's own node ends with it"
-    launcher.take_down(joined, None)
+    take_down(launcher.records, joined, launcher.tell)
     assert not world.nodes
 
 
@@ -179,10 +182,10 @@ def test_a_detached_driver_keeps_its_nodes_until_it_is_over(world, launcher, sai
     assert sorted(world.nodes.values()) == ["a", "b"] and record.detached
     name, request = world.asked[-1]
     assert name == "b" and request["arguments"] == ["-m", "x", "10.0.0.2:7"] and request["code"]
-    launcher.sweep()
+    sweep(launcher.records, launcher.file, launcher.tell)
     assert len(world.nodes) == 2
     world.driver = 0
-    launcher.sweep()
+    sweep(launcher.records, launcher.file, launcher.tell)
     assert not world.nodes
     world.failing.add(("b", "launch"))
     with pytest.raises(ClusterError, match="it will not"):
@@ -190,7 +193,7 @@ def test_a_detached_driver_keeps_its_nodes_until_it_is_over(world, launcher, sai
     assert not world.nodes
 
 
-def test_a_driver_is_followed_to_its_end(launcher, monkeypatch):
+def test_a_driver_is_followed_to_its_end(monkeypatch):
     from contextlib import contextmanager
 
     answers: list[dict[str, Any]] = [{"said": "one"}, {"said": "two"}, {"exit": 3}]
@@ -202,14 +205,14 @@ def test_a_driver_is_followed_to_its_end(launcher, monkeypatch):
     monkeypatch.setattr(Remote, "asking", asking)
     record = Record("k", "f", JSON, "mine", (StartedNode(1, "/tmp/x", "10.0.0.2"),))
     heard: list[str] = []
-    assert follow(launcher, record, heard.append) == 3 and heard == ["one", "two"]
+    assert follow(record, heard.append) == 3 and heard == ["one", "two"]
     answers[-1:] = []
     with pytest.raises(ClusterError, match="said no more"):
-        follow(launcher, record, heard.append)
+        follow(record, heard.append)
 
 
-def test_commands_are_whole_and_name_what_is_not_known_yet(launcher):
-    first, second = launcher.commands()
+def test_commands_are_whole_and_name_what_is_not_known_yet():
+    first, second = start_commands(SETTINGS)
     assert first.startswith("ssh -o BatchMode=yes") and "a 'bash -l -s' <<<" in first
     assert "--num-cpus=<cores>" in first and "<the head" in first
     assert "--head" in second and "--num-cpus=3" in second
