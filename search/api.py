@@ -15,6 +15,7 @@ from search.driver.session import resume as go_on
 from search.driver.signals import Interrupter
 from search.errors import NoFiniteResult
 from search.journal.folder import open_study_dir
+from search.journal.load import load as load_study
 from search.journal.load import load_state
 from search.journal.state import StudyState
 from search.report.rows import trial_row
@@ -78,9 +79,10 @@ def resume(
     """
     given = _options(options, settings)
     folder = open_study_dir(Path(results_dir).expanduser(), name)
-    spec, change = changed_study(load_state(folder), given, force)
+    past = load_study(folder)
+    spec, change = changed_study(past.state, given, force)
     plan = plan_session(spec, given, change, force, take_over)
-    return _with_result(go_on(folder, plan, Interrupter(plan.time_budget)))
+    return _with_result(go_on(folder, plan, Interrupter(plan.time_budget), past))
 
 
 def load(name: str, *, results_dir: str | Path = _RESULTS) -> StudyState:

@@ -11,13 +11,20 @@ from search.driver.recorder import StudyRecorder
 from search.journal.events import FORMAT, SessionStarted, SpecChanged, StudyCreated
 from search.journal.folder import StudyDir
 from search.journal.journal import Journal, read_events
-from search.journal.state import replay
+from search.journal.load import load
+from search.journal.snapshot import SnapshotWriter
 from search.policy.failures import Failure
 from search.policy.samplers.optuna_adapter import OptunaSampler
 from search.policy.samplers.registry import SAMPLERS
 from search.spec.resolve import resolve
 from search.spec.study import ResourcesSpec, StudySpec
-from trainables.attempts.messages import Assignment, Checkpoint, Numerics, Report
+from trainables.attempts.messages import (
+    Assignment,
+    Checkpoint,
+    Numerics,
+    Report,
+    checkpoint_name,
+)
 from trainables.core.memory import DataShape
 from trainables.data.spec import DataSpec
 from trainables.tasks.text_inputs import PreparedTexts
@@ -53,7 +60,8 @@ class StudyHarness:
     """A study over a real journal, driven by hand."""
 
     def __init__(self, folder, tables: dict[str, Any], max_failures: int = 2) -> None:
-        self.folder = StudyDir(folder)
+        self.folder = StudyDir(folder if folder.name == "small" else folder / "small")
+        self.folder.root.mkdir(exist_ok=True)
         self.max_failures = max_failures
         if not self.folder.journal.exists():
             journal = Journal(self.folder.journal)
@@ -62,10 +70,12 @@ class StudyHarness:
         self.open()
 
     def open(self, total: int = 6, change: SpecChanged | None = None) -> None:
-        events = self.events()
-        self.journal = Journal(self.folder.journal)
-        self.study = StudyRecorder(self.folder, self.journal, replay(events), PREPARED)
+        past = load(self.folder)
+        self.journal = Journal(self.folder.journal, prefix=past.prefix)
+        self.study = StudyRecorder(self.folder, self.journal, past.state, PREPARED)
         self.study.begin(session(total), ResourcesSpec(max_failures=self.max_failures), change)
+        self.snapshot = SnapshotWriter(self.folder, past.state, self.journal.prefix, past.snapshot)
+        self.study.follow(self.snapshot)
 
     def crash_and_reopen(self, total: int = 6, change: SpecChanged | None = None) -> None:
         self.journal.close()
@@ -97,7 +107,7 @@ class StudyHarness:
         **more: Any,
     ) -> Report:
         """A report whose checkpoint is there."""
-        path = f"{work.checkpoint_prefix}epoch-{epoch:03d}.safetensors"
+        path = checkpoint_name(work.checkpoint_prefix, epoch)
         (self.folder.root / path).parent.mkdir(parents=True, exist_ok=True)
         (self.folder.root / path).write_bytes(b"x")
         return Report(
@@ -106,7 +116,7 @@ class StudyHarness:
             epoch=epoch,
             metrics={"val/accuracy": value, "val/loss": loss, "train/loss": 0.5} | CONFUSION,
             seconds=1.0,
-            checkpoint=Checkpoint(epoch=epoch, path=path, digest="d"),
+            checkpoint=Checkpoint(epoch=epoch, path=path, digest="d" * 64),
             host="h",
             numerics=Numerics(
                 device="cpu",

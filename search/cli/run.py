@@ -62,25 +62,24 @@ def resume(
     from search.driver.session import resume as go_on
     from search.driver.signals import Interrupter
     from search.journal.folder import open_study_dir
-    from search.journal.load import load_events
-    from search.journal.state import replay
+    from search.journal.load import load
 
     given = Options(**options)
     folder = open_study_dir(results_dir, name)
-    past = load_events(folder)
-    spec, change = changed_study(replay(past), given, force)
+    past = load(folder)
+    spec, change = changed_study(past.state, given, force)
     plan = plan_session(spec, given, change, force, take_over)
     if dry_run:
         from search.driver.dry_run import describe
 
-        click.echo(describe(spec, plan, past))
+        click.echo(describe(spec, plan, past.state))
         return
     if plan.cluster.drives_itself:
         _on_head("resume", spec, plan.cluster, folder, given.cluster)
     interrupter = Interrupter(
         plan.time_budget, resume_hint(folder, name, results_dir, given.cluster)
     )
-    _carry_out(lambda: go_on(folder, plan, interrupter), interrupter, folder)
+    _carry_out(lambda: go_on(folder, plan, interrupter, past), interrupter, folder)
 
 
 #: Options that are not passed on to a driver on the head: where it runs, or what is said anew.

@@ -1,8 +1,9 @@
 """Assignments of attempts: a pure reading of the study's state."""
 
 from search.driver.preparation import PreparedData
-from search.journal.events import EpochDone
+from search.journal.epochs import Epoch
 from search.journal.folder import StudyDir
+from search.journal.layout import checkpoint_prefix
 from search.journal.state import StudyState, Trial
 from search.policy.seeds import derive_seed
 from search.spec.study import ResourcesSpec
@@ -30,7 +31,7 @@ def assign(
         data=str(inputs.folder),
         inputs=inputs.of_trial(configuration),
         folder=str(folder.root),
-        checkpoint_prefix=folder.checkpoint_prefix(trial.number, trial.attempts),
+        checkpoint_prefix=checkpoint_prefix(trial.number, trial.attempts),
         unreported=folder.unreported(trial.number, trial.attempts),
         log=folder.trial_log(trial.number),
         rungs=state.rungs.epochs,
@@ -48,7 +49,7 @@ def assign(
     )
 
 
-def _precision(state: StudyState, resources: ResourcesSpec, begun: EpochDone | None) -> str:
+def _precision(state: StudyState, resources: ResourcesSpec, begun: Epoch | None) -> str:
     """Return the precision that the trial began with.
 
     A new one takes what is asked for. Where that is to be measured, it takes what the study's first

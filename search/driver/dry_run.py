@@ -11,8 +11,7 @@ from search.driver.checks import check_session, start_request
 from search.driver.plan import SessionPlan
 from search.driver.preparation import PreparedData, prepare_study
 from search.driver.session import creation
-from search.journal.events import Event
-from search.journal.state import StudyState, replay
+from search.journal.state import StudyState
 from search.policy.samplers.registry import TrialChooser
 from search.spec.study import StudySpec, to_toml
 from trainables.core.hyperparameters import Hyperparameters
@@ -23,21 +22,22 @@ _SAMPLES = 3
 _GIB = 1 << 30
 
 
-def describe(spec: StudySpec, plan: SessionPlan, past: Sequence[Event] = ()) -> str:
+def describe(spec: StudySpec, plan: SessionPlan, begun: StudyState | None = None) -> str:
     """Return the resolved study, its data, the next configurations, memory and time.
 
-    Of a study with a ``past`` it also says what would change.
+    Of a study that has ``begun`` it also says what would change.
 
     Raises:
         DataError: the data cannot be learnt from.
         DeviceError: this machine does not compute in what is asked for.
         SpecError: the study could not be resumed so.
     """
-    begun = replay(past) if past else None
     prepared = prepare_study(spec, plan.cache, begun.trials if begun else ())
     check_session(spec, plan, prepared)
     change = record_change(begun, plan.change, prepared, plan.total, plan.force) if begun else None
-    state = replay([*(past or [creation(spec, prepared)]), *([change] if change else [])])
+    state = begun or StudyState(creation(spec, prepared))
+    if change is not None:
+        state.apply(change)
     unfinished = [t for t in state.trials if not t.ended and state.pending_end(t) is None]
     left = plan.total - len(state.trials) + len(unfinished)
     samples = _next_configurations(state, plan.total)

@@ -63,12 +63,13 @@ class StudyRecorder:
         whose last decision was never applied.
         """
         self._resources = resources
-        left = [e for trial in self.state.trials for e in self._take(self._unreported(trial))]
+        running = [self.state.trials[number] for number in sorted(self.state.running)]
+        left = [e for trial in running for e in self._take(self._unreported(trial))]
         self._publish(left)
         events: list[Event] = [*([change] if change else []), session]
         self._record(*events)
         ends: list[Event] = []
-        for trial in self.state.trials:
+        for trial in self.state.open_trials():
             due = self.state.pending_end(trial)
             if due is not None:
                 ends.append(TrialEnded(trial=trial.number, state=due[0], reason=due[1]))
@@ -83,7 +84,7 @@ class StudyRecorder:
     def next(self) -> Assignment | Literal["wait", "finished"]:
         """Return the next attempt to start: one that was in flight, else a new trial."""
         state = self.state
-        waiting = next((t for t in state.trials if t.state == "waiting"), None)
+        waiting = state.next_waiting()
         if waiting is None and len(state.trials) < state.total:
             self._record(self._chooser.choose(state))
             waiting = state.trials[-1]

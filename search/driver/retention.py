@@ -7,14 +7,22 @@ that makes it superfluous is on the disk.
 """
 
 import bisect
+from typing import NamedTuple
 
 from search.journal.events import EpochDone, Event, TrialEnded
 from search.journal.folder import StudyDir
+from search.journal.layout import checkpoint_folder, checkpoint_path, read_checkpoint_name
 from search.journal.state import StudyState, Trial
-from search.journal.values import best_of
 
 #: Newest checkpoints kept of a trial that may go on.
 NEWEST_KEPT = 2
+
+
+class _Kept(NamedTuple):
+    """An acknowledged epoch whose checkpoint is there; the least is the best, then the earliest."""
+
+    cost: float
+    epoch: int
 
 
 class CheckpointKeeper:
@@ -29,15 +37,11 @@ class CheckpointKeeper:
         self._objective = state.objective
         self._keep_best = keep_best
         self._ranking: list[tuple[float, int]] = []
-        #: The files of each trial, and the epoch each is of; None if it was never acknowledged.
-        self._present: dict[int, dict[str, EpochDone | None]] = {}
+        #: The files of each trial, and what each is of; None if that was never acknowledged, or has
+        #: no finite value.
+        self._present: dict[int, dict[str, _Kept | None]] = {}
         for trial in state.trials:
-            stored = [
-                str(p.relative_to(self._root))
-                for p in folder.checkpoints_of(trial.number).glob("*")
-            ]
-            epochs = {epoch.checkpoint.path: epoch for epoch in trial.epochs}
-            self._present[trial.number] = {path: epochs.get(path) for path in stored}
+            self._present[trial.number] = self._stored(trial)
             if not state.is_comparable(trial):
                 continue  # not compared, and not taken away either
             if trial.ended:
@@ -45,10 +49,27 @@ class CheckpointKeeper:
             else:
                 self._keep(trial, self._needed(trial))
 
+    def _stored(self, trial: Trial) -> dict[str, _Kept | None]:
+        """Return the files that are there of a trial."""
+        found: dict[str, _Kept | None] = {}
+        for path in self._folder.checkpoints_of(trial.number).glob("*"):
+            of, kept = read_checkpoint_name(path.name), None
+            if of is not None and 0 < of.epoch <= trial.epoch:
+                epoch = trial.epochs[of.epoch - 1]
+                if epoch.attempt == of.attempt:
+                    kept = self._kept(epoch.epoch, epoch.value)
+            found[f"{checkpoint_folder(trial.number)}/{path.name}"] = kept
+        return found
+
+    def _kept(self, epoch: int, value: float | None) -> _Kept | None:
+        return None if value is None else _Kept(self._objective.cost(value), epoch)
+
     def __call__(self, event: Event, state: StudyState) -> None:
         """Remove the files that an epoch or an end has made superfluous."""
         if isinstance(event, EpochDone):
-            self._present.setdefault(event.trial, {})[event.checkpoint.path] = event
+            path = checkpoint_path(event.trial, event.attempt, event.epoch)
+            kept = self._kept(event.epoch, event.value)
+            self._present.setdefault(event.trial, {})[path] = kept
             trial = state.trials[event.trial]
             self._keep(trial, self._needed(trial))
         elif isinstance(event, TrialEnded):
@@ -66,9 +87,9 @@ class CheckpointKeeper:
 
     def _best(self, trial: Trial) -> set[str]:
         """Return the best of the files that are there; by another metric the best may be gone."""
-        there = self._present.get(trial.number, {}).values()
-        best = best_of([epoch for epoch in there if epoch is not None], self._objective)
-        return {best.checkpoint.path} if best else set()
+        there = self._present.get(trial.number, {}).items()
+        ranked = [(kept, path) for path, kept in there if kept is not None]
+        return {min(ranked)[1]} if ranked else set()
 
     def _retire(self, trial: Trial, state: StudyState) -> None:
         """Rank an ended trial, and remove the file of the one that drops out."""

@@ -25,12 +25,13 @@ from search.driver.recorder import StudyRecorder
 from search.driver.retention import CheckpointKeeper
 from search.driver.signals import Halt, Interrupter
 from search.errors import NoFiniteResult, StudyExists, StudyFailed
-from search.journal.events import FORMAT, Event, SpecChanged, StudyCreated
+from search.journal.events import FORMAT, SpecChanged, StudyCreated
 from search.journal.folder import StudyDir, create_study_dir
 from search.journal.journal import Journal
-from search.journal.load import load_events
+from search.journal.load import Loaded, load
 from search.journal.lock import Lock
-from search.journal.state import StudyState, replay
+from search.journal.snapshot import SnapshotWriter
+from search.journal.state import StudyState
 from search.monitor.logs import TrialLogs, logging_to
 from search.monitor.progress import Progress
 from search.monitor.say import say
@@ -63,7 +64,7 @@ class _Work:
 
     folder: StudyDir
     spec: StudySpec
-    past: list[Event]
+    past: Loaded | None
     prepared: PreparedData
     plan: SessionPlan
     change: SpecChanged | None
@@ -82,19 +83,21 @@ def start(spec: StudySpec, results: Path, plan: SessionPlan, interrupter: Interr
         if folder.exists():  # begun by another driver a moment ago
             raise StudyExists(f"study {spec.name!r} exists: choose another --name")
         prepared = prepare_study(spec, plan.cache)
-        return _session(_Work(folder, spec, [], prepared, plan, None, lock), interrupter)
+        return _session(_Work(folder, spec, None, prepared, plan, None, lock), interrupter)
 
 
-def resume(folder: StudyDir, plan: SessionPlan, interrupter: Interrupter) -> Outcome:
+def resume(folder: StudyDir, plan: SessionPlan, interrupter: Interrupter, past: Loaded) -> Outcome:
     """Go on with a study until ``plan.total`` trials have ended.
+
+    ``past`` is the study as it was read to make the plan.
 
     Raises:
         SeqtuneError: something is wrong and nothing was started.
     """
     with folder.locked(plan.take_over, interrupter) as lock, logging_to(folder):
         _tell_of_locks(lock)
-        past = load_events(folder)
-        state = replay(past)
+        past = load(folder, past)
+        state = past.state
         changing = plan.change is not None or plan.force
         if not changing and state.ended >= plan.total == state.total:
             write_report(folder, state, running=False)
@@ -186,27 +189,28 @@ def _opened(work: _Work) -> Iterator[StudyRecorder]:
     folder, plan, prepared = work.folder, work.plan, work.prepared
     if not work.lock.is_held():
         raise StudyFailed("another driver has taken the study over")
-    journal = Journal(folder.journal, work.lock)
+    past = load(folder, work.past) if work.past else None
+    journal = Journal(folder.journal, work.lock, past.prefix if past else None)
     try:
-        events: list[Event] = work.past or [creation(work.spec, prepared)]
-        if not work.past:
-            journal.append(*events)
-        state = replay(events)
+        if past is None:
+            first = creation(work.spec, prepared)
+            journal.append(first)
+        state = past.state if past else StudyState(first)
         recorder = StudyRecorder(folder, journal, state, prepared)
         session = describe_session(work.spec, prepared, plan.total, plan.resources)
         tell_differences(state.session, session, work.change)
-        events = events + recorder.begin(session, plan.resources, work.change)
+        recorder.begin(session, plan.resources, work.change)
         replace_file(folder.spec, to_toml(state.present_spec()).encode(), mode=0o600)
-        board = TensorBoardWriter(folder, state)
+        board = TensorBoardWriter(folder, state, journal.prefix)
+        snapshot = SnapshotWriter(folder, state, journal.prefix, past.snapshot if past else None)
         keeper = CheckpointKeeper(folder, state, plan.resources.keep_best)
-        for event in events:
-            board(event, state)
-        for observer in (board, keeper, TrialLogs(folder)):
+        for observer in (board, keeper, TrialLogs(folder), snapshot):
             recorder.follow(observer)
         try:
             yield recorder
         finally:
             board.close()
+            snapshot.close(state)
     finally:
         journal.close()
 

@@ -4,11 +4,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from trainables.attempts.messages import Checkpoint, Numerics
+from trainables.attempts.messages import Numerics
 from trainables.core.hyperparameters import Declaration
 
 #: The journal's version. Another one is refused by its number.
-FORMAT = 4
+FORMAT = 5
 
 Decision = Literal["continue", "stop", "complete", "fail"]
 EndState = Literal["completed", "pruned", "failed"]
@@ -101,7 +101,10 @@ class AttemptStarted(_Event):
 class EpochDone(_Event):
     """An acknowledged epoch and the decision on it.
 
-    ``value`` is the study's metric, None if any metric is not finite.
+    Attributes:
+        value: the study's metric, None if any metric is not finite.
+        digest: SHA-256 of the checkpoint's bytes; its path follows from the numbers.
+        host, numerics: None where they are as in the trial's epoch before.
     """
 
     event: Literal["epoch"] = "epoch"
@@ -111,10 +114,10 @@ class EpochDone(_Event):
     value: float | None
     metrics: dict[str, float | None]
     seconds: float
-    checkpoint: Checkpoint
-    host: str
-    numerics: Numerics
-    decision: Decision
+    digest: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    host: str | None = None
+    numerics: Numerics | None = None
+    decision: Decision = "continue"
     reason: str | None = None
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from search.errors import SpecError, StudyExists, StudyNotFound
 from search.journal.heartbeat import Listener, beating
 from search.journal.journal import supersede
+from search.journal.layout import CHECKPOINTS, checkpoint_folder, checkpoint_prefix
 from search.journal.lock import Driver, Lock, find_driver, hold
 from search.program import resume_command
 from search.spec.names import check_name
@@ -35,12 +36,22 @@ class StudyDir:
         return self.root / "journal.jsonl"
 
     @property
+    def snapshot(self) -> Path:
+        """The folder of a reading of the journal, which saves reading it again."""
+        return self.root / "snapshot"
+
+    @property
     def checkpoints(self) -> Path:
-        return self.root / "checkpoints"
+        return self.root / CHECKPOINTS
 
     @property
     def tensorboard(self) -> Path:
         return self.root / "tensorboard"
+
+    @property
+    def board_mark(self) -> Path:
+        """How far TensorBoard's files have followed the journal."""
+        return self.tensorboard / "followed.json"
 
     @property
     def report(self) -> Path:
@@ -64,16 +75,11 @@ class StudyDir:
 
     def checkpoints_of(self, number: int) -> Path:
         """Return the folder of a trial's checkpoints."""
-        return self.checkpoints / f"trial-{number:04d}"
-
-    def checkpoint_prefix(self, number: int, attempt: int) -> str:
-        """Return the start of an attempt's checkpoint paths, relative to the study's folder."""
-        folder = self.checkpoints_of(number).relative_to(self.root)
-        return f"{folder}/attempt-{attempt:02d}-"
+        return self.root / checkpoint_folder(number)
 
     def unreported(self, number: int, attempt: int) -> str:
         """Return where an attempt keeps unreported epochs, relative to the study's folder."""
-        return f"{self.checkpoint_prefix(number, attempt)}unreported.jsonl"
+        return f"{checkpoint_prefix(number, attempt)}unreported.jsonl"
 
     def trial_events(self, number: int) -> Path:
         """Return the folder of a trial's TensorBoard events."""

@@ -5,12 +5,13 @@ is the wall clock in seconds (for people only) and ``crc`` is the CRC-32 of the 
 Only a driver that holds the study's lock appends; readers never change the file.
 """
 
+import hashlib
 import json
 import os
 import time
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +35,25 @@ class Line:
     event: Event
 
 
+@dataclass
+class Prefix:
+    """The beginning of a file: its lines, its size in bytes, and their SHA-256 so far."""
+
+    lines: int = 0
+    size: int = 0
+    digest: Any = field(default_factory=hashlib.sha256)
+
+    def add(self, raw: bytes) -> None:
+        """Take one more line in."""
+        self.lines += 1
+        self.size += len(raw)
+        self.digest.update(raw)
+
+
 def encode(line: Line) -> bytes:
-    """Return the bytes of one line, newline included."""
-    content = {"seq": line.seq, "time": round(line.time, 3)}
-    content |= line.event.model_dump(mode="json")
+    """Return the bytes of one line, newline included; what is as by default is left out."""
+    content = {"seq": line.seq, "time": round(line.time, 3), "event": line.event.event}
+    content |= line.event.model_dump(mode="json", exclude_defaults=True)
     body = json.dumps(content, separators=(",", ":"), allow_nan=False).encode()[:-1]
     return body + _CRC + f'{zlib.crc32(body):08x}"}}\n'.encode()
 
@@ -62,33 +78,43 @@ class _OtherFormat(ValueError):
     """The journal was written by a version of seqtune that has another format."""
 
 
-def read_journal(path: Path) -> Iterator[Line]:
+def read_journal(path: Path, prefix: Prefix | None = None) -> Iterator[Line]:
     """Yield all whole lines in order; pass over a torn last line, and leave it where it is.
+
+    A ``prefix`` that was read before is passed over, and grows with each line that is read.
 
     Raises:
         JournalDamaged: a line other than the last is damaged, or lines are missing.
         OSError: the file cannot be read.
     """
-    raw_lines = path.read_bytes().splitlines(keepends=True)
-    for index, raw in enumerate(raw_lines):
-        if index == len(raw_lines) - 1 and not raw.endswith(b"\n"):
-            return
-        try:
-            line = decode(raw)
-        except _OtherFormat as error:
-            raise JournalDamaged(
-                f"{path} has format {error}; this version of seqtune reads {FORMAT}. Go on with "
-                "the version that wrote it, or begin the study anew"
-            ) from error
-        except (ValueError, KeyError, TypeError) as error:
-            what = "it is no known event" if isinstance(error, ValidationError) else str(error)
-            raise JournalDamaged(
-                f"{path} line {index + 1} is damaged ({what}). Nothing was changed. "
-                "Restore the file from a backup; the lines before it are good"
-            ) from error
-        if line.seq != index:
-            raise JournalDamaged(f"{path} line {index + 1} is number {line.seq}: lines are missing")
-        yield line
+    read = Prefix() if prefix is None else prefix
+    with path.open("rb") as file:
+        file.seek(read.size)
+        for raw in file:
+            if not raw.endswith(b"\n"):
+                return
+            line = _decoded(raw, path, read.lines)
+            read.add(raw)
+            yield line
+
+
+def _decoded(raw: bytes, path: Path, index: int) -> Line:
+    try:
+        line = decode(raw)
+    except _OtherFormat as error:
+        raise JournalDamaged(
+            f"{path} has format {error}; this version of seqtune reads {FORMAT}. Go on with "
+            "the version that wrote it, or begin the study anew"
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        what = "it is no known event" if isinstance(error, ValidationError) else str(error)
+        raise JournalDamaged(
+            f"{path} line {index + 1} is damaged ({what}). Nothing was changed. "
+            "Restore the file from a backup; the lines before it are good"
+        ) from error
+    if line.seq != index:
+        raise JournalDamaged(f"{path} line {index + 1} is number {line.seq}: lines are missing")
+    return line
 
 
 def read_events(path: Path) -> list[Event]:
@@ -102,24 +128,25 @@ class Journal:
     A torn last line, left by a crash, is cut off when the journal is opened.
     """
 
-    def __init__(self, path: Path, lock: Lock | None = None) -> None:
+    def __init__(self, path: Path, lock: Lock | None = None, prefix: Prefix | None = None) -> None:
         """Open for appending; the caller holds the study's ``lock``.
+
+        Args:
+            prefix: all that is whole of the journal, if it was read under the lock. It grows with
+                each append.
 
         Raises:
             JournalDamaged: see ``read_journal``.
         """
         self._path, self._lock = path, lock
-        whole = 0
-        self._next = 0
+        self.prefix = Prefix() if prefix is None else prefix
         if path.exists():
-            for line in read_journal(path):
-                self._next = line.seq + 1
-            content = path.read_bytes()
-            whole = content.rfind(b"\n") + 1
+            for _ in read_journal(path, self.prefix):
+                pass
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        if os.fstat(self._descriptor).st_size != whole:
-            os.ftruncate(self._descriptor, whole)
-        os.lseek(self._descriptor, whole, os.SEEK_SET)
+        if os.fstat(self._descriptor).st_size != self.prefix.size:
+            os.ftruncate(self._descriptor, self.prefix.size)
+        os.lseek(self._descriptor, self.prefix.size, os.SEEK_SET)
         self._broken: str | None = None
 
     def append(self, *events: Event) -> None:
@@ -134,8 +161,9 @@ class Journal:
         if self._broken is not None:
             raise StudyFailed(f"cannot write {self._path}: {self._broken}")
         now = time.time()
-        lines = [Line(self._next + i, now, event) for i, event in enumerate(events)]
-        content = b"".join(map(encode, lines))
+        count = self.prefix.lines
+        lines = [encode(Line(count + i, now, event)) for i, event in enumerate(events)]
+        content = b"".join(lines)
         try:
             while content:
                 content = content[os.write(self._descriptor, content) :]
@@ -145,7 +173,8 @@ class Journal:
         except OSError as error:
             self._broken = error.strerror or str(error)
             raise StudyFailed(f"cannot write {self._path}: {self._broken}") from error
-        self._next += len(events)
+        for line in lines:
+            self.prefix.add(line)
 
     def _is_ours(self) -> bool:
         """Whether the study is still this driver's: its journal (see ``supersede``), its lock."""

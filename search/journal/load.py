@@ -1,14 +1,30 @@
-"""Load a study's events and state from its journal alone, as every reader does."""
+"""Load a study's state from its files alone, as every reader does, and as a driver begins."""
+
+from dataclasses import dataclass, replace
 
 from search.errors import JournalDamaged
 from search.journal.events import Event, SpecChanged, StudyCreated
 from search.journal.folder import StudyDir
-from search.journal.journal import read_events
+from search.journal.journal import Prefix, read_journal
+from search.journal.snapshot import Snapshot, read_snapshot
 from search.journal.state import StudyState, replay
 
 
-def load_events(folder: StudyDir) -> list[Event]:
-    """Load a study's events, whether or not a driver is at work.
+@dataclass(frozen=True)
+class Loaded:
+    """A study's state, and how much of the journal it stands for.
+
+    Attributes:
+        snapshot: what stood for the beginning of it; its own state has moved on with this one.
+    """
+
+    state: StudyState
+    prefix: Prefix
+    snapshot: Snapshot | None = None
+
+
+def load(folder: StudyDir, before: Loaded | None = None) -> Loaded:
+    """Load a study, whether or not a driver is at work, behind what was loaded ``before``.
 
     The study has the name of its folder, which may have been renamed or copied since.
 
@@ -16,9 +32,20 @@ def load_events(folder: StudyDir) -> list[Event]:
         JournalDamaged: the journal is not what was written, or cannot be read.
     """
     try:
-        return [_named(event, folder.name) for event in read_events(folder.journal)]
+        begun = before or _from_snapshot(folder)
+        prefix = begun.prefix if begun else Prefix()
+        events = (_named(line.event, folder.name) for line in read_journal(folder.journal, prefix))
+        state = replay(events, begun.state if begun else None)
+        return Loaded(state, prefix, begun.snapshot if begun else None)
     except OSError as error:
         raise JournalDamaged(f"cannot read {folder.journal}: {error.strerror}") from error
+
+
+def _from_snapshot(folder: StudyDir) -> Loaded | None:
+    found = read_snapshot(folder)
+    if found is None:
+        return None
+    return Loaded(found.state, replace(found.prefix, digest=found.prefix.digest.copy()), found)
 
 
 def _named(event: Event, name: str) -> Event:
@@ -33,5 +60,5 @@ def _named(event: Event, name: str) -> Event:
 
 
 def load_state(folder: StudyDir) -> StudyState:
-    """Load a study's state; raise as ``load_events`` does."""
-    return replay(load_events(folder))
+    """Load a study's state; raise as ``load`` does."""
+    return load(folder).state

@@ -1,9 +1,10 @@
-"""The rungs of successive halving (Li et al. 2020, arXiv 1810.05934): values at compared epochs.
+"""The rungs of successive halving (Li et al. 2020, arXiv 1810.05934): costs at compared epochs.
 
-η (``reduction_factor``), r (``grace_epochs``) and R (``max_epochs``) are the paper's. A trial's
-value at a rung's own epoch, and no other, stands in that rung, keyed by the trial's number.
+η (``reduction_factor``), r (``grace_epochs``) and R (``max_epochs``) are the paper's. The cost of a
+trial at a rung's own epoch, and at no other, stands in that rung.
 """
 
+import bisect
 from dataclasses import dataclass
 
 from search.spec.study import StoppingSpec
@@ -21,25 +22,26 @@ def rung_epochs(stopping: StoppingSpec) -> tuple[int, ...]:
 
 @dataclass
 class Rungs:
-    """Epoch → trial number → value."""
+    """Epoch → costs in order, the least first: placed as they come, for sorting ten thousand at
+    each report takes milliseconds."""
 
-    values: dict[int, dict[int, float]]
+    costs: dict[int, list[float]]
 
     @classmethod
     def empty(cls, stopping: StoppingSpec) -> "Rungs":
         """Make rungs that no trial has reached."""
-        return cls({epoch: {} for epoch in rung_epochs(stopping)})
+        return cls({epoch: [] for epoch in rung_epochs(stopping)})
 
     @property
     def epochs(self) -> tuple[int, ...]:
         """The compared epochs, ascending."""
-        return tuple(self.values)
+        return tuple(self.costs)
 
-    def record(self, number: int, epoch: int, value: float) -> None:
-        """Put a trial's value in its rung, if ``epoch`` is one."""
-        if epoch in self.values:
-            self.values[epoch][number] = value
+    def record(self, epoch: int, cost: float) -> None:
+        """Put a trial's cost in its rung, if ``epoch`` is one."""
+        if epoch in self.costs:
+            bisect.insort(self.costs[epoch], cost)
 
     def at(self, epoch: int) -> list[float]:
-        """Return the values at an epoch, in the order they came; none where it is no rung."""
-        return list(self.values.get(epoch, {}).values())
+        """Return the costs at an epoch, in order; none where it is no rung."""
+        return self.costs.get(epoch, [])

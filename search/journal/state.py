@@ -1,13 +1,14 @@
 """The state of a study: a fold over its journal's events, the same live and at replay."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast, get_args
 
 from pydantic import ValidationError
 
 from search.errors import JournalDamaged
+from search.journal.epochs import Epoch, Epochs
 from search.journal.events import (
     ENDS,
     AttemptFailed,
@@ -25,7 +26,6 @@ from search.journal.events import (
     TrialRestored,
 )
 from search.journal.rungs import Rungs
-from search.journal.values import best_of, revalued
 from search.spec.space import parse_space
 from search.spec.study import ResourcesSpec, StudySpec
 
@@ -38,23 +38,27 @@ class Trial:
     """One configuration and all that is known of it.
 
     Attributes:
-        spec: the study when the trial was made.
+        spec: the study when the trial was made, and ``revision`` how often it had been changed.
         data: the digest of its data.
-        best_epoch: the one with the best finite value, the earliest of equals.
+        due: the end that its last epoch's decision makes due, and why; None where it goes on.
     """
 
     number: int
     spec: StudySpec
+    revision: int
     data: str
     params: dict[str, Any]
     origin: str
     attributes: dict[str, Any]
     state: TrialState = "waiting"
-    epochs: list[EpochDone] = field(default_factory=list)
-    best_epoch: EpochDone | None = None
+    epochs: Epochs = field(init=False)
     attempts: int = 0
     failures: list[AttemptFailed] = field(default_factory=list)
+    due: tuple[EndState, str | None] | None = None
     reason: str | None = None
+
+    def __post_init__(self) -> None:
+        self.epochs = Epochs(self.number)
 
     @property
     def ended(self) -> bool:
@@ -64,19 +68,24 @@ class Trial:
     @property
     def epoch(self) -> int:
         """The last acknowledged epoch, 0 before the first."""
-        return self.epochs[-1].epoch if self.epochs else 0
+        return len(self.epochs)
+
+    @property
+    def best_epoch(self) -> Epoch | None:
+        """The one with the best finite value, the earliest of equals."""
+        return self.epochs.best
 
     @property
     def best_value(self) -> float | None:
         """The value of its best epoch."""
-        return self.best_epoch.value if self.best_epoch else None
+        return self.epochs.best_value
 
 
 class Best(NamedTuple):
     """A study's best trial, and the epoch that makes it so."""
 
     trial: Trial
-    epoch: EpochDone
+    epoch: Epoch
 
     @property
     def value(self) -> float:
@@ -89,21 +98,30 @@ class StudyState:
     """Trials in number order, the rungs, and what the sessions left.
 
     Attributes:
-        revision: how often the study was changed; what was derived from an earlier one is stale.
+        changes: the study's changes; ``revision`` counts them, and what was derived from an earlier
+            one is stale.
         ended_order: numbers of the ended trials, in the order of their ends.
+        running: numbers of the trials under way.
     """
 
     def __init__(self, created: StudyCreated) -> None:
         self.created = created
-        self.revision = -1
+        self.changes: list[SpecChanged] = []
         self.trials: list[Trial] = []
         self.ended_order: list[int] = []
         self.ends: Counter[EndState] = Counter()
+        self.running: set[int] = set()
+        self._waiting: set[int] = set()
         self.session: SessionStarted | None = None
         self.session_end: SessionEnded | None = None
-        self._best: Best | None = None
+        self._leader: Trial | None = None
         self._adopt(created)
         self.total = self.spec.search.trials
+
+    @property
+    def revision(self) -> int:
+        """How often the study was changed."""
+        return len(self.changes)
 
     def _adopt(self, event: StudyCreated | SpecChanged) -> None:
         """Search by this event's spec and data from here on."""
@@ -112,7 +130,6 @@ class StudyState:
         self.objective = self.spec.objective
         self.space = parse_space(self.spec.space, event.hyperparameters)
         self.rungs = Rungs.empty(self.spec.stopping)
-        self.revision += 1
 
     def apply(self, event: Event) -> None:
         """Take one event in.
@@ -131,13 +148,14 @@ class StudyState:
                 self._create(event)
             case AttemptStarted():
                 trial = self._open(event.trial)
-                trial.attempts, trial.state = event.attempt, "running"
+                trial.attempts = event.attempt
+                self._move(trial, "running")
             case EpochDone():
                 self._take_epoch(event)
             case AttemptFailed():
                 trial = self._open(event.trial)
                 trial.failures.append(event)
-                trial.state = "waiting"
+                self._move(trial, "waiting")
             case TrialEnded():
                 self._end(event)
             case TrialRestored() | TrialMoved():
@@ -154,31 +172,49 @@ class StudyState:
             update["resources"] = ResourcesSpec.model_validate(self.session.resources)
         return self.spec.model_copy(update=update)
 
+    def _move(self, trial: Trial, state: TrialState) -> None:
+        """Set a trial's state, and keep the lists of those that run and those that wait."""
+        trial.state = state
+        for of, numbers in (("running", self.running), ("waiting", self._waiting)):
+            (numbers.add if of == state else numbers.discard)(trial.number)
+
     def _start_session(self, event: SessionStarted) -> None:
         self.session, self.session_end, self.total = event, None, event.total
-        for trial in self.trials:
-            if trial.state == "running":
-                trial.state = "waiting"
+        for number in sorted(self.running):
+            self._move(self.trials[number], "waiting")
 
     def _change(self, event: SpecChanged) -> None:
+        self.changes.append(event)
         self._adopt(event)
-        self._best = None
+        self._leader = None
         for trial in self.trials:
-            trial.epochs = [revalued(epoch, self.objective) for epoch in trial.epochs]
-            trial.best_epoch = best_of(trial.epochs, self.objective)
-            if trial.data != self.data:
-                continue
-            for epoch in trial.epochs:
-                if epoch.value is not None:
-                    self.rungs.record(trial.number, epoch.epoch, epoch.value)
-            self._update_best(trial)
+            trial.epochs.revalue(self.objective)
+            self._compare(trial)
+
+    def _compare(self, trial: Trial) -> None:
+        """Put a trial's epochs in the rungs, and let it lead if it is the best."""
+        if trial.data != self.data:
+            return
+        for epoch in self.rungs.epochs:
+            value = trial.epochs.value(epoch - 1) if epoch <= trial.epoch else None
+            if value is not None:
+                self.rungs.record(epoch, self.objective.cost(value))
+        self._update_best(trial)
 
     def _create(self, event: TrialCreated) -> None:
         if event.trial != len(self.trials):
             raise JournalDamaged(f"the journal has trial {event.trial} out of order")
-        attributes = event.attributes
+        self._waiting.add(event.trial)
         self.trials.append(
-            Trial(event.trial, self.spec, self.data, event.params, event.origin, attributes)
+            Trial(
+                number=event.trial,
+                spec=self.spec,
+                revision=self.revision,
+                data=self.data,
+                params=event.params,
+                origin=event.origin,
+                attributes=event.attributes,
+            )
         )
 
     def _take_epoch(self, event: EpochDone) -> None:
@@ -187,13 +223,14 @@ class StudyState:
             raise JournalDamaged(
                 f"the journal has epoch {event.epoch} of trial {event.trial} after {trial.epoch}"
             )
-        trial.epochs.append(event)
-        if event.value is None:
-            return
-        self.rungs.record(event.trial, event.epoch, event.value)
-        best = trial.best_value
-        if best is None or self.objective.improves(event.value, best):
-            trial.best_epoch = event
+        if not trial.epochs and (event.host is None or event.numerics is None):
+            raise JournalDamaged(f"the journal does not say where trial {event.trial} began")
+        improved = trial.epochs.append(event, self.objective)
+        end = ENDS.get(event.decision)
+        trial.due = None if end is None else (end, event.reason)
+        if event.value is not None:
+            self.rungs.record(event.epoch, self.objective.cost(event.value))
+        if improved:
             self._update_best(trial)
 
     def _update_best(self, trial: Trial) -> None:
@@ -201,21 +238,37 @@ class StudyState:
 
         Incremental, since a scan at each epoch is quadratic.
         """
-        epoch = trial.best_epoch
-        if epoch is None or epoch.value is None or trial.data != self.data:
+        value = trial.best_value
+        if value is None or trial.data != self.data:
             return
-        best = self._best
-        if best is not None:
-            earlier = epoch.value == best.value and trial.number < best.trial.number
-            if not earlier and not self.objective.improves(epoch.value, best.value):
+        best = self._leader.best_value if self._leader else None
+        if self._leader is not None and best is not None:
+            earlier = value == best and trial.number < self._leader.number
+            if not earlier and not self.objective.improves(value, best):
                 return
-        self._best = Best(trial, epoch)
+        self._leader = trial
 
     def _end(self, event: TrialEnded) -> None:
         trial = self._open(event.trial)
-        trial.state, trial.reason = event.state, event.reason
+        trial.reason = event.reason
+        self._move(trial, event.state)
         self.ends[event.state] += 1
         self.ended_order.append(event.trial)
+
+    def take_back(self, trials: Iterable[Trial], ended_order: Iterable[int]) -> None:
+        """Take in trials, in number order, of which nothing is known here yet."""
+        for trial in trials:
+            self.trials.append(trial)
+            self._move(trial, trial.state)
+            self._compare(trial)
+        for number in ended_order:
+            self.ended_order.append(number)
+            self.ends[self._end_of(number)] += 1
+
+    def _end_of(self, number: int) -> EndState:
+        state = self.trials[number].state
+        assert state in get_args(EndState)
+        return cast(EndState, state)
 
     def _open(self, number: int) -> Trial:
         if not 0 <= number < len(self.trials) or self.trials[number].ended:
@@ -239,8 +292,7 @@ class StudyState:
             return None
         if not self.is_comparable(trial):
             return "pruned", "the study goes on over other data"
-        last = trial.epochs[-1] if trial.epochs else None
-        return (ENDS[last.decision], last.reason) if last and last.decision in ENDS else None
+        return trial.due
 
     @property
     def ended(self) -> int:
@@ -255,24 +307,38 @@ class StudyState:
     def best(self) -> Best | None:
         """Return the comparable trial with the best finite epoch, however it ended; of equals the
         lowest number."""
-        return self._best
+        leader = self._leader
+        epoch = leader.best_epoch if leader else None
+        return Best(leader, epoch) if leader and epoch else None
+
+    def open_trials(self) -> list[Trial]:
+        """Return the trials that have not ended."""
+        return [self.trials[number] for number in sorted(self.running | self._waiting)]
+
+    def next_waiting(self) -> Trial | None:
+        """Return the trial to hand out next, of those that were begun; None if none waits."""
+        return self.trials[min(self._waiting)] if self._waiting else None
 
 
-def replay(events: Sequence[Event]) -> StudyState:
-    """Return the state after these events.
+def replay(events: Iterable[Event], state: StudyState | None = None) -> StudyState:
+    """Return the state after these events, behind ``state`` if there is one.
 
     Raises:
         JournalDamaged: the first is not the study's, or one cannot follow the others.
     """
-    if not events or not isinstance(events[0], StudyCreated):
-        raise JournalDamaged("the journal does not begin with its study")
     try:
-        state = StudyState(events[0])
-        for event in events[1:]:
-            state.apply(event)
+        for event in events:
+            if state is not None:
+                state.apply(event)
+            elif isinstance(event, StudyCreated):
+                state = StudyState(event)
+            else:
+                break
     except ValidationError as error:
         what = error.errors()[0]
         raise JournalDamaged(
             f"the journal holds a study that this version cannot read: {what['loc']}: {what['msg']}"
         ) from error
+    if state is None:
+        raise JournalDamaged("the journal does not begin with its study")
     return state

@@ -28,7 +28,7 @@ def experiment(state: StudyState) -> TbEvent:
     for info in data.experiment.hparam_infos:
         info.differs = True
     carried.content = data.SerializeToString()
-    return _event(summary)
+    return _event(summary, time.time())
 
 
 def _domain(dimension: Dimension) -> plugin.Domain:
@@ -38,15 +38,16 @@ def _domain(dimension: Dimension) -> plugin.Domain:
     return interval(*dimension.ends)
 
 
-def trial_started(group: str, params: Mapping[str, Any]) -> TbEvent:
-    """A trial's configuration."""
-    return _event(plugin.hparams_pb(dict(params), trial_id=group, start_time_secs=time.time()))
+def trial_started(group: str, params: Mapping[str, Any], when: float) -> TbEvent:
+    """A trial's configuration; ``when`` is in seconds since 1970."""
+    made = plugin.hparams_pb(dict(params), trial_id=group, start_time_secs=when)
+    return _event(made, when)
 
 
-def trial_ended(failed: bool) -> TbEvent:
+def trial_ended(failed: bool, when: float) -> TbEvent:
     """A trial's end, for which the plug-in has protocol buffers only."""
     status = api_pb2.STATUS_FAILURE if failed else api_pb2.STATUS_SUCCESS
-    info = plugin_data_pb2.SessionEndInfo(status=status, end_time_secs=time.time())
+    info = plugin_data_pb2.SessionEndInfo(status=status, end_time_secs=when)
     content = metadata.create_summary_metadata(
         plugin_data_pb2.HParamsPluginData(session_end_info=info)
     )
@@ -54,8 +55,8 @@ def trial_ended(failed: bool) -> TbEvent:
     summary.value.add(
         tag=metadata.SESSION_END_INFO_TAG, metadata=content, tensor=metadata.NULL_TENSOR
     )
-    return _event(summary)
+    return _event(summary, when)
 
 
-def _event(summary: Summary) -> TbEvent:
-    return TbEvent(wall_time=time.time(), summary=summary)
+def _event(summary: Summary, when: float) -> TbEvent:
+    return TbEvent(wall_time=when, summary=summary)

@@ -80,11 +80,14 @@ class Progress:
 
     def _tell_slow(self, epoch: EpochDone) -> None:
         """Say of a machine, once, that it trains without the native kernel."""
+        if epoch.numerics is None:  # as before
+            return
         slow = epoch.numerics.device == "cpu" and epoch.numerics.recurrence == "torch"
-        if slow and epoch.host not in self._slow:
-            self._slow.add(epoch.host)
+        host = self._state.trials[epoch.trial].epochs[-1].host
+        if slow and host not in self._slow:
+            self._slow.add(host)
             say(
-                f"note: {epoch.host} has no C++ compiler (c++, or what CXX names) that works: "
+                f"note: {host} has no C++ compiler (c++, or what CXX names) that works: "
                 "torch's own layers compute there, at about half the speed"
             )
 
@@ -108,8 +111,9 @@ class Progress:
     def _picture(self) -> Group:
         """Return the headline, the running trials, and the newest of the others."""
         state = self._state
-        running = [t for t in state.trials if t.state == "running"]
-        others = sorted((t for t in state.trials if t.state != "running"), key=lambda t: -t.number)
+        running = [state.trials[number] for number in sorted(state.running)[:_SHOWN]]
+        newest = state.trials[: -1 - _SHOWN - len(state.running) : -1]
+        others = [trial for trial in newest if trial.state != "running"]
         shown = (running + others)[:_SHOWN]
         rows = [trial_row(trial, state, running=True) for trial in shown]
         columns = ["number", "state", "epoch", "value", "params"]

@@ -43,7 +43,7 @@ def _decide(state: StudyState, report: Report) -> tuple[Decision, str | None]:
     if impatient is not None:
         return "complete", impatient
     share, earlier = state.spec.stopping.reduction_factor, state.rungs.at(report.epoch)
-    if value is not None and should_stop(earlier, value, share, state.objective):
+    if value is not None and should_stop(earlier, state.objective.cost(value), share):
         return "stop", f"below the best 1/{share} at epoch {report.epoch}"
     return "continue", None
 
@@ -77,7 +77,19 @@ def _circumstances(trial: Trial, report: Report) -> list[Event]:
 
 
 def _epoch(state: StudyState, report: Report, decision: Decision, reason: str | None) -> EpochDone:
-    fields = report.model_dump(exclude={"number", "restored"})
-    value = state.objective.value_of(report.metrics)
-    fields |= {"trial": report.number, "value": value, "decision": decision, "reason": reason}
-    return EpochDone.model_validate(fields)
+    """Return the event of an epoch; where it ran is said when it is new."""
+    epochs = state.trials[report.number].epochs
+    before = epochs[-1] if epochs else None
+    return EpochDone(
+        trial=report.number,
+        attempt=report.attempt,
+        epoch=report.epoch,
+        value=state.objective.value_of(report.metrics),
+        metrics=report.metrics,
+        seconds=round(report.seconds, 4),
+        digest=report.checkpoint.digest,
+        host=None if before and before.host == report.host else report.host,
+        numerics=None if before and before.numerics == report.numerics else report.numerics,
+        decision=decision,
+        reason=reason,
+    )

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from search.journal.events import EpochDone
+from search.journal.epochs import Epoch
 from search.journal.folder import StudyDir
 from search.journal.state import StudyState, Trial
 from search.report.rows import count_states, failure_causes, trial_state
@@ -111,7 +111,7 @@ def _best_trial(subject: Subject) -> Section:
     )
 
 
-def _confusion(epoch: EpochDone) -> tuple[Part, ...]:
+def _confusion(epoch: Epoch) -> tuple[Part, ...]:
     """Return a table of true against predicted classes, if the task reports their counts."""
     counts = {pair: v for name, v in epoch.metrics.items() if (pair := _confused(name))}
     if not counts:
@@ -166,12 +166,13 @@ def _failures(subject: Subject) -> Section | None:
 
 def _cost(subject: Subject) -> Section:
     trials = subject.state.trials
-    epochs = [epoch for trial in trials for epoch in trial.epochs]
-    hours = sum(epoch.seconds for epoch in epochs) / 3600
+    epochs = sum(len(trial.epochs) for trial in trials)
+    hours = sum(trial.epochs.total_seconds() for trial in trials) / 3600
     full = sum(trial.spec.stopping.max_epochs for trial in trials)
-    machines = sorted({f"{e.host} ({e.numerics.device}, {e.numerics.processor})" for e in epochs})
+    where = {machine for trial in trials for machine in trial.epochs.machines()}
+    machines = sorted({f"{host} ({n.device}, {n.processor})" for host, n in where})
     text = (
-        f"{len(epochs)} epochs in {hours:.2f} trial-hours; without early stopping the same trials "
+        f"{epochs} epochs in {hours:.2f} trial-hours; without early stopping the same trials "
         f"have {full} epochs. Trained on: {'; '.join(machines) or 'nothing yet'}."
     )
     return Section("Cost", (Paragraph(text),))

@@ -139,7 +139,7 @@ def _report(study: StudyRecorder, work: Assignment, seen: NDArray[np.float64]) -
         epoch=epoch,
         metrics={METRIC: float(seen[epoch - 1])},
         seconds=1.0,
-        checkpoint=Checkpoint(epoch=epoch, path="checkpoint", digest="d"),
+        checkpoint=Checkpoint(epoch=epoch, path="checkpoint", digest="d" * 64),
         host="h",
         numerics=NUMERICS,
     )

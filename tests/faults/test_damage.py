@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from search.journal.events import EpochDone
+from search.journal.layout import checkpoint_path
 from tests.cli_sandbox import Sandbox
 
 pytestmark = pytest.mark.slow
@@ -53,7 +54,7 @@ def test_damaged_checkpoint_falls_back_and_says_so(tmp_path, tables, damage):
     process.communicate()
     last = [e for e in place.events() if isinstance(e, EpochDone)][-1]
     assert last.decision == "continue"
-    path = place.study.root / last.checkpoint.path
+    path = place.study.root / checkpoint_path(last.trial, last.attempt, last.epoch)
     damage(path)
     _, err = place.run("resume", "small")
     place.check(2)

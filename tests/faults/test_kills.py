@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from search.journal.events import AttemptStarted, EpochDone
+from search.journal.load import load_state
 from search.journal.state import replay
 from search.policy.samplers.optuna_adapter import OptunaSampler
 from search.policy.samplers.registry import SAMPLERS
@@ -64,9 +65,13 @@ def judge(place: Sandbox, before: bytes) -> None:
     sampler = SAMPLERS[state.spec.search.sampler]()
     assert isinstance(sampler, OptunaSampler)
     assert len(sampler.history(state).trials()) == len(state.trials)
-    for rung, values in state.rungs.values.items():
+    for rung, costs in state.rungs.costs.items():
         done = [e for e in events if isinstance(e, EpochDone) and e.epoch == rung]
-        assert values == {e.trial: e.value for e in done if e.value is not None}
+        assert costs == sorted(state.objective.cost(e.value) for e in done if e.value is not None)
+    loaded = load_state(place.study)  # through the snapshot that the killed driver has left
+    assert (loaded.trials, loaded.rungs, loaded.ended_order, loaded.best()) == (
+        *(state.trials, state.rungs, state.ended_order, state.best()),
+    )
     for index, event in enumerate(events):  # an attempt goes on where the journal stood
         if isinstance(event, AttemptStarted):
             done = [e for e in events[:index] if isinstance(e, EpochDone)]

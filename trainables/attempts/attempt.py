@@ -15,7 +15,14 @@ from pathlib import Path
 import torch
 
 from trainables.attempts.immediate import ImmediateExecutor
-from trainables.attempts.messages import Assignment, Checkpoint, Numerics, Report, Restored
+from trainables.attempts.messages import (
+    Assignment,
+    Checkpoint,
+    Numerics,
+    Report,
+    Restored,
+    checkpoint_name,
+)
 from trainables.attempts.numerics import describe_numerics
 from trainables.attempts.probe import choose_precision
 from trainables.core.batching import Reader
@@ -172,7 +179,7 @@ def _store(attempt: Attempt, epoch: _Epoch, waits: bool, first: bool) -> Report:
     those of the previous one, which the driver has answered.
     """
     assignment = attempt.assignment
-    path = f"{assignment.checkpoint_prefix}epoch-{epoch.number:03d}.safetensors"
+    path = checkpoint_name(assignment.checkpoint_prefix, epoch.number)
     digest = epoch.snapshot.write(Path(assignment.folder) / path)
     report = Report(
         number=assignment.number,

@@ -25,6 +25,11 @@ class Checkpoint(_Message):
     digest: str
 
 
+def checkpoint_name(prefix: str, epoch: int) -> str:
+    """Return the path of an epoch's checkpoint from the start that an assignment gives it."""
+    return f"{prefix}epoch-{epoch:03d}.safetensors"
+
+
 class Numerics(_Message):
     """Numerical conditions that two runs must share to give bit-identical results.
 
@@ -64,7 +69,7 @@ class Assignment(_Message):
         data: folder of the prepared data on the driver's machine.
         inputs: the part of the prepared data that the trial reads.
         folder: the study's folder, absolute; checkpoints are written under it.
-        checkpoint_prefix: relative to ``folder``; ``epoch-NNN.safetensors`` is appended.
+        checkpoint_prefix: relative to ``folder``; ``checkpoint_name`` appends the epoch.
         unreported: file, relative to ``folder``, of epochs that wait to be reported together.
         log: file, relative to ``folder``, of warnings; it is made with the first.
         restore: acknowledged checkpoints, newest first; an older one serves if a newer is damaged.

@@ -81,8 +81,7 @@ class _History:
         self._distributions = to_distributions(state.space)
         self.storage = storage
         self._study = storage.create_new_study([StudyDirection.MINIMIZE], _NAME)
-        self._told: list[int] = []  # epochs told, by trial
-        self._open: set[int] = set()
+        self._made = 0
         self._ended = 0
         self._asked: dict[str, Any] | None = None
 
@@ -92,7 +91,7 @@ class _History:
         It is not where Optuna has a suggestion that did not become the next trial: Optuna cannot
         forget a trial.
         """
-        made = len(self._told)
+        made = self._made
         if self._revision != state.revision or len(state.trials) < made:
             return False
         if self._asked is None:
@@ -101,19 +100,14 @@ class _History:
 
     def follow(self, state: StudyState) -> None:
         """Tell Optuna what has happened since."""
-        for trial in state.trials[len(self._told) :]:
+        for trial in state.trials[self._made :]:
             if self._asked is None:
                 self._add(trial)
             self._asked = None
-            self._told.append(0)
-            self._open.add(trial.number)
-        ended = state.ended_order[self._ended :]
-        for number in sorted(self._open):
-            self._tell_epochs(state, state.trials[number])
-        for number in ended:
+            self._made += 1
+        for number in state.ended_order[self._ended :]:
             self._tell_end(state, state.trials[number])
-        self._open.difference_update(ended)
-        self._ended += len(ended)
+        self._ended = state.ended
 
     def ask(self, sampler: BaseSampler) -> Suggestion:
         """Draw the next trial's configuration."""
@@ -151,23 +145,20 @@ class _History:
             ),
         )
 
-    def _tell_epochs(self, state: StudyState, trial: Trial) -> None:
-        if not state.is_comparable(trial) or trial.number in self._passed_over:
-            return
-        for epoch in trial.epochs[self._told[trial.number] :]:
-            if epoch.value is not None:
-                self.storage.set_trial_intermediate_value(
-                    self._id(trial.number), epoch.epoch, state.objective.cost(epoch.value)
-                )
-        self._told[trial.number] = len(trial.epochs)
-
     def _tell_end(self, state: StudyState, trial: Trial) -> None:
+        """Tell the end of a trial, and where it stood: samplers rank stopped ones by that."""
         if trial.number in self._passed_over:
             return
-        value = trial.best_value if state.is_comparable(trial) else None
+        comparable = state.is_comparable(trial)
+        value = trial.best_value if comparable else None
         end = _ENDS.get(trial.state, TrialState.FAIL)
-        if not state.is_comparable(trial) or (value is None and end == TrialState.COMPLETE):
+        if not comparable or (value is None and end == TrialState.COMPLETE):
             end = TrialState.FAIL
+        last = trial.epochs.last_finite if comparable else None
+        if last is not None:
+            epoch, reached = last
+            cost = state.objective.cost(reached)
+            self.storage.set_trial_intermediate_value(self._id(trial.number), epoch, cost)
         told = None if value is None or end == TrialState.FAIL else [state.objective.cost(value)]
         self.storage.set_trial_state_values(self._id(trial.number), end, told)
 

@@ -19,7 +19,7 @@ def test_a_forced_change_holds_for_later_trials_and_replays(harness, tables):
     tables["stopping"]["grace_epochs"] = 2
     spec = resolve(tables, "x")
     harness.crash_and_reopen(change=changed(spec))
-    assert harness.study.state.rungs.values == {2: {0: 0.8}}
+    assert harness.study.state.rungs.costs == {2: [-0.8]}
     assert harness.study.next().hyperparameters == old.hyperparameters
     new = harness.study.next()
     assert new.hyperparameters["cell"] == "gru"
@@ -38,8 +38,8 @@ def test_another_metric_values_old_epochs_anew(harness, tables):
     harness.crash_and_reopen(change=changed(spec))
     state = harness.study.state
     assert state.best().trial.number == bad.number
-    assert state.rungs.values[1] == {0: 0.7, 1: 0.3}
-    assert [t.intermediate_values for t in told_trials(harness)] == [{1: 0.7}, {1: 0.3}]
+    assert state.rungs.costs[1] == [0.3, 0.7]
+    assert [t.intermediate_values for t in told_trials(harness)] == [{}, {1: 0.3}]
     harness.report(harness.study.next(), 2, 0.1, loss=0.2)
     assert state.trials[0].epochs[-1].value == 0.2
 
@@ -82,7 +82,7 @@ def test_over_other_data_old_trials_are_kept_and_not_compared(harness, tables):
     state = harness.study.state
     assert [trial.state for trial in state.trials] == ["completed", "pruned"]
     assert "other data" in state.trials[1].reason
-    assert state.best() is None and not any(state.rungs.values.values())
+    assert state.best() is None and not any(state.rungs.costs.values())
     assert [t.state.name for t in told_trials(harness)] == ["FAIL", "FAIL"]
     assert harness.study.common_failure() is None
     new = harness.study.next()

@@ -1,13 +1,17 @@
 """Live and replayed are the same, for every prefix of any history."""
 
+import errno
+import os
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from search.journal import snapshot as snapshot_module
+from search.journal.folder import StudyDir
+from search.journal.load import Loaded, load
 from search.journal.state import replay
-from search.journal.values import best_of
 from search.policy.samplers import window
 from search.policy.samplers.optuna_adapter import OptunaSampler
 from search.policy.samplers.registry import SAMPLERS
@@ -22,7 +26,7 @@ def drive(harness: StudyHarness, script: list[tuple[int, float | None]]) -> None
     running: dict[int, Assignment] = {}
     for action, value in script:
         if action == 0 and len(running) < 3:
-            work = harness.begin()
+            work = harness.study.next()
             if isinstance(work, Assignment):
                 running[work.number] = work
         elif action == 6:
@@ -55,7 +59,7 @@ SCRIPT = st.lists(
 def picture(state) -> Any:
     return (
         state.trials,
-        state.rungs.values,
+        state.rungs.costs,
         state.total,
         state.session,
         state.finished,
@@ -66,9 +70,14 @@ def picture(state) -> Any:
 
 def leader(state) -> Any:
     """The trial with the best epoch, looked for from scratch; of equals the lowest number."""
-    found = [(best_of(t.epochs, state.objective), t) for t in state.comparable_trials()]
-    costs = [(state.objective.cost(e.value), t.number, t, e) for e, t in found if e]
-    return min(costs)[2:] if costs else None
+    cost = state.objective.cost
+    found = [
+        (cost(e.value), t.number, e.epoch, t, e)
+        for t in state.comparable_trials()
+        for e in t.epochs
+        if e.value is not None
+    ]
+    return min(found, key=lambda entry: entry[:3])[3:] if found else None
 
 
 def told(sampler: OptunaSampler, state) -> Any:
@@ -121,6 +130,84 @@ def test_replay_of_every_prefix_is_the_live_state(
     harness.journal.close()
 
 
+def cut(path, where: float) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[: int(where * len(content))])
+
+
+def flip(path, where: float) -> None:
+    content = bytearray(path.read_bytes())
+    if content:
+        content[int(where * (len(content) - 1))] ^= 0x10
+    path.write_bytes(bytes(content))
+
+
+DAMAGE = st.tuples(
+    st.sampled_from(["state.json", "ended.jsonl"]),
+    st.one_of(st.none(), st.sampled_from([cut, flip])),
+    st.floats(0, 1),
+)
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(sessions=st.lists(st.tuples(SCRIPT, st.booleans(), DAMAGE), min_size=1, max_size=4))
+def test_a_snapshot_is_the_journal_whatever_befell_it(sessions, tmp_path_factory, tables):
+    """Taken at any moment, of any age, whole, torn or flipped: the state is the journal's."""
+    harness = StudyHarness(tmp_path_factory.mktemp("study"), tables)
+    for script, late, (name, damage, where) in sessions:
+        half = len(script) // 2
+        drive(harness, script[:half])
+        harness.snapshot.take(harness.study.state)
+        drive(harness, script[half:])
+        if late:
+            harness.snapshot.take(harness.study.state)
+        if damage is not None:
+            damage(harness.folder.snapshot / name, where)
+        loaded = load(harness.folder)
+        again = replay(harness.events())
+        assert repr(picture(loaded.state)) == repr(picture(again))
+        assert loaded.prefix.size == harness.folder.journal.stat().st_size
+        assert told(tpe(), loaded.state) == told(tpe(), again)
+        if damage is None:
+            assert loaded.snapshot is not None
+        harness.crash_and_reopen()
+    harness.journal.close()
+
+
+def test_a_snapshot_of_a_renamed_study_has_its_name(tmp_path, tables):
+    harness = StudyHarness(tmp_path, tables)
+    harness.report(harness.begin(), 1, 0.5)
+    harness.snapshot.take(harness.study.state)
+    harness.folder.root.rename(tmp_path / "other")
+    loaded = load(StudyDir(tmp_path / "other"))
+    assert loaded.snapshot and loaded.state.created.name == loaded.state.spec.name == "other"
+
+
+def test_a_full_disk_ends_the_snapshots_and_not_the_search(tmp_path, tables, monkeypatch):
+    harness = StudyHarness(tmp_path, tables)
+    harness.study.follow(lambda event, state: setattr(harness.snapshot, "_due", 0.0))
+    monkeypatch.setattr(snapshot_module, "_digest", full_disk)
+    for _ in range(3):
+        work = harness.begin()
+        while harness.report(work, harness.study.state.trials[work.number].epoch + 1, 0.5):
+            pass
+    monkeypatch.undo()
+    assert load(harness.folder).snapshot is None
+    harness.crash_and_reopen()
+    assert load_after_taking(harness).snapshot is not None
+
+
+def full_disk(content: bytes) -> str:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def load_after_taking(harness: StudyHarness) -> Loaded:
+    harness.snapshot.take(harness.study.state)
+    return load(harness.folder)
+
+
 @pytest.mark.parametrize("kind", ["tpe", "gp"])
 def test_a_model_of_the_past_says_the_same_after_a_replay(tmp_path, tables, kind, monkeypatch):
     """Behind more trials than are seen, and more than a sampler draws at random to begin with."""
@@ -158,7 +245,7 @@ def test_every_sampler_stays_in_the_space_and_repeats(tmp_path, tables, kind):
         harness = StudyHarness(tmp_path / run, tables)
         harness.crash_and_reopen(total=14)
         for _ in range(14):
-            work = harness.begin()
+            work = harness.study.next()
             value = 1 - abs(work.hyperparameters["dropout"] - 0.3)
             for epoch in (1, 2, 3, 4):
                 if not harness.report(work, epoch, value):

@@ -7,6 +7,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams import plugin_data_pb2
 
 from search.driver.retention import CheckpointKeeper
+from search.journal.journal import read_journal
+from search.monitor import tensorboard as tensorboard_module
 from search.monitor.progress import Progress
 from search.monitor.tensorboard import TensorBoardWriter
 from search.report.markdown import markdown_report
@@ -16,7 +18,7 @@ from tests.study_harness import StudyHarness, changed
 
 def watched(tmp_path, tables):
     harness = StudyHarness(tmp_path, tables)
-    board = TensorBoardWriter(harness.folder, harness.study.state)
+    board = TensorBoardWriter(harness.folder, harness.study.state, harness.journal.prefix)
     harness.study.follow(board)
     harness.study.follow(CheckpointKeeper(harness.folder, harness.study.state, keep_best=2))
     return harness, board
@@ -53,12 +55,55 @@ def test_a_resumed_session_writes_every_epoch_once(tmp_path, tables):
     harness.report(work, 1, 0.5)
     board.close()
     harness.crash_and_reopen()
-    again = TensorBoardWriter(harness.folder, harness.study.state)
-    for event in harness.events():
-        again(event, harness.study.state)
+    again = TensorBoardWriter(harness.folder, harness.study.state, harness.journal.prefix)
+    harness.study.follow(again)
+    harness.report(harness.begin(), 2, 0.625)
     again.close()
     run = read(harness.folder.trial_events(0))
-    assert [e.step for e in run.Scalars("val/accuracy")] == [1]
+    assert [e.step for e in run.Scalars("val/accuracy")] == [1, 2]
+    times = [line.time for line in read_journal(harness.folder.journal)]
+    assert all(min(times) <= e.wall_time <= max(times) + 1 for e in run.Scalars("val/accuracy"))
+
+
+def accuracies(harness: StudyHarness) -> list[tuple[int, float]]:
+    run = read(harness.folder.trial_events(0))
+    return [(e.step, e.value) for e in run.Scalars("val/accuracy")]
+
+
+def test_files_go_on_behind_their_mark_or_are_written_anew(tmp_path, tables):
+    """A killed session leaves epochs behind the mark, whether or not they came into the files."""
+    harness, board = watched(tmp_path, tables)
+    work = harness.begin()
+    harness.report(work, 1, 0.5)
+    board._move_mark()
+    harness.report(work, 2, 0.625)
+    before = {path: path.read_bytes() for path in harness.folder.tensorboard.rglob("*tfevents*")}
+    harness.crash_and_reopen()
+    TensorBoardWriter(harness.folder, harness.study.state, harness.journal.prefix).close()
+    assert all(path.read_bytes() == content for path, content in before.items())
+    points = [
+        (e.step, e.value) for e in read(harness.folder.trial_events(0)).Scalars("val/accuracy")
+    ]
+    assert sorted(set(points)) == [(1, 0.5), (2, 0.625)]
+    harness.folder.board_mark.unlink()
+    TensorBoardWriter(harness.folder, harness.study.state, harness.journal.prefix).close()
+    points = [
+        (e.step, e.value) for e in read(harness.folder.trial_events(0)).Scalars("val/accuracy")
+    ]
+    assert points == [(1, 0.5), (2, 0.625)]
+
+
+def test_open_files_are_bounded(tmp_path, tables, monkeypatch):
+    monkeypatch.setattr(tensorboard_module, "_OPEN", 2)
+    harness, board = watched(tmp_path, tables)
+    works = [harness.begin() for _ in range(4)]
+    for epoch in (1, 2):
+        for work in works:
+            harness.report(work, epoch, 0.5 + work.number / 10 + epoch / 100)
+            assert len(board._open) <= 2
+    board.close()
+    run = read(harness.folder.trial_events(3))
+    assert [e.step for e in run.Scalars("val/accuracy")] == [1, 2]
 
 
 def test_kept_checkpoints_are_bounded(tmp_path, tables):

@@ -1,0 +1,268 @@
+"""A reading of the journal, kept beside it so that a resume need not read a million lines.
+
+The journal is the one truth. A snapshot says which beginning of it it stands for, by length and
+SHA-256, and by which code it was read. One that is missing, damaged, older or of other code costs
+time and nothing else. Trials that have ended do not change: each is a line that is written once.
+The rest of the state is one small file, exchanged every now and then.
+"""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from search.journal.epochs import Epochs
+from search.journal.events import (
+    AttemptFailed,
+    Event,
+    SessionEnded,
+    SessionStarted,
+    SpecChanged,
+    StudyCreated,
+    TrialEnded,
+)
+from search.journal.folder import StudyDir
+from search.journal.journal import Prefix
+from search.journal.state import StudyState, Trial
+from search.spec.study import StudySpec
+
+#: A snapshot is taken so often at most, and so much more seldom as its writing takes.
+_EVERY_SECONDS = 10.0
+_SHARE_OF_TIME = 0.005
+
+_CODE = ("epochs.py", "events.py", "layout.py", "rungs.py", "snapshot.py", "state.py")
+_READ_BYTES = 1 << 20
+
+#: The files, in the study's snapshot folder.
+_HEAD, _ENDED = "state.json", "ended.jsonl"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What a snapshot says.
+
+    Attributes:
+        prefix: the beginning of the journal that it stands for.
+        trials: the file of the ended trials, so far as it belongs to it: a line each.
+        revision: how often the study had been changed by then.
+    """
+
+    state: StudyState
+    prefix: Prefix
+    trials: Prefix
+    revision: int
+
+
+def read_snapshot(folder: StudyDir) -> Snapshot | None:
+    """Read a study's snapshot; None if there is none that can be trusted."""
+    try:
+        said, content = (folder.snapshot / _HEAD).read_text().split("\n")
+        head = json.loads(content)
+        if said != _digest(content.encode()) or head["code"] != _code():
+            return None
+        prefix = _verified(folder.journal, head["journal"])
+        trials = _verified(folder.snapshot / _ENDED, head["trials"])
+        if prefix is None or trials is None:
+            return None
+        state = _state(folder, head, trials)
+        return Snapshot(state, prefix, trials, state.revision)
+    except (OSError, ValueError, KeyError, TypeError):  # torn, or not ours
+        return None
+
+
+def _verified(path: Path, said: dict[str, Any]) -> Prefix | None:
+    """Return the beginning of a file, if its bytes are those that a snapshot stands for."""
+    digest, left = hashlib.sha256(), int(said["size"])
+    with path.open("rb") as file:
+        while left and (block := file.read(min(left, _READ_BYTES))):
+            digest.update(block)
+            left -= len(block)
+    right = not left and digest.hexdigest() == said["sha256"]
+    return Prefix(said["lines"], said["size"], digest) if right else None
+
+
+def _state(folder: StudyDir, head: dict[str, Any], ended: Prefix) -> StudyState:
+    created = StudyCreated.model_validate(head["created"])
+    name = folder.name
+    created = created.model_copy(update={"name": name, "spec": created.spec | {"name": name}})
+    state = StudyState(created)
+    specs = [state.spec]
+    for dumped in head["changes"]:
+        change = SpecChanged.model_validate(dumped)
+        state.apply(change.model_copy(update={"spec": change.spec | {"name": name}}))
+        specs.append(state.spec)
+    done = [_trial(dumped, specs) for dumped in _lines(folder.snapshot / _ENDED, ended)]
+    live = [_trial(dumped, specs) for dumped in head["live"]]
+    state.take_back(sorted(done + live, key=lambda t: t.number), [t.number for t in done])
+    if head["session"]:
+        state.session = SessionStarted.model_validate(head["session"])
+    if head["session_end"]:
+        state.session_end = SessionEnded.model_validate(head["session_end"])
+    state.total = head["total"]
+    return state
+
+
+def _lines(path: Path, prefix: Prefix) -> Iterator[dict[str, Any]]:
+    with path.open("rb") as file:
+        for _ in range(prefix.lines):
+            yield json.loads(file.readline())
+
+
+def _trial(dumped: dict[str, Any], specs: list[StudySpec]) -> Trial:
+    number, revision = dumped["number"], dumped["revision"]
+    due = dumped["due"]
+    trial = Trial(
+        number=number,
+        spec=specs[revision],
+        revision=revision,
+        data=dumped["data"],
+        params=dumped["params"],
+        origin=dumped["origin"],
+        attributes=dumped["attributes"],
+        state=dumped["state"],
+        attempts=dumped["attempts"],
+        failures=[AttemptFailed.model_validate(failure) for failure in dumped["failures"]],
+        due=(due[0], due[1]) if due else None,
+        reason=dumped["reason"],
+    )
+    trial.epochs = Epochs.load(number, dumped["epochs"])
+    return trial
+
+
+def _dumped(trial: Trial) -> dict[str, Any]:
+    return {
+        "number": trial.number,
+        "revision": trial.revision,
+        "data": trial.data,
+        "params": trial.params,
+        "origin": trial.origin,
+        "attributes": trial.attributes,
+        "state": trial.state,
+        "attempts": trial.attempts,
+        "failures": [failure.model_dump(mode="json") for failure in trial.failures],
+        "due": trial.due,
+        "reason": trial.reason,
+        "epochs": trial.epochs.dump(),
+    }
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+@lru_cache(maxsize=1)
+def _code() -> str:
+    """Return a digest of the code that folds and that dumps: other code reads the journal anew."""
+    digest = hashlib.sha256()
+    for name in _CODE:
+        digest.update((Path(__file__).parent / name).read_bytes())
+    return digest.hexdigest()
+
+
+class SnapshotWriter:
+    """Follows a study and keeps its snapshot up to date, for the driver that appends ``journal``.
+
+    A full disk ends the snapshots and not the search.
+    """
+
+    def __init__(
+        self, folder: StudyDir, state: StudyState, journal: Prefix, found: Snapshot | None
+    ) -> None:
+        """Go on behind the snapshot that was ``found``, unless the study was changed since."""
+        self._folder, self._journal = folder.snapshot, journal
+        self._due = 0.0
+        self._file: BinaryIO | None = None
+        with self._unless_full():
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+            path = self._folder / _ENDED
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._file = os.fdopen(descriptor, "r+b")
+            usable = found is not None and found.revision == state.revision
+            self._go_on(state, found.trials if found and usable else Prefix())
+
+    def _go_on(self, state: StudyState, trials: Prefix) -> None:
+        """Keep the ended trials that are in the file, and add those that are not."""
+        assert self._file is not None
+        self._trials = trials
+        self._file.truncate(trials.size)
+        self._file.seek(trials.size)
+        for number in state.ended_order[trials.lines :]:
+            self._append(state.trials[number])
+
+    def __call__(self, event: Event, state: StudyState) -> None:
+        """Keep a trial that has ended; take a snapshot when it is time."""
+        if self._file is None:
+            return
+        with self._unless_full():
+            if isinstance(event, SpecChanged):  # what ended trials are worth is another value now
+                self._go_on(state, Prefix())
+                self._due = 0.0
+            elif isinstance(event, TrialEnded) and self._trials.lines < state.ended:
+                self._append(state.trials[event.trial])
+            if time.monotonic() >= self._due:
+                self.take(state)
+
+    @contextmanager
+    def _unless_full(self) -> Iterator[None]:
+        """Give up where the disk takes no more."""
+        try:
+            yield
+        except OSError:
+            self._give_up()
+
+    def take(self, state: StudyState) -> None:
+        """Take a snapshot of the state, which is what the journal holds."""
+        began = time.monotonic()
+        if self._file is None or self._trials.lines != state.ended:
+            return  # in the midst of several ends at once
+        self._file.flush()
+        head = {
+            "code": _code(),
+            "journal": _said(self._journal),
+            "trials": _said(self._trials),
+            "created": state.created.model_dump(mode="json"),
+            "changes": [change.model_dump(mode="json") for change in state.changes],
+            "session": state.session.model_dump(mode="json") if state.session else None,
+            "session_end": state.session_end.model_dump(mode="json") if state.session_end else None,
+            "total": state.total,
+            "live": [_dumped(trial) for trial in state.open_trials()],
+        }
+        content = json.dumps(head, separators=(",", ":"), allow_nan=False).encode()
+        beside = self._folder / f"{_HEAD}.writing"
+        # Without waiting for the disk, as its digest tells a torn one.
+        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(_digest(content).encode() + b"\n" + content)
+        beside.replace(self._folder / _HEAD)
+        took = time.monotonic() - began
+        self._due = began + max(_EVERY_SECONDS, took / _SHARE_OF_TIME)
+
+    def _append(self, trial: Trial) -> None:
+        assert self._file is not None
+        raw = json.dumps(_dumped(trial), separators=(",", ":"), allow_nan=False).encode() + b"\n"
+        self._file.write(raw)
+        self._trials.add(raw)
+
+    def _give_up(self) -> None:
+        if self._file is not None:
+            self._file.close()
+        self._file = None
+
+    def close(self, state: StudyState) -> None:
+        """Take the last snapshot."""
+        with self._unless_full():
+            self.take(state)
+        self._give_up()
+
+
+def _said(prefix: Prefix) -> dict[str, Any]:
+    return {
+        "lines": prefix.lines,
+        "size": prefix.size,
+        "sha256": prefix.digest.hexdigest(),
+    }
