@@ -6,7 +6,7 @@ sequence all the same: an ``Epoch`` is made when one is asked for.
 
 import math
 from array import array
-from base64 import b64decode, b64encode
+from binascii import a2b_base64, b2a_base64
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -51,17 +51,47 @@ class _Stretch(NamedTuple):
     names: tuple[str, ...]
 
 
+class _Columns:
+    """What is looked at in single trials only."""
+
+    __slots__ = ("digests", "metrics", "seconds")
+
+    def __init__(self) -> None:
+        self.seconds, self.metrics = array("d"), array("d")
+        self.digests = bytearray()
+
+    def dump(self) -> dict[str, str]:
+        return {name: _text(getattr(self, name)) for name in self.__slots__}
+
+    @classmethod
+    def load(cls, dumped: dict[str, str]) -> "_Columns":
+        made = cls()
+        made.seconds.frombytes(a2b_base64(dumped["seconds"]))
+        made.metrics.frombytes(a2b_base64(dumped["metrics"]))
+        made.digests += a2b_base64(dumped["digests"])
+        return made
+
+
 class Epochs(Sequence[Epoch]):
     """The epochs of one trial, from the first."""
 
-    __slots__ = ("_best", "_digests", "_metrics", "_seconds", "_stretches", "_trial", "_values")
+    __slots__ = ("_best", "_columns", "_packed", "_stretches", "_trial", "_values")
 
-    def __init__(self, trial: int) -> None:
+    def __init__(self, trial: int, packed: dict[str, str] | None = None) -> None:
+        """Hold none yet; or those of a dump, of which ``packed`` are the columns."""
         self._trial = trial
         self._stretches: list[_Stretch] = []
-        self._values, self._seconds, self._metrics = array("d"), array("d"), array("d")
-        self._digests = bytearray()
+        self._values = array("d")
+        self._columns = _Columns() if packed is None else None
+        self._packed = packed or {}
         self._best: int | None = None
+
+    def _unpacked(self) -> "_Columns":
+        """Return the columns that few readers ask for; as text they wait until one does."""
+        if self._columns is None:
+            self._columns = _Columns.load(self._packed)
+            self._packed = {}
+        return self._columns
 
     def append(self, event: EpochDone, objective: Objective) -> bool:
         """Take the next epoch in; return whether it is better than all before it."""
@@ -69,15 +99,15 @@ class Epochs(Sequence[Epoch]):
         host = last.host if event.host is None and last else event.host
         numerics = last.numerics if event.numerics is None and last else event.numerics
         assert host is not None and numerics is not None
-        names = tuple(event.metrics)
+        names, columns = tuple(event.metrics), self._unpacked()
         if last is None or (last[2:] != (event.attempt, host, numerics, names)):
             kept = _shared((host, numerics, names))
-            offset = len(self._metrics)
+            offset = len(columns.metrics)
             self._stretches.append(_Stretch(len(self), offset, event.attempt, *kept))
         self._values.append(_filled(event.value))
-        self._seconds.append(event.seconds)
-        self._metrics.extend(map(_filled, event.metrics.values()))
-        self._digests += bytes.fromhex(event.digest)
+        columns.seconds.append(event.seconds)
+        columns.metrics.extend(map(_filled, event.metrics.values()))
+        columns.digests += bytes.fromhex(event.digest)
         return self._weigh(len(self) - 1, objective)
 
     def revalue(self, objective: Objective) -> None:
@@ -124,7 +154,7 @@ class Epochs(Sequence[Epoch]):
 
     def total_seconds(self) -> float:
         """Return the time of all epochs."""
-        return sum(self._seconds)
+        return sum(self._unpacked().seconds)
 
     def machines(self) -> set[tuple[str, Numerics]]:
         """Return where they were trained."""
@@ -141,9 +171,9 @@ class Epochs(Sequence[Epoch]):
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         number = range(len(self))[index]
-        stretch = self._stretch(number)
+        stretch, columns = self._stretch(number), self._unpacked()
         start = number * _DIGEST_BYTES
-        digest = self._digests[start : start + _DIGEST_BYTES].hex()
+        digest = columns.digests[start : start + _DIGEST_BYTES].hex()
         epoch = number + 1
         path = checkpoint_path(self._trial, stretch.attempt, epoch)
         return Epoch(
@@ -151,7 +181,7 @@ class Epochs(Sequence[Epoch]):
             epoch=epoch,
             value=self.value(number),
             metrics=self._metrics_of(number),
-            seconds=self._seconds[number],
+            seconds=columns.seconds[number],
             checkpoint=Checkpoint.model_construct(epoch=epoch, path=path, digest=digest),
             host=stretch.host,
             numerics=stretch.numerics,
@@ -166,7 +196,7 @@ class Epochs(Sequence[Epoch]):
         stretch = self._stretch(index)
         width = len(stretch.names)
         start = stretch.offset + (index - stretch.first) * width
-        values = self._metrics[start : start + width]
+        values = self._unpacked().metrics[start : start + width]
         return {
             name: None if math.isnan(value) else value
             for name, value in zip(stretch.names, values, strict=True)
@@ -189,9 +219,7 @@ class Epochs(Sequence[Epoch]):
                 for stretch in self._stretches
             ],
             "values": _text(self._values),
-            "seconds": _text(self._seconds),
-            "metrics": _text(self._metrics),
-            "digests": _text(self._digests),
+            **(self._packed if self._columns is None else self._columns.dump()),
         }
 
     @classmethod
@@ -201,14 +229,12 @@ class Epochs(Sequence[Epoch]):
         Raises:
             KeyError, TypeError, ValueError: this is no dump.
         """
-        made = cls(trial)
+        made = cls(trial, {name: dumped[name] for name in _Columns.__slots__})
         made._best = dumped["best"]
         for first, offset, attempt, host, numerics, names in dumped["stretches"]:
             kept = _shared((host, _numerics(**numerics), tuple(names)))
             made._stretches.append(_Stretch(first, offset, attempt, *kept))
-        for name in ("values", "seconds", "metrics"):
-            getattr(made, f"_{name}").frombytes(b64decode(dumped[name]))
-        made._digests += b64decode(dumped["digests"])
+        made._values.frombytes(a2b_base64(dumped["values"]))
         return made
 
 
@@ -217,7 +243,7 @@ def _filled(value: float | None) -> float:
 
 
 def _text(column: "array[float] | bytearray") -> str:
-    return b64encode(column).decode()
+    return b2a_base64(column, newline=False).decode()
 
 
 @lru_cache(maxsize=1024)

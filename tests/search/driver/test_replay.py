@@ -245,7 +245,7 @@ def test_every_sampler_stays_in_the_space_and_repeats(tmp_path, tables, kind):
         harness = StudyHarness(tmp_path / run, tables)
         harness.crash_and_reopen(total=14)
         for _ in range(14):
-            work = harness.study.next()
+            work = harness.begin()
             value = 1 - abs(work.hyperparameters["dropout"] - 0.3)
             for epoch in (1, 2, 3, 4):
                 if not harness.report(work, epoch, value):
