@@ -9,14 +9,36 @@ import click
 _PIPE_WIDTH = 100_000
 
 
-def show(title: str, rows: Any, form: str, columns: list[str]) -> None:
-    """Print one row or several; ``columns`` are those of the table."""
-    from search.report.tables import as_record, as_table, render
+#: More rows are plain lines, whatever the terminal.
+_MANY = 300
 
-    if form != "table":
-        click.echo(render(rows, form, ascii_only=not speaks_unicode()))
-        return
+
+def show(title: str, rows: Any, form: str, columns: list[str]) -> None:
+    """Print one row, or several, of which a generator is taken as it comes where it can be.
+
+    ``columns`` are those of the table.
+    """
+    from search.report.tables import as_csv, as_json, as_lines, json_pieces
+
+    single = isinstance(rows, dict)
+    if form == "json" and single:
+        click.echo(as_json(rows, ascii_only=not speaks_unicode()))
+    elif form == "json":
+        for piece in json_pieces(rows, ascii_only=not speaks_unicode()):
+            click.echo(piece, nl=False)
+    elif form == "csv":
+        click.echo(as_csv([rows] if single else rows))
+    elif single or len(rows := list(rows)) <= _MANY:
+        _draw(title, rows, columns)
+    else:
+        for line in as_lines(title, rows, columns):
+            click.echo(line)
+
+
+def _draw(title: str, rows: Any, columns: list[str]) -> None:
     from rich.console import Console
+
+    from search.report.tables import as_record, as_table
 
     terminal = sys.stdout.isatty()
     console = Console() if terminal else Console(width=_PIPE_WIDTH)

@@ -58,11 +58,12 @@ def trials(name: str, form: str, results_dir: Path) -> None:
     """All trials of a study, in number order."""
     from search.journal.folder import open_study_dir
     from search.journal.load import load_state
-    from search.report.rows import trial_row
+    from search.report.rows import table_row, trial_row
 
     folder = open_study_dir(results_dir, name)
     state, running = load_state(folder), folder.running_driver() is not None
-    rows = [trial_row(trial, state, running, folder) for trial in state.trials]
+    make = trial_row if form == "json" else table_row
+    rows = (make(trial, state, running, folder) for trial in state.trials)
     columns = ["number", "state", "value", "best_epoch", "epoch", "params"]
     show(f"{name}: {state.objective.metric}", rows, form, columns)
 

@@ -201,7 +201,8 @@ def _opened(work: _Work) -> Iterator[StudyRecorder]:
         tell_differences(state.session, session, work.change)
         recorder.begin(session, plan.resources, work.change)
         replace_file(folder.spec, to_toml(state.present_spec()).encode(), mode=0o600)
-        board = TensorBoardWriter(folder, state, journal.prefix)
+        examples = prepared.current.examples
+        board = TensorBoardWriter(folder, state, journal.prefix, examples)
         snapshot = SnapshotWriter(folder, state, journal.prefix, past.snapshot if past else None)
         keeper = CheckpointKeeper(folder, state, plan.resources.keep_best)
         for observer in (board, keeper, TrialLogs(folder), snapshot):

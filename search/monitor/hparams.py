@@ -1,7 +1,7 @@
 """What TensorBoard's HParams plug-in shows of a study: its space with domains, and each trial."""
 
+import math
 import time
-from collections.abc import Mapping
 from typing import Any
 
 from tensorboard.compat.proto.event_pb2 import Event as TbEvent
@@ -9,17 +9,36 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 from tensorboard.plugins.hparams import summary_v2 as plugin
 
-from search.journal.state import StudyState
+from search.journal.state import StudyState, Trial
 from search.spec.space import Dimension, Range
+
+#: Columns beside the hyperparameters, with what they say.
+_ABOUT = {
+    "origin": "what chose the configuration",
+    "fate": "running, completed, stopped at an epoch, or failed and why",
+    "host": "where its last epoch was trained",
+}
+
+
+def best_tag(metric: str) -> str:
+    """Return the tag of a trial's best value so far, by the study's metric."""
+    return f"best/{metric}"
 
 
 def experiment(state: StudyState) -> TbEvent:
-    """The space with its domains, and the metrics to look at."""
+    """The space with its domains, and the metrics to look at, the best value first."""
     parameters = [
         plugin.HParam(name, _domain(dimension), description=state.hyperparameters[name].description)
         for name, dimension in state.space.items()
     ]
-    tags = dict.fromkeys((state.objective.metric, "val/loss", "train/loss"))
+    parameters += [
+        plugin.HParam(_log_name(name), _log_interval(dimension))
+        for name, dimension in state.space.items()
+        if isinstance(dimension, Range) and dimension.log
+    ]
+    parameters += [plugin.HParam(name, description=said) for name, said in _ABOUT.items()]
+    metric = state.objective.metric
+    tags = dict.fromkeys((best_tag(metric), "trial/epochs", metric, "val/loss", "train/loss"))
     metrics = [plugin.Metric(tag, display_name=tag) for tag in tags]
     summary = plugin.hparams_config_pb(parameters, metrics, time.time())
     # TensorBoard shows a column unasked only of what differs, which the library has no word for.
@@ -27,6 +46,8 @@ def experiment(state: StudyState) -> TbEvent:
     data = plugin_data_pb2.HParamsPluginData.FromString(carried.content)
     for info in data.experiment.hparam_infos:
         info.differs = True
+        if info.name in _ABOUT:
+            info.type = api_pb2.DATA_TYPE_STRING
     carried.content = data.SerializeToString()
     return _event(summary, time.time())
 
@@ -38,9 +59,37 @@ def _domain(dimension: Dimension) -> plugin.Domain:
     return interval(*dimension.ends)
 
 
-def trial_started(group: str, params: Mapping[str, Any], when: float) -> TbEvent:
+def _log_interval(dimension: Range) -> plugin.Domain:
+    return plugin.RealInterval(math.log10(dimension.low), math.log10(dimension.high))
+
+
+def _log_name(name: str) -> str:
+    return f"log10 {name}"
+
+
+def trial_columns(trial: Trial, state: StudyState, ended: bool) -> dict[str, Any]:
+    """A trial's row as it begins, or as it has ended."""
+    columns = dict(trial.params)
+    for name, dimension in state.space.items():
+        if isinstance(dimension, Range) and dimension.log and name in trial.params:
+            columns[_log_name(name)] = math.log10(trial.params[name])
+    columns["origin"] = trial.origin
+    columns["fate"] = _fate(trial) if ended else "running"
+    columns["host"] = trial.epochs[-1].host if ended and trial.epochs else "-"
+    return columns
+
+
+def _fate(trial: Trial) -> str:
+    if trial.state == "pruned":
+        return f"stopped at {trial.epoch}"
+    if trial.state == "failed":
+        return f"failed: {trial.failures[-1].kind if trial.failures else trial.reason}"
+    return trial.state
+
+
+def trial_started(number: int, columns: dict[str, Any], when: float) -> TbEvent:
     """A trial's configuration; ``when`` is in seconds since 1970."""
-    made = plugin.hparams_pb(dict(params), trial_id=group, start_time_secs=when)
+    made = plugin.hparams_pb(columns, trial_id=f"trial-{number:04d}", start_time_secs=when)
     return _event(made, when)
 
 

@@ -13,7 +13,7 @@ from search.journal.events import EpochDone, Event, TrialEnded, TrialRestored
 from search.journal.state import StudyState
 from search.monitor.say import say
 from search.monitor.streams import for_people
-from search.report.rows import trial_row
+from search.report.rows import table_row
 from search.report.tables import as_table, short
 
 #: Seconds between two drawings of the table.
@@ -115,7 +115,7 @@ class Progress:
         newest = state.trials[: -1 - _SHOWN - len(state.running) : -1]
         others = [trial for trial in newest if trial.state != "running"]
         shown = (running + others)[:_SHOWN]
-        rows = [trial_row(trial, state, running=True) for trial in shown]
+        rows = [table_row(trial, state, running=True) for trial in shown]
         columns = ["number", "state", "epoch", "value", "params"]
         headline = Text(f"{state.created.name}: {self._headline()}", style="bold")
         if not rows:

@@ -1,4 +1,4 @@
-"""TensorBoard event files, one run a trial, with typed hyperparameters; written without torch.
+"""TensorBoard event files, a run for each trial and one for the study; written without torch.
 
 The files are a view of the journal, and a mark says how far they have followed it. A session goes
 on behind the mark: what a crash has left behind it is written again, and of equal steps TensorBoard
@@ -6,76 +6,65 @@ shows the later. A study that is changed, or whose mark is gone, is written anew
 """
 
 import json
-import os
 import shutil
-import socket
 import time
-from collections import OrderedDict
+from collections import Counter
 from contextlib import suppress
-from pathlib import Path
+from typing import Any
 
-from tensorboard.compat.proto.event_pb2 import Event as TbEvent
-from tensorboard.compat.proto.summary_pb2 import Summary
-from tensorboard.summary.writer.record_writer import RecordWriter
-
-from search.journal.events import EpochDone, Event, TrialCreated, TrialEnded
+from search.journal.events import (
+    AttemptFailed,
+    AttemptStarted,
+    EpochDone,
+    Event,
+    SessionStarted,
+    TrialCreated,
+    TrialEnded,
+)
 from search.journal.folder import StudyDir
 from search.journal.journal import Prefix, read_journal
 from search.journal.state import StudyState
 from search.monitor import hparams
+from search.monitor.event_files import EventFiles, scalars
 from trainables.storage import replace_file
-
-#: Files that are open at once: a search may run a thousand trials.
-_OPEN = 64
 
 #: The mark is moved so often at most.
 _MARK_SECONDS = 10.0
 
 
-class _EventFile:
-    """One event file; every record is in it when ``write`` returns."""
-
-    def __init__(self, path: Path) -> None:
-        """Open for appending; a new file begins with the version of its format."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("ab")
-        self._writer = RecordWriter(self._file)
-        if self._file.tell() == 0:
-            self.write(TbEvent(wall_time=time.time(), file_version="brain.Event:2"))
-
-    def write(self, event: TbEvent) -> None:
-        self._writer.write(event.SerializeToString())
-        self._writer.flush()
-
-    def close(self) -> None:
-        self._file.close()
-
-
 class TensorBoardWriter:
     """Follows a study into its ``tensorboard`` folder."""
 
-    def __init__(self, folder: StudyDir, state: StudyState, journal: Prefix) -> None:
-        """Write what the journal has and the files have not; ``journal`` grows with it."""
+    def __init__(
+        self, folder: StudyDir, state: StudyState, journal: Prefix, examples: int = 0
+    ) -> None:
+        """Write what the journal has and the files have not.
+
+        Args:
+            journal: as it is read and written; it grows.
+            examples: how many an epoch trains on, for their rate; 0 where that is not known.
+        """
         self._folder, self._journal, self._state = folder, journal, state
-        self._open: OrderedDict[Path, _EventFile] = OrderedDict()
-        # A file a session: the one before may have left a torn record at the end of its own.
-        self._file = f"events.out.tfevents.{time.time():.6f}.{socket.gethostname()}.{os.getpid()}"
+        self._examples = examples
+        self._files = EventFiles()
         self._marked = time.monotonic()
-        read = self._mark()
-        if read is None:
-            read = Prefix()
+        self._best: dict[int, float] = {}
+        mark = self._read_mark()
+        if mark is None:
+            mark = {"lines": 0, "size": 0, "study": {}}
             if folder.tensorboard.exists():
                 shutil.rmtree(folder.tensorboard)
-            self._write(folder.tensorboard, hparams.experiment(state))
-        for line in read_journal(folder.journal, read):
+            self._files.write(folder.study_events, hparams.experiment(state))
+        self._study = _StudyCurve(state, mark["study"])
+        for line in read_journal(folder.journal, Prefix(mark["lines"], mark["size"])):
             self._follow(line.event, line.time)
 
-    def _mark(self) -> Prefix | None:
-        """Return how much of the journal is in the files; None if they have to be written anew."""
+    def _read_mark(self) -> dict[str, Any] | None:
+        """Return how much is in the files; None if they have to be written anew."""
         try:
-            mark = json.loads(self._folder.board_mark.read_bytes())
-            read = Prefix(int(mark["lines"]), int(mark["size"]))
-            return read if mark["revision"] == self._state.revision else None
+            mark: dict[str, Any] = json.loads(self._folder.board_mark.read_bytes())
+            known = mark["revision"] == self._state.revision and mark["size"] <= self._journal.size
+            return mark if known else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -86,56 +75,114 @@ class TensorBoardWriter:
             self._move_mark()
 
     def _follow(self, event: Event, when: float) -> None:
+        self._study.follow(event)
         match event:
             case TrialCreated():
-                group = f"trial-{event.trial:04d}"
-                self._of(event.trial, hparams.trial_started(group, event.params, when))
+                trial = self._state.trials[event.trial]
+                columns = hparams.trial_columns(trial, self._state, ended=False)
+                started = hparams.trial_started(event.trial, columns, when)
+                self._files.write(self._folder.trial_events(event.trial), started)
             case EpochDone():
-                self._of(event.trial, _epoch(event, when))
+                self._write_epoch(event, when)
             case TrialEnded():
-                self._of(event.trial, hparams.trial_ended(event.state == "failed", when))
-                self._close(self._folder.trial_events(event.trial))
+                self._write_end(event, when)
             case _:
                 pass
 
-    def _of(self, trial: int, event: TbEvent) -> None:
-        self._write(self._folder.trial_events(trial), event)
+    def _write_epoch(self, event: EpochDone, when: float) -> None:
+        """Write the metrics of an epoch, and the best value up to it.
 
-    def _write(self, run: Path, event: TbEvent) -> None:
-        """Write into a run, whose file is opened if it is not; the one used longest ago closes."""
-        file = self._open.get(run)
-        if file is None:
-            if len(self._open) >= _OPEN:
-                self._close(next(iter(self._open)))
-            file = self._open[run] = _EventFile(run / self._file)
-        self._open.move_to_end(run)
-        file.write(event)
+        The state may be further on, for it takes all epochs of a message in before any is told.
+        """
+        values = {**event.metrics, "time/epoch_seconds": event.seconds}
+        values["trial/epochs"] = float(event.epoch)
+        if self._examples and event.seconds > 0:
+            values["time/examples_per_second"] = self._examples / event.seconds
+        best = self._best_up_to(event)
+        if best is not None:
+            self._best[event.trial] = best
+        values[hparams.best_tag(self._state.objective.metric)] = best
+        point = scalars(values, event.epoch, when)
+        self._files.write(self._folder.trial_events(event.trial), point)
 
-    def _close(self, run: Path) -> None:
-        file = self._open.pop(run, None)
-        if file is not None:
-            with suppress(OSError):  # a full disk, of which the journal has told already
-                file.close()
+    def _best_up_to(self, event: EpochDone) -> float | None:
+        before = self._best.get(event.trial)
+        if before is None:  # a new trial, or one of an earlier session
+            epochs = self._state.trials[event.trial].epochs
+            earlier = [epochs.value(index) for index in range(event.epoch - 1)]
+            before = min(
+                (value for value in earlier if value is not None),
+                key=self._state.objective.cost,
+                default=None,
+            )
+        if event.value is None or before is None:
+            return before if event.value is None else event.value
+        return min(before, event.value, key=self._state.objective.cost)
+
+    def _write_end(self, event: TrialEnded, when: float) -> None:
+        trial, run = self._state.trials[event.trial], self._folder.trial_events(event.trial)
+        self._files.write(run, hparams.trial_ended(event.state == "failed", when))
+        self._files.close(run)
+        columns = hparams.trial_columns(trial, self._state, ended=True)
+        self._files.write_first(run, hparams.trial_started(event.trial, columns, when))
+        self._best.pop(event.trial, None)
+        step = self._study.ended
+        self._files.write(self._folder.study_events, scalars(self._study.values(), step, when))
 
     def _move_mark(self) -> None:
         """Say how far the files have followed the journal."""
         self._marked = time.monotonic()
         mark = {"lines": self._journal.lines, "size": self._journal.size}
-        mark["revision"] = self._state.revision
+        said = mark | {"revision": self._state.revision, "study": self._study.dump()}
         with suppress(OSError):
-            replace_file(self._folder.board_mark, json.dumps(mark).encode(), mode=0o600)
+            replace_file(self._folder.board_mark, json.dumps(said).encode(), mode=0o600)
 
     def close(self) -> None:
-        """Close the files of trials that are still running."""
-        for run in list(self._open):
-            self._close(run)
+        """Close all files."""
+        self._files.close_all()
         self._move_mark()
 
 
-def _epoch(event: EpochDone, when: float) -> TbEvent:
-    summary = Summary()
-    for name, value in event.metrics.items():
-        if value is not None:
-            summary.value.add(tag=name, simple_value=value)
-    summary.value.add(tag="time/epoch_seconds", simple_value=event.seconds)
-    return TbEvent(wall_time=when, step=event.epoch, summary=summary)
+class _StudyCurve:
+    """Where the study stood after each event: the state says only where it stands now."""
+
+    def __init__(self, state: StudyState, dumped: dict[str, Any]) -> None:
+        self._objective = state.objective
+        self._ends: Counter[str] = Counter(dumped.get("ends", {}))
+        self._best: float | None = dumped.get("best")
+        self._running: set[int] = set(dumped.get("running", ()))
+
+    @property
+    def ended(self) -> int:
+        return self._ends.total()
+
+    def follow(self, event: Event) -> None:
+        match event:
+            case SessionStarted():
+                self._running.clear()
+            case AttemptStarted():
+                self._running.add(event.trial)
+            case AttemptFailed():
+                self._running.discard(event.trial)
+            case EpochDone(value=float(value)):
+                cost = self._objective.cost
+                self._best = value if self._best is None else min(self._best, value, key=cost)
+            case TrialEnded():
+                self._running.discard(event.trial)
+                self._ends[event.state] += 1
+            case _:
+                pass
+
+    def values(self) -> dict[str, float | None]:
+        """Return the study's scalars."""
+        counts = {
+            f"study/{end}": float(self._ends[end]) for end in ("completed", "pruned", "failed")
+        }
+        return {
+            hparams.best_tag(self._objective.metric): self._best,
+            **counts,
+            "study/slots_busy": float(len(self._running)),
+        }
+
+    def dump(self) -> dict[str, Any]:
+        return {"ends": dict(self._ends), "best": self._best, "running": sorted(self._running)}

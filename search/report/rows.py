@@ -7,6 +7,8 @@ from search.errors import NoFiniteResult
 from search.journal.folder import StudyDir
 from search.journal.state import StudyState, Trial
 
+_BEFORE_EPOCHS = ("number", "state", "value", "epoch", "best_epoch", "params")
+
 
 def trial_state(trial: Trial, running: bool) -> str:
     """Return a trial's state for readers: ``interrupted`` if begun with no driver at work now."""
@@ -29,6 +31,18 @@ def trial_row(
 
     Its checkpoint is named if it lies in ``folder``; a live table does without.
     """
+    epochs = [
+        {"epoch": e.epoch, "value": e.value, "metrics": e.metrics, "seconds": e.seconds}
+        for e in trial.epochs
+    ]
+    row = table_row(trial, state, running, folder)
+    return {**{key: row[key] for key in _BEFORE_EPOCHS}, "epochs": epochs} | row
+
+
+def table_row(
+    trial: Trial, state: StudyState, running: bool, folder: StudyDir | None = None
+) -> dict[str, Any]:
+    """Return one trial as ``trial_row`` does, without its epochs, of which there may be many."""
     best = trial.best_epoch
     last = trial.epochs[-1] if trial.epochs else None
     path = best.checkpoint.path if best else None
@@ -39,10 +53,6 @@ def trial_row(
         "epoch": trial.epoch,
         "best_epoch": best.epoch if best else None,
         "params": trial.params,
-        "epochs": [
-            {"epoch": e.epoch, "value": e.value, "metrics": e.metrics, "seconds": e.seconds}
-            for e in trial.epochs
-        ],
         "attempts": trial.attempts,
         "failures": len(trial.failures),
         "reason": trial.reason or (None if state.is_comparable(trial) else "over other data"),

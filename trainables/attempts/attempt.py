@@ -156,6 +156,8 @@ def _train_epoch(attempt: Attempt) -> _Epoch:
     metrics |= {f"val/{k}": v for k, v in trainer.evaluate(attempt.validation).items()}
     restored, attempt.restored = attempt.restored, None  # only the first report carries it
     finite = {k: v if math.isfinite(v) else None for k, v in metrics.items()}
+    # A norm that overflows ends no trial: clipping deals with it.
+    finite |= {f"train/{k}": v for k, v in trainer.vitals().items() if math.isfinite(v)}
     return _Epoch(trainer.epoch, started, finite, trainer.snapshot(), restored)
 
 

@@ -71,6 +71,7 @@ class Trainer:
             ON_CPU if settings.device.type == "cpu" else ON_GPU,
         )
         self.epoch = 0
+        self._norms: list[Tensor] = []
 
     def train_epoch(self) -> float:
         """Train on every example once; return the mean training loss."""
@@ -80,10 +81,19 @@ class Trainer:
         reader = self.train.for_training(self.hyperparameters, rng)
         # The sum stays on the device: to read it at every step would wait for the GPU.
         total = torch.zeros((), dtype=torch.float64, device=self.settings.device)
+        self._norms.clear()
         for rows in shuffled_batches(reader.lengths_N, self.hyperparameters.batch_size, rng):
             total += self._train_step(reader, rows)
         self.epoch += 1
         return total.item() / len(reader)
+
+    def vitals(self) -> dict[str, float]:
+        """Return the learning rate that the last epoch ended with and, where gradients are clipped,
+        the mean of their norms before that."""
+        found = {"learning_rate": float(self.optimizer.param_groups[0]["lr"])}
+        if self._norms:
+            found["gradient_norm"] = torch.stack(self._norms).double().mean().item()
+        return found
 
     def _train_step(self, reader: Reader, rows: Rows) -> Tensor:
         """Make one optimiser step on a batch; return the sum of its losses.
@@ -96,7 +106,8 @@ class Trainer:
             (losses_B.sum() / len(rows)).backward()  # type: ignore[no-untyped-call]
             total += losses_B.detach().sum()
         if self.hyperparameters.clip_norm > 0:
-            nn.utils.clip_grad_norm_(self.model.parameters(), self.hyperparameters.clip_norm)
+            clip = self.hyperparameters.clip_norm
+            self._norms.append(nn.utils.clip_grad_norm_(self.model.parameters(), clip))
         self.optimizer.step()
         self.schedule.step()
         self.optimizer.zero_grad(set_to_none=True)

@@ -58,6 +58,7 @@ class PreparedInputs(ABC):
         notes: sentences that a person should read before trusting a search over it.
         digests: anything else that trials start from, such as word vectors: its name, and a text
             that identifies it.
+        examples: how many there are to train on; 0 where that is not known.
     """
 
     folder: Path
@@ -65,6 +66,7 @@ class PreparedInputs(ABC):
     summary: str
     notes: tuple[str, ...] = ()
     digests: Mapping[str, str] = field(default_factory=dict)
+    examples: int = 0
 
     @property
     def key(self) -> str:

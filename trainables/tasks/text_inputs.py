@@ -134,6 +134,7 @@ class TextInputs(Inputs):
             summary=_summary(corpus),
             notes=(*corpus.notes, *_unpinned(data), *_coverage(vectors)),
             digests={kind: found.name for kind, found in vectors.items()},
+            examples=corpus.sizes["train"],
             data=data,
             vectors=vectors,
         )

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from search.program import called_as, resume_command
-from search.report.tables import as_table
+from search.report.tables import as_lines, as_table, json_pieces
 from tests.study_harness import StudyHarness
 
 ROOT = Path(__file__).parents[3]
@@ -25,6 +25,23 @@ def drawn(width: int | None) -> str:
     table = as_table("small", [ROW, ROW | {"value": None}], columns, width)
     Console(file=screen, width=width or 10_000).print(table)
     return screen.getvalue()
+
+
+def test_many_rows_are_plain_lines_with_every_value():
+    rows = [ROW | {"number": number} for number in range(400)]
+    title, head, *lines = as_lines("small", rows, ["number", "state", "value", "params"])
+    assert title == "small" and head.split() == ["number", "state", "value", *PARAMS]
+    assert [int(line.split()[0]) for line in lines] == list(range(400))
+    assert lines[0].split()[3:] == [
+        f"{v:.4g}" if isinstance(v, float) else v for v in PARAMS.values()
+    ]
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_json_in_pieces_is_one_list(count):
+    rows = [ROW | {"number": number, "text": "a\nb"} for number in range(count)]
+    text = "".join(json_pieces(iter(rows)))
+    assert json.loads(text) == rows and text.endswith("]\n")
 
 
 @pytest.mark.parametrize("width", [80, 40, 250, None])

@@ -1,19 +1,29 @@
 """TensorBoard files as TensorBoard itself reads them, and the lines of progress."""
 
 import io
+import math
+from pathlib import Path
+from typing import Any
 
+import pytest
 from rich.console import Console
+from tensorboard.backend.event_processing.data_provider import MultiplexerDataProvider
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from tensorboard.plugins.hparams import plugin_data_pb2
+from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
+from tensorboard.context import RequestContext
+from tensorboard.data.provider import ListHyperparametersResult
+from tensorboard.plugins.base_plugin import TBContext
+from tensorboard.plugins.hparams import api_pb2, list_session_groups, plugin_data_pb2
+from tensorboard.plugins.hparams.backend_context import Context
 
 from search.driver.retention import CheckpointKeeper
 from search.journal.journal import read_journal
-from search.monitor import tensorboard as tensorboard_module
+from search.monitor import event_files
 from search.monitor.progress import Progress
 from search.monitor.tensorboard import TensorBoardWriter
 from search.report.markdown import markdown_report
 from search.spec.resolve import resolve
-from tests.study_harness import StudyHarness, changed
+from tests.study_harness import LOST, StudyHarness, changed
 
 
 def watched(tmp_path, tables):
@@ -39,14 +49,14 @@ def test_scalars_and_hyperparameters(tmp_path, tables):
     run = read(harness.folder.trial_events(0))
     points = [(e.step, e.value) for e in run.Scalars("val/accuracy")]
     assert points == [(1, 0.5), (2, 0.625)]
-    root = read(harness.folder.tensorboard)
+    root = read(harness.folder.study_events)
     metadata = root.summary_metadata["_hparams_/experiment"].plugin_data.content
     experiment = plugin_data_pb2.HParamsPluginData.FromString(metadata).experiment
     infos = {info.name: info for info in experiment.hparam_infos}
     assert infos["dropout"].domain_interval.max_value == 0.5
     assert [v.number_value for v in infos["hidden_size"].domain_discrete.values] == [4, 8]
-    assert all(info.differs and info.description for info in experiment.hparam_infos)
-    assert experiment.metric_infos[0].name.tag == "val/accuracy"
+    assert all(info.differs for info in experiment.hparam_infos)
+    assert experiment.metric_infos[0].name.tag == "best/val/accuracy"
 
 
 def test_a_resumed_session_writes_every_epoch_once(tmp_path, tables):
@@ -68,6 +78,81 @@ def test_a_resumed_session_writes_every_epoch_once(tmp_path, tables):
 def accuracies(harness: StudyHarness) -> list[tuple[int, float]]:
     run = read(harness.folder.trial_events(0))
     return [(e.step, e.value) for e in run.Scalars("val/accuracy")]
+
+
+def table_of(folder: Path) -> list[dict[str, Any]]:
+    """The rows of HParams' table, as TensorBoard's own code makes them of the files."""
+    multiplexer = EventMultiplexer().AddRunsFromDirectory(str(folder))
+    multiplexer.Reload()
+    provider = MultiplexerDataProvider(multiplexer, str(folder))
+    context = Context(TBContext(data_provider=provider))
+    request = api_pb2.ListSessionGroupsRequest(
+        start_index=0, slice_size=100, aggregation_type=api_pb2.AGGREGATION_AVG
+    )
+    request.allowed_statuses.extend(range(4))
+    request_context = RequestContext()
+    metadata = context.hparams_metadata(request_context, "")
+    experiment = context.experiment_from_metadata(
+        request_context, "", True, metadata, ListHyperparametersResult([], [])
+    )
+    names = [info.name for info in experiment.hparam_infos]
+    handler = list_session_groups.Handler(request_context, context, "", request)
+    rows = []
+    for group in handler.run().session_groups:
+        values = {name: group.hparams[name] for name in names}
+        row = {k: v.string_value or v.number_value for k, v in values.items()}
+        row |= {value.name.tag: value.value for value in group.metric_values}
+        rows.append(row | {"name": group.name, "status": group.sessions[0].status})
+    return sorted(rows, key=lambda row: row["name"])
+
+
+def test_the_table_of_hyperparameters_has_every_trial_and_its_best(tmp_path, tables):
+    """Running, stopped, failed and completed ones; no cell is without a value."""
+    harness, board = watched(tmp_path, tables)
+    done, stopped, running, lost = (harness.begin() for _ in range(4))
+    for epoch, value in enumerate((0.5, 0.9, 0.7, 0.6), start=1):
+        harness.report(done, epoch, value)
+    assert not harness.report(stopped, 1, 0.1)
+    harness.report(running, 1, 0.8)
+    while not harness.study.state.trials[lost.number].ended:
+        harness.study.fail(lost.number, harness.study.state.trials[lost.number].attempts, LOST)
+        again = harness.study.next() if harness.study.state.next_waiting() else None
+        assert again is None or again.number == lost.number
+    board.close()
+    rows = table_of(harness.folder.tensorboard)
+    assert [row["name"] for row in rows] == [f"trial-{n:04d}" for n in range(4)]
+    fates = ["completed", "stopped at 1", "running", "failed: lost"]
+    assert [row["fate"] for row in rows] == fates
+    assert [row.get("best/val/accuracy") for row in rows] == [
+        pytest.approx(0.9),
+        pytest.approx(0.1),
+        pytest.approx(0.8),
+        None,  # it has never trained an epoch
+    ]
+    assert [row.get("trial/epochs") for row in rows] == [4, 1, 1, None]
+    assert all(row["origin"] == "tpe" and row["host"] in ("h", "-") for row in rows)
+    for row in rows:
+        assert row["log10 learning_rate"] == pytest.approx(math.log10(row["learning_rate"]))
+    ended = api_pb2.STATUS_SUCCESS, api_pb2.STATUS_SUCCESS, api_pb2.STATUS_UNKNOWN
+    assert [row["status"] for row in rows] == [*ended, api_pb2.STATUS_FAILURE]
+
+
+def test_the_studys_own_run_shows_where_it_stood(tmp_path, tables):
+    harness, board = watched(tmp_path, tables)
+    works = [harness.begin() for _ in range(2)]
+    for epoch, value in enumerate((0.5, 0.9, 0.7, 0.6), start=1):
+        harness.report(works[0], epoch, value)
+    board._move_mark()
+    harness.report(works[1], 1, 0.1)  # behind the mark: a killed session's
+    harness.crash_and_reopen()
+    TensorBoardWriter(harness.folder, harness.study.state, harness.journal.prefix).close()
+    run = read(harness.folder.study_events)
+    assert [(e.step, round(e.value, 4)) for e in run.Scalars("best/val/accuracy")][-2:] == [
+        (2, 0.9),
+        (2, 0.9),
+    ]
+    assert [e.value for e in run.Scalars("study/pruned")] == [0, 1, 1]
+    assert [e.value for e in run.Scalars("study/slots_busy")] == [1, 0, 0]
 
 
 def test_files_go_on_behind_their_mark_or_are_written_anew(tmp_path, tables):
@@ -94,13 +179,13 @@ def test_files_go_on_behind_their_mark_or_are_written_anew(tmp_path, tables):
 
 
 def test_open_files_are_bounded(tmp_path, tables, monkeypatch):
-    monkeypatch.setattr(tensorboard_module, "_OPEN", 2)
+    monkeypatch.setattr(event_files, "OPEN", 2)
     harness, board = watched(tmp_path, tables)
     works = [harness.begin() for _ in range(4)]
     for epoch in (1, 2):
         for work in works:
             harness.report(work, epoch, 0.5 + work.number / 10 + epoch / 100)
-            assert len(board._open) <= 2
+            assert len(board._files._open) <= 2
     board.close()
     run = read(harness.folder.trial_events(3))
     assert [e.step for e in run.Scalars("val/accuracy")] == [1, 2]
