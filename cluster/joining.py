@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cluster.errors import ClusterError
+from cluster.job import job_config
 
 #: This package: nodes are asked by its code what they are.
 _OWN = Path(__file__).parent
@@ -35,6 +36,7 @@ def joined(address: str, packages: Sequence[Path], node_ip: str | None = None) -
             address=address,
             log_to_driver=False,
             logging_level=logging.ERROR,
+            job_config=job_config(),
             runtime_env={"py_modules": [str(package) for package in (_OWN, *packages)]},
             **own,
         )

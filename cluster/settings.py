@@ -155,7 +155,7 @@ def read_cluster_file(path: Path) -> ClusterSettings:
         ClusterError: it cannot be read, or something in it is wrong; names it, and the remedy.
     """
     try:
-        tables = tomllib.loads(path.read_text())
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         cause = getattr(error, "strerror", None) or "it is no text"
         raise ClusterError(f"cannot read the cluster file {path}: {cause}") from error

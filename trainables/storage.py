@@ -2,6 +2,7 @@
 
 import errno
 import os
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,8 +30,8 @@ class Cache:
 
     @property
     def kernels(self) -> Path:
-        """Folder of the machine code that was compiled on this machine."""
-        return self.root / "native"
+        """Folder of the machine code that was compiled for this user; a cache may serve several."""
+        return self.root / "native" / str(os.getuid())
 
     def probe_lock(self, gpu: str) -> Path:
         """Return the file that a process locks while it measures a GPU, by its UUID."""
@@ -42,6 +43,20 @@ def default_cache() -> Cache:
     return Cache(Path(os.environ.get("SEQTUNE_CACHE") or user_cache_path("seqtune")))
 
 
+def new_folder(parent: Path, prefix: str) -> Path:
+    """Make a folder of a name that nobody else has; who may read it the umask says.
+
+    ``tempfile`` would close it to all but this user, and a cache may serve several.
+
+    Raises:
+        OSError: ``parent`` cannot be made or written.
+    """
+    parent.mkdir(parents=True, exist_ok=True)
+    folder = parent / f"{prefix}{secrets.token_hex(6)}"
+    folder.mkdir()
+    return folder
+
+
 def replace_file(path: Path, content: bytes | memoryview, mode: int = 0o644) -> None:
     """Replace a file atomically: write beside ``path``, flush to the disk, and rename.
 
@@ -50,10 +65,10 @@ def replace_file(path: Path, content: bytes | memoryview, mode: int = 0o644) -> 
     Raises:
         OSError: the disk is full or the folder cannot be written; ``path`` is unchanged.
     """
-    # Two processes may write a report at once.
-    beside = path.with_name(f".{path.name}.{os.getpid()}.writing")
+    # Two processes, of two machines or two threads of one, may write a report at once.
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}.writing")
     try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         with open(os.open(beside, flags, mode), "wb") as file:
             file.write(content)
             file.flush()

@@ -5,6 +5,7 @@ driver loads it too. It decides nothing and keeps nothing. Errors leave it uncha
 ends the actor and the study hears of it.
 """
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,16 +62,17 @@ class RecurrentTrial(tune.Trainable):
     def _data(self) -> Path:
         """Return the folder of the prepared data on this machine.
 
-        Unpack the parcel if the data is neither in the shared folder nor in this machine's cache.
+        Unpack the parcel if the data can be read neither in the shared folder nor in this machine's
+        cache.
         """
         from trainables.data.shipping import unpack
         from trainables.storage import default_cache
 
         shared, cache = Path(self._assignment.data), default_cache()
         for folder in (shared, cache.corpus(shared.name)):
-            if folder.exists() and all(
-                (folder / f).exists() for f in self._assignment.inputs.files
-            ):
+            places = (folder, *(folder / name for name in self._assignment.inputs.files))
+            # Another user's cache may be closed to this one.
+            if all(os.access(place, os.R_OK) for place in places):
                 return folder
         if not self._parcel:
             raise FileNotFoundError(f"no prepared data in {shared}, and none was sent")

@@ -119,7 +119,9 @@ def code_digest(package: str) -> str:
 def _cgroup_memory() -> int | None:
     """Return what this process's control group may use; None without a limit."""
     with suppress(OSError, ValueError, IndexError):
-        own = Path("/proc/self/cgroup").read_text().splitlines()[0].rpartition(":")[2]
+        own = (
+            Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()[0].rpartition(":")[2]
+        )
         for folder in (_CGROUP / own.lstrip("/"), _CGROUP):
             if (folder / "memory.max").exists():
                 return int((folder / "memory.max").read_text())
@@ -162,7 +164,7 @@ def try_storage(folder: str, node: str) -> StorageFacts:
     seconds = time.monotonic() - began
     try:
         # For writing too: NFS locks a range of bytes, which must be open for that.
-        with open(theirs, "r+") as file:
+        with open(theirs, "r+", encoding="utf-8") as file:
             locks = _locks(file.fileno())
             (Path(folder) / node).write_text(file.read())
     except OSError as error:

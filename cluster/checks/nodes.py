@@ -89,7 +89,7 @@ def _shared_folder(results: Path) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix=".check-", dir=results))
     try:
         beside = folder / "driver.writing"
-        with beside.open("w") as file:
+        with beside.open("w", encoding="utf-8") as file:
             with suppress(OSError):  # the nodes say so
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             file.write("seen\n")

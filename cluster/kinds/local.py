@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Self
 
 from cluster.errors import ClusterError
+from cluster.job import job_config
 from cluster.kinds.base import ClusterKind, Node, StartRequest
 from cluster.token import ensure_token
 
@@ -69,6 +70,7 @@ class Local(ClusterKind):
                 logging_level=logging.ERROR,
                 object_store_memory=OBJECT_STORE_BYTES,
                 _node_ip_address="127.0.0.1",
+                job_config=job_config(),
             )
         except Exception as error:  # Ray raises nothing narrower where a part of it does not start
             raise ClusterError(_why_not_started(error)) from error

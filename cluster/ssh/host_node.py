@@ -45,7 +45,9 @@ def start(request: dict[str, Any]) -> None:
     try:
         os.makedirs(os.path.dirname(folder), exist_ok=True)
         os.mkdir(folder, 0o700)
-        with open(os.open(token, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        with open(
+            os.open(token, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
+        ) as file:
             file.write(request["token"])
     except OSError as error:
         raise Refused(f"cannot make {folder}: {error.strerror}; see [storage] scratch") from error
@@ -128,7 +130,7 @@ def launch(request: dict[str, Any]) -> None:
 def follow(request: dict[str, Any]) -> None:
     """Say what the driver says, until it ends; then its exit code, or None if it was killed."""
     folder = request["folder"]
-    with open(os.path.join(folder, "driver.log"), errors="replace") as log:
+    with open(os.path.join(folder, "driver.log"), encoding="utf-8", errors="replace") as log:
         while True:
             code = read(os.path.join(folder, "exit")).strip()
             over = bool(code) or not count_of(folder, "driver.json")
@@ -173,7 +175,7 @@ def stop(request: dict[str, Any]) -> None:
 def write_session(folder: str, name: str, session: int) -> None:
     """Write down which session is ours to end, until this machine starts anew."""
     content = {"session": session, "started": started_at(session), "boot": boot_id()}
-    with open(os.path.join(folder, name), "w") as file:
+    with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
         json.dump(content, file)
 
 
@@ -186,7 +188,7 @@ def session_of(folder: str, name: str) -> tuple[int, int] | None:
     """Return the session that wrote itself down, and when it began; None if it is not ours to end:
     another has its number by now."""
     try:
-        with open(os.path.join(folder, name)) as file:
+        with open(os.path.join(folder, name), encoding="utf-8") as file:
             content = json.load(file)
     except (OSError, ValueError):
         return None

@@ -124,7 +124,7 @@ def free_ports(among: Iterable[int], count: int) -> list[int]:
 def read(path: str) -> str:
     """Return the text of a file; nothing if there is none."""
     try:
-        with open(path, errors="replace") as file:
+        with open(path, encoding="utf-8", errors="replace") as file:
             return file.read()
     except OSError:
         return ""

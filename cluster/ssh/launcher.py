@@ -109,7 +109,9 @@ class Launcher:
             return None
         record = replace(record, address=up.address)
         self.records.create(record)
-        return self._start(record, found, self.records.token_file(up.key).read_text())
+        return self._start(
+            record, found, self.records.token_file(up.key).read_text(encoding="utf-8")
+        )
 
     def status(self) -> list[NodeStatus]:
         """Look at every node that was started from this file."""
@@ -133,7 +135,7 @@ class Launcher:
 
     def _start_again(self, up: Record, hosts: Sequence[int]) -> None:
         found = survey(self.settings)
-        token = self.records.token_file(up.key).read_text()
+        token = self.records.token_file(up.key).read_text(encoding="utf-8")
         nodes = tuple(node for node in up.nodes if node.host in hosts)
         for node in nodes:
             stop(host_of(up, node), node.folder, None)

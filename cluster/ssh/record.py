@@ -118,7 +118,7 @@ class Records:
         """Yield the records of a cluster file."""
         for path in sorted(self.folder.glob("*.json")):
             try:
-                content = json.loads(path.read_text())
+                content = json.loads(path.read_text(encoding="utf-8"))
             except FileNotFoundError:  # taken down a moment ago
                 continue
             nodes = tuple(StartedNode(**node) for node in content.pop("nodes"))
@@ -128,7 +128,9 @@ class Records:
 
     def _replace(self, path: Path, text: str) -> None:
         beside = path.with_suffix(f".{os.getpid()}.writing")
-        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        with open(
+            os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
+        ) as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

@@ -180,7 +180,8 @@ def _quoted(path: str) -> str:
 @cache
 def _host_side() -> str:
     survey, node = (
-        Path(__file__).with_name(name).read_text() for name in ("host_survey.py", "host_node.py")
+        Path(__file__).with_name(name).read_text(encoding="utf-8")
+        for name in ("host_survey.py", "host_node.py")
     )
     lines = [line for line in node.splitlines() if not line.startswith("from cluster.")]
     return "\n".join([survey, *lines])

@@ -1,5 +1,6 @@
 """What a session is refused for before anything starts; ``run`` and ``--dry-run`` ask alike."""
 
+import sys
 from pathlib import Path
 
 from cluster.checks.nodes import check_nodes
@@ -25,6 +26,11 @@ def check_session(spec: StudySpec, plan: SessionPlan, prepared: PreparedData) ->
         SpecError, DeviceError, ClusterError: what is asked for is not there.
     """
     wanted = plan.resources
+    if sys.platform != "linux":
+        raise ClusterError(
+            f"searches run on Linux, and this machine is {sys.platform}: start one there; what "
+            "only reads a study works here"
+        )
     if plan.cluster.drives_itself:
         raise ClusterError(f"{plan.cluster}: driver = 'head' is for the command line")
     check_metric(spec, prepared)

@@ -216,7 +216,7 @@ def _error_text(trial: Any) -> str:
     path = trial.error_file
     if path is None:
         return "the attempt ended without a word"
-    with open(path) as file:
+    with open(path, encoding="utf-8", errors="replace") as file:
         return file.read().partition("\n")[2].strip()
 
 

@@ -200,6 +200,7 @@ def _opened(work: _Work) -> Iterator[StudyRecorder]:
         session = describe_session(work.spec, prepared, plan.total, plan.resources)
         tell_differences(state.session, session, work.change)
         recorder.begin(session, plan.resources, work.change)
+        folder.checkpoints.mkdir(mode=0o700, exist_ok=True)  # as private as the journal
         replace_file(folder.spec, to_toml(state.present_spec()).encode(), mode=0o600)
         examples = prepared.current.examples
         board = TensorBoardWriter(folder, state, journal.prefix, examples)

@@ -93,7 +93,7 @@ class Driver:
 
 
 def _machine() -> str:
-    return _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else ""
+    return _BOOT_ID.read_text(encoding="utf-8").strip() if _BOOT_ID.exists() else ""
 
 
 class Lock:

@@ -64,7 +64,7 @@ class Snapshot:
 def read_snapshot(folder: StudyDir) -> Snapshot | None:
     """Read a study's snapshot; None if there is none that can be trusted."""
     try:
-        said, content = (folder.snapshot / _HEAD).read_text().split("\n")
+        said, content = (folder.snapshot / _HEAD).read_text(encoding="utf-8").split("\n")
         head = json.loads(content)
         if said != _digest(content.encode()) or head["code"] != _code():
             return None

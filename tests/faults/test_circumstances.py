@@ -3,6 +3,8 @@
 import json
 import shutil
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -150,3 +152,25 @@ def test_diverging_trials_among_healthy_ones(tmp_path, tables):
     assert "not finite" in rows[0]["reason"] and rows[0]["attempts"] == 1
     out, _ = place.run("status", "small")
     assert "not finite" in out
+
+
+def test_files_that_lie_about_run_nowhere(place):
+    """A downloaded folder may hold a ``torch.py``; the search starts in it."""
+    for name in ("torch", "tokenizers", "trainables", "pydantic", "numpy", "ray", "safetensors"):
+        ran = place.root / f"ran-{name}"
+        (place.root / f"{name}.py").write_text(f"open({str(ran)!r}, 'w'); raise SystemExit(9)")
+    # As the installed command: ``python -m`` itself takes what lies about.
+    program = "import sys; sys.path.remove(''); from search.cli.main import main; main()"
+    process = subprocess.run(
+        [sys.executable, "-c", program, "run", "small.toml", "--trials", "2"],
+        cwd=place.root,
+        env=place.environment | {"PYTHONPATH": str(place.code[0])},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert process.returncode == 0, process.stderr
+    place.check(2)
+    assert list(place.root.glob("ran-*")) == []
+    private = [path for path in place.study.root.iterdir() if path.name in ("checkpoints", "logs")]
+    assert [path.stat().st_mode & 0o777 for path in private] == [0o700, 0o700]

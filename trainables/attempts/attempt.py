@@ -196,6 +196,6 @@ def _store(attempt: Attempt, epoch: _Epoch, waits: bool, first: bool) -> Report:
     )
     if waits:
         unreported = Path(assignment.folder) / assignment.unreported
-        with unreported.open("w" if first else "a") as file:
+        with unreported.open("w" if first else "a", encoding="utf-8") as file:
             file.write(report.model_dump_json() + "\n")
     return report

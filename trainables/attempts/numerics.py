@@ -32,7 +32,7 @@ def _processor() -> str:
     """
     known: dict[str, str] = {}
     if os.path.exists("/proc/cpuinfo"):
-        with open("/proc/cpuinfo") as file:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
             pairs = [line.split(":", 1) for line in file if ":" in line]
         known = {name.strip(): value.strip() for name, value in reversed(pairs)}
     if "model name" in known:

@@ -104,6 +104,6 @@ def _alone_on(device: torch.device) -> Iterator[None]:
         return
     path = default_cache().probe_lock(str(torch.cuda.get_device_properties(device).uuid))
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
+    with path.open("w", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # released with the file
         yield

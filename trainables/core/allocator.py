@@ -52,7 +52,7 @@ def trim_above_limit() -> None:
     """Give free pages back if the process has grown beyond the limit; the check takes 10 µs."""
     if not _keeping:
         return
-    with open("/proc/self/statm") as file:
+    with open("/proc/self/statm", encoding="utf-8") as file:
         _, resident, shared, *_ = map(int, file.read().split())
     if (resident - shared) * _PAGE_BYTES > TRIM_LIMIT_BYTES:
         give_back_freed_memory()

@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,7 @@ from trainables.data.sources import find_source
 from trainables.data.spec import DataSpec
 from trainables.data.tables import read_tables
 from trainables.errors import DataError
-from trainables.storage import Cache
+from trainables.storage import Cache, new_folder
 
 #: Part of every corpus's digest: raise it when a corpus is made differently, and all are rebuilt.
 FORMAT = 7
@@ -83,7 +82,7 @@ def open_corpus(path: Path) -> Corpus:
         DataError: the folder holds no complete corpus.
     """
     try:
-        about = json.loads((path / "corpus.json").read_text())
+        about = json.loads((path / "corpus.json").read_text(encoding="utf-8"))
         return Corpus(
             path,
             tuple(about["classes"]),
@@ -121,8 +120,7 @@ def prepare(spec: DataSpec, cache: Cache, labels: Labels = "class") -> Corpus:
     if (path / "corpus.json").exists():
         return open_corpus(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        building = Path(tempfile.mkdtemp(prefix="building-", dir=path.parent))
+        building = new_folder(path.parent, "building-")
     except OSError as error:
         raise DataError(
             f"cannot write to the cache {cache.root}: {error.strerror}; name another folder by "
@@ -190,4 +188,4 @@ def _write(folder: Path, parts: Parts, spec: DataSpec) -> None:
         "unknown": unknown,
         "notes": [*parts.notes, *notes],
     }
-    (folder / "corpus.json").write_text(json.dumps(about, indent=1))
+    (folder / "corpus.json").write_text(json.dumps(about, indent=1), encoding="utf-8")

@@ -2,14 +2,13 @@
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.storage import Cache
+from trainables.storage import Cache, new_folder
 
 #: Bytes of each file, by its path relative to the folder.
 Parcel = dict[str, NDArray[np.uint8]]
@@ -29,8 +28,7 @@ def unpack(parcel: Parcel, key: str, cache: Cache) -> Path:
         OSError: the cache cannot be written.
     """
     path = cache.corpus(key)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(prefix="arriving-", dir=path.parent))
+    building = new_folder(path.parent, "arriving-")
     try:
         for name, content in parcel.items():
             (building / name).parent.mkdir(exist_ok=True)

@@ -51,7 +51,7 @@ def prepare_vectors(kind: str, request: VectorRequest) -> Vectors:
         path.parent.mkdir(exist_ok=True)
         source.write(request, path)
         replace_file(about, json.dumps(_describe(corpus, path).__dict__).encode())
-    return Vectors(**json.loads(about.read_text()))
+    return Vectors(**json.loads(about.read_text(encoding="utf-8")))
 
 
 def _describe(corpus: Corpus, path: Path) -> Vectors:

@@ -1,7 +1,8 @@
 """Machine code for this machine: a C++ source, with the headers beside it, compiled and kept.
 
-The machine's own compiler does it once. The library lies in the cache, under a digest of sources,
-command, processor and user. It is code that runs as this user, so nobody else may have written it.
+The machine's own compiler does it once. The library lies in this user's folder of the cache, under
+a digest of sources, command and processor. It is code that runs as this user, so nobody else may
+have written it.
 Where no compiler can do it, there is no library, and that is no error.
 """
 
@@ -30,6 +31,9 @@ _FOR_THIS_PROCESSOR = (("-march=native",), ("-mcpu=native",), ())
 #: Time limit of one compilation. ``recurrence.cpp`` takes two seconds.
 _PATIENCE_SECONDS = 120
 
+#: A library ends with the SHA-256 of what is before it.
+_DIGEST_BYTES = 32
+
 
 @cache
 def compiled(source: Path) -> ctypes.CDLL | None:
@@ -56,27 +60,33 @@ def compiled(source: Path) -> ctypes.CDLL | None:
 
 def _library(source: Path, command: tuple[str, ...]) -> Path:
     sources = (source, *sorted(source.parent.glob("*.h")))
-    known = (" ".join(command).encode(), _processor(), str(os.getuid()).encode())
+    known = (" ".join(command).encode(), _processor())
     content = (*(s.read_bytes() for s in sources), *known)
     key = hashlib.sha256(b"\0".join(content)).hexdigest()[:16]
     return default_cache().kernels / f"{source.stem}-{key}.so"
 
 
 def _load(path: Path) -> ctypes.CDLL:
-    """Load a library that this user alone can have written.
+    """Load a library that this user alone can have written, whole.
 
     Raises:
-        OSError: it is missing, damaged, or another user may write it.
+        OSError: it is missing or damaged, or another user may write it or its folder.
     """
-    status = path.stat()
-    if status.st_uid != os.getuid() or status.st_mode & 0o022:
-        raise PermissionError(f"{path} may be another user's")
+    for place in (path.parent, path):
+        status = place.stat()
+        if status.st_uid != os.getuid() or status.st_mode & 0o022:
+            raise PermissionError(f"{place} may be another user's")
+    content = path.read_bytes()
+    # A truncated library would end the process with SIGBUS.
+    if hashlib.sha256(content[:-_DIGEST_BYTES]).digest() != content[-_DIGEST_BYTES:]:
+        raise OSError(f"{path} is damaged")
     return ctypes.CDLL(str(path))
 
 
 def _compile(command: tuple[str, ...], source: Path, path: Path) -> None:
     """Put the whole library in its place at once; other processes may be doing the same."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
     # In the same folder, so that ``os.replace`` is a rename within one file system.
     with tempfile.TemporaryDirectory(prefix="compiling-", dir=path.parent) as folder:
         built = Path(folder) / path.name
@@ -89,7 +99,11 @@ def _compile(command: tuple[str, ...], source: Path, path: Path) -> None:
             env=os.environ | {"TMPDIR": folder},
         )
         built.chmod(0o755)  # whatever the umask lets the group write
-        with open(built, "rb") as file:
+        with open(
+            built, "ab"
+        ) as file:  # what follows an ELF file's or a Mach-O file's end is ignored
+            file.write(hashlib.sha256(built.read_bytes()).digest())
+            file.flush()
             os.fsync(file.fileno())
         os.replace(built, path)
 

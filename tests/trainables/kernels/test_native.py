@@ -20,7 +20,7 @@ def source(tmp_path, monkeypatch):
 
 
 def libraries(tmp_path):
-    return sorted((tmp_path / "cache" / "native").rglob("*"))
+    return sorted(p for p in (tmp_path / "cache" / "native").rglob("*") if p.is_file())
 
 
 def test_a_source_is_compiled_once(tmp_path, source, monkeypatch):
@@ -114,3 +114,23 @@ def test_a_library_that_another_user_may_have_written_is_never_loaded(tmp_path, 
     library.chmod(0o777)
     assert compile_anew(source).answer() == 42
     assert library.stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.parametrize("kept", [0, 100, 5000, -1])
+def test_a_truncated_library_is_compiled_again(tmp_path, source, kept):
+    """To load one would end this process with SIGBUS."""
+    compile_anew(source)
+    (library,) = libraries(tmp_path)
+    whole = library.read_bytes()
+    library.unlink()
+    library.write_bytes(whole[:kept])
+    assert compile_anew(source).answer() == 42
+    assert library.read_bytes() == whole
+
+
+def test_a_folder_that_others_may_write_is_not_trusted(tmp_path, source):
+    compile_anew(source)
+    (library,) = libraries(tmp_path)
+    assert library.parent.stat().st_mode & 0o777 == 0o700
+    library.parent.chmod(0o777)
+    assert compile_anew(source) is None
