@@ -1,7 +1,5 @@
 """Small real pieces that many tests start from."""
 
-import csv
-import random
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +19,6 @@ from trainables.tasks.declaration import TrialInputs
 from trainables.tasks.registry import TASKS, TaskEntry
 from trainables.tasks.text_inputs import TextInputs
 
-GOOD = ["a", "warm", "funny", "moving", "and", "clever", "film", "with", "great", "acting"]
-BAD = ["a", "dull", "lazy", "boring", "and", "stupid", "mess", "with", "awful", "acting"]
-
 #: Every kind of noise and averaging at once.
 EVERYTHING: dict[str, Any] = {
     "dropout": 0.3,
@@ -39,19 +34,6 @@ EVERYTHING: dict[str, Any] = {
     "token_crop": 0.3,
     "ema_decay": 0.9,
 }
-
-
-def write_reviews(path: Path, rows: int = 120, seed: int = 0) -> Path:
-    """A learnable csv of short reviews with string labels."""
-    rng = random.Random(seed)
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["review", "sentiment"])
-        for index in range(rows):
-            good = index % 2 == 0
-            words = rng.choices(GOOD if good else BAD, k=rng.randint(3, 12))
-            writer.writerow([" ".join(words) + f" {index}", "good" if good else "bad"])
-    return path
 
 
 def make_part(texts: int = 40, longest: int = 12, seed: int = 0, labels: str = "class") -> Part:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.builders import write_reviews
+from tests.reviews import write_reviews
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from search.journal.events import EpochDone
-from tests.builders import write_reviews
 from tests.cli_sandbox import Sandbox
+from tests.reviews import write_reviews
 
 pytestmark = pytest.mark.slow
 

@@ -38,7 +38,7 @@ def test_a_worker_of_another_user_passes_over_a_closed_cache(tmp_path, monkeypat
     closed.mkdir(parents=True)
     monkeypatch.setenv("SEQTUNE_CACHE", str(tmp_path / "workers"))
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path).exists() and path != closed)
-    monkeypatch.setattr(module.ray, "get", lambda reference: reference)
+    monkeypatch.setattr("ray.get", lambda reference: reference)
     worker = module.RecurrentTrial.__new__(module.RecurrentTrial)
     worker._assignment = make_assignment(closed, tmp_path)
     worker._parcel = ()

@@ -3,8 +3,8 @@
 import pytest
 
 from search.spec.study import read_toml
-from tests.builders import write_reviews
 from tests.cli_sandbox import invoke
+from tests.reviews import write_reviews
 
 
 @pytest.fixture

@@ -171,4 +171,6 @@ def test_task_of_ones_own_over_numbers(place):
     out, err = place.run("run", "small.toml", *own, "--trials", "2")
     place.check(2)
     assert "best trial" in out and "14 test texts, " in err
-    assert set(place.trials()[0]["epochs"][0]["metrics"]) == {"val/within_one", "train/loss"}
+    assert set(place.trials()[0]["epochs"][0]["metrics"]) == {
+        *("val/within_one", "train/loss", "train/learning_rate", "train/gradient_norm")
+    }

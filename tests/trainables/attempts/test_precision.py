@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from tests.builders import make_assignment, make_part, make_trainer, write_reviews
+from tests.builders import make_assignment, make_part, make_trainer
+from tests.reviews import write_reviews
 from trainables.attempts import attempt, probe
 from trainables.core.precision import precisions
 from trainables.data.corpus import prepare

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.builders import write_reviews
+from tests.reviews import write_reviews
 from trainables.data.bundles import bundle
 from trainables.data.corpus import corpus_key, open_corpus, prepare
 from trainables.data.sources import find_source
