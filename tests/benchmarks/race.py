@@ -21,6 +21,7 @@ import numpy as np
 from rivals import DATA, SPEC, run_lecture, run_ray, score_best
 from verdict import Figure, conclude
 
+from search.journal.layout import checkpoint_path
 from trainables.data.corpus import prepare
 from trainables.storage import default_cache
 
@@ -49,7 +50,8 @@ def run_seqtune(seconds: float, out: Path) -> None:
         for line in epochs:
             said = {"elapsed": line["time"] - started, "value": line["value"] or 0.0}
             if line is best:
-                where = folder / "race" / line["checkpoint"]["path"]
+                numbers = (line["trial"], line["attempt"], line["epoch"])
+                where = folder / "race" / checkpoint_path(*numbers)
                 said["unseen"] = score_checkpoint(where, params[line["trial"]])
             print(json.dumps(said), file=file)
 
