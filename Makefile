@@ -7,7 +7,7 @@ BUDGET ?= 8m
 KILLS  ?= 60
 WORKERS ?= 2
 
-.PHONY: demo test test-fast coverage test-faults test-cluster lab lint clean
+.PHONY: demo test test-fast coverage test-faults test-cluster test-browser lab lint clean
 
 demo: $(VENV)/.demo
 	$(BIN)/seqtune run imdb-demo --name demo-$$(date +%Y%m%d-%H%M%S) --time-budget $(BUDGET)
@@ -29,6 +29,12 @@ test-faults: $(VENV)/.dev
 # Hosts of their own on this machine, in network namespaces, with sshd: for root, on Debian.
 test-cluster: $(VENV)/.dev lab
 	$(BIN)/pytest tests/cluster
+
+# TensorBoard's page in Debian's chromium: for root, on Debian.
+test-browser: $(VENV)/.dev
+	command -v chromedriver >/dev/null || { apt-get update -q && apt-get install -qy --no-install-recommends chromium chromium-driver; }
+	$(PIP) selenium
+	$(BIN)/pytest tests/browser
 
 # What the laboratory of test-cluster needs; its tests are left out where that cannot be had.
 lab:

@@ -52,8 +52,10 @@ def created(spec: StudySpec) -> StudyCreated:
     )
 
 
-def session(total: int = 6) -> SessionStarted:
-    return SessionStarted(pid=1, host="h", total=total, resources={}, versions={}, code={})
+def session(total: int = 6, resources: dict[str, Any] | None = None) -> SessionStarted:
+    return SessionStarted(
+        pid=1, host="h", total=total, resources=resources or {}, versions={}, code={}
+    )
 
 
 class StudyHarness:
@@ -61,8 +63,9 @@ class StudyHarness:
 
     def __init__(self, folder, tables: dict[str, Any], max_failures: int = 2) -> None:
         self.folder = StudyDir(folder if folder.name == "small" else folder / "small")
-        self.folder.root.mkdir(exist_ok=True)
+        self.folder.root.mkdir(parents=True, exist_ok=True)
         self.max_failures = max_failures
+        self.resources: dict[str, Any] = {}
         if not self.folder.journal.exists():
             journal = Journal(self.folder.journal)
             journal.append(created(resolve(tables, "x")))
@@ -73,7 +76,8 @@ class StudyHarness:
         past = load(self.folder)
         self.journal = Journal(self.folder.journal, prefix=past.prefix)
         self.study = StudyRecorder(self.folder, self.journal, past.state, PREPARED)
-        self.study.begin(session(total), ResourcesSpec(max_failures=self.max_failures), change)
+        begun = session(total, self.resources)
+        self.study.begin(begun, ResourcesSpec(max_failures=self.max_failures), change)
         self.snapshot = SnapshotWriter(self.folder, past.state, self.journal.prefix, past.snapshot)
         self.study.follow(self.snapshot)
 

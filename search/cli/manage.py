@@ -1,7 +1,11 @@
 """``stop``, ``board`` and ``studies``."""
 
 import os
+import signal
+import subprocess
 import sys
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -24,16 +28,27 @@ def stop(name: str, results_dir: Path) -> None:
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("names", metavar="[NAME]...", nargs=-1)
 @click.option("--port", type=int, default=6006, show_default=True, help="Port on 127.0.0.1.")
 @results_option
-def board(name: str | None, port: int, results_dir: Path) -> None:
-    """Open TensorBoard on a study, or on all of them, on this machine only."""
-    from search.journal.folder import open_study_dir
+def board(names: tuple[str, ...], port: int, results_dir: Path) -> None:
+    """Open TensorBoard on a study, on several, or on all, on this machine only.
 
-    logdir = open_study_dir(results_dir, name).root if name else results_dir
-    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(logdir)]
-    os.execv(sys.executable, [*command, "--host", "127.0.0.1", "--port", str(port)])
+    The trials of several are one table, with the study as a column.
+    """
+    from search.journal.folder import list_studies, open_study_dir
+    from search.monitor.boards import join_boards
+
+    chosen = [open_study_dir(results_dir, name) for name in names] or list_studies(results_dir)
+    command = [sys.executable, "-m", "tensorboard.main", "--host", "127.0.0.1", "--port", str(port)]
+    if len(chosen) == 1:
+        logdir = str(chosen[0].tensorboard)
+        os.execv(sys.executable, [*command, "--logdir", logdir])
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    with tempfile.TemporaryDirectory(prefix="seqtune-board-") as folder:
+        join_boards(chosen, Path(folder))
+        with suppress(KeyboardInterrupt):
+            sys.exit(subprocess.run([*command, "--logdir", folder]).returncode)
 
 
 @click.command()

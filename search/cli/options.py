@@ -59,6 +59,9 @@ def launch_options(command: Command) -> Command:
         click.option("--gpus-per-trial", type=float, help="GPUs, or a share of one, of one trial."),
         click.option("--max-failures", type=int, help="Times a lost trial is tried again."),
         click.option(
+            "--tensorboard", metavar="TRIALS", help="Trials with a run there: all, top:50, study."
+        ),
+        click.option(
             "--cluster",
             default="local",
             show_default=True,

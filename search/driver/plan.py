@@ -52,6 +52,7 @@ class Options:
     cpus_per_trial: int | None = None
     gpus_per_trial: float | None = None
     max_failures: int | None = None
+    tensorboard: str | None = None
     cluster: str = "local"
     data: str | None = None
     settings: tuple[str | Setting, ...] = ()
@@ -68,6 +69,7 @@ class Options:
             "resources.cpus_per_trial": self.cpus_per_trial,
             "resources.gpus_per_trial": self.gpus_per_trial,
             "resources.max_failures": self.max_failures,
+            "resources.tensorboard": self.tensorboard,
         }
         given = [(key.split("."), value) for key, value in short.items() if value is not None]
         named = [s if isinstance(s, tuple) else parse_setting(s) for s in self.settings]

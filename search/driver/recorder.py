@@ -157,7 +157,8 @@ class StudyRecorder:
 
     def common_failure(self) -> str | None:
         """Return the cause for which this session's first trials have all failed, if it is one."""
-        numbers = self.state.ended_order[self._ended_before :][:MAX_COMMON_FAILURES]
+        until = self._ended_before + MAX_COMMON_FAILURES
+        numbers = self.state.ended_order[self._ended_before : until]
         first = [self.state.trials[number] for number in numbers]
         if len(first) < MAX_COMMON_FAILURES or any(trial.state != "failed" for trial in first):
             return None

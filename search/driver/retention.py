@@ -82,7 +82,8 @@ class CheckpointKeeper:
 
     def _needed(self, trial: Trial) -> set[str]:
         """Return the files that a trial which may go on needs: its newest, and its best."""
-        newest = {epoch.checkpoint.path for epoch in trial.epochs[-NEWEST_KEPT:]}
+        last = len(trial.epochs)
+        newest = {trial.epochs.path(i) for i in range(max(0, last - NEWEST_KEPT), last)}
         return newest | self._best(trial)
 
     def _best(self, trial: Trial) -> set[str]:

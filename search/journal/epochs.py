@@ -152,6 +152,15 @@ class Epochs(Sequence[Epoch]):
         value = self._values[index]
         return None if math.isnan(value) else value
 
+    @property
+    def where(self) -> tuple[str, Numerics] | None:
+        """The host and the numerics of the last epoch; None before the first."""
+        return self._stretches[-1][3:5] if self._stretches else None
+
+    def path(self, index: int) -> str:
+        """Return the path of an epoch's checkpoint, relative to the study's folder."""
+        return checkpoint_path(self._trial, self._stretch(index).attempt, index + 1)
+
     def total_seconds(self) -> float:
         """Return the time of all epochs."""
         return sum(self._unpacked().seconds)
@@ -175,14 +184,15 @@ class Epochs(Sequence[Epoch]):
         start = number * _DIGEST_BYTES
         digest = columns.digests[start : start + _DIGEST_BYTES].hex()
         epoch = number + 1
-        path = checkpoint_path(self._trial, stretch.attempt, epoch)
         return Epoch(
             attempt=stretch.attempt,
             epoch=epoch,
             value=self.value(number),
             metrics=self._metrics_of(number),
             seconds=columns.seconds[number],
-            checkpoint=Checkpoint.model_construct(epoch=epoch, path=path, digest=digest),
+            checkpoint=Checkpoint.model_construct(
+                epoch=epoch, path=self.path(number), digest=digest
+            ),
             host=stretch.host,
             numerics=stretch.numerics,
         )

@@ -107,12 +107,16 @@ class Lock:
     def __init__(self, path: Path, descriptor: int, in_kernel: bool, taken_over: bool) -> None:
         self.path, self.in_kernel, self.taken_over = path, in_kernel, taken_over
         self._descriptor, self._driver, self._beat = descriptor, Driver.this(), 0
+        self._written = b""
         self.beat()
 
     def is_held(self) -> bool:
         """Whether the file that lies there is still this process's own, and nobody else's too."""
-        written = read_driver(self.path)
-        return written in (None, self._driver) and is_same_file(self._descriptor, self.path)
+        written = _content_if_same(self._descriptor, self.path)
+        # What it wrote last, or, where a beat comes just now, whoever is named there.
+        return written is not None and (
+            written == self._written or _driver_in(written) in (None, self._driver)
+        )
 
     def beat(self) -> None:
         """Move the counter."""
@@ -120,6 +124,7 @@ class Lock:
         content = json.dumps(asdict(self._driver) | {"beat": f"{self._beat:012d}"}).encode()
         os.pwrite(self._descriptor, content, 0)
         os.ftruncate(self._descriptor, len(content))
+        self._written = content
         os.fdatasync(self._descriptor)
 
     def release(self, on_release: Callable[[], None]) -> None:
@@ -137,16 +142,22 @@ def is_same_file(descriptor: int, path: Path) -> bool:
 
     The path is opened for it: a network file system then asks its server, and trusts no memory.
     """
+    return _content_if_same(descriptor, path, most=0) is not None
+
+
+def _content_if_same(descriptor: int, path: Path, most: int = 4096) -> bytes | None:
+    """Return the first bytes at ``path``, if the open file lies there; else None."""
     try:
         there = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
-        return False
+        return None
     try:
-        return os.path.samestat(os.fstat(descriptor), os.fstat(there))
+        same = os.path.samestat(os.fstat(descriptor), os.fstat(there))
+        return os.read(there, most) if same else None
     except OSError as error:
         if error.errno != errno.ESTALE:  # NFS: the open file has been replaced by another machine
             raise
-        return False
+        return None
     finally:
         os.close(there)
 
@@ -276,8 +287,12 @@ def _take_over(path: Path, study: str) -> Lock:
 
 def read_driver(path: Path) -> Driver | None:
     """Return who is written in a lock; None if nobody."""
+    return _driver_in(_content(path))
+
+
+def _driver_in(written: bytes) -> Driver | None:
     try:
-        content = json.loads(_content(path))
+        content = json.loads(written)
         del content["beat"]
         return Driver(**content)
     except (ValueError, KeyError, TypeError):

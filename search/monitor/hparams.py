@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from tensorboard.compat.proto.event_pb2 import Event as TbEvent
@@ -17,6 +18,7 @@ _ABOUT = {
     "origin": "what chose the configuration",
     "fate": "running, completed, stopped at an epoch, or failed and why",
     "host": "where its last epoch was trained",
+    "study": "the study's name",
 }
 
 
@@ -25,22 +27,28 @@ def best_tag(metric: str) -> str:
     return f"best/{metric}"
 
 
-def experiment(state: StudyState) -> TbEvent:
-    """The space with its domains, and the metrics to look at, the best value first."""
-    parameters = [
-        plugin.HParam(name, _domain(dimension), description=state.hyperparameters[name].description)
-        for name, dimension in state.space.items()
-    ]
-    parameters += [
-        plugin.HParam(_log_name(name), _log_interval(dimension))
-        for name, dimension in state.space.items()
-        if isinstance(dimension, Range) and dimension.log
-    ]
-    parameters += [plugin.HParam(name, description=said) for name, said in _ABOUT.items()]
-    metric = state.objective.metric
-    tags = dict.fromkeys((best_tag(metric), "trial/epochs", metric, "val/loss", "train/loss"))
-    metrics = [plugin.Metric(tag, display_name=tag) for tag in tags]
-    summary = plugin.hparams_config_pb(parameters, metrics, time.time())
+def experiment(states: Sequence[StudyState]) -> TbEvent:
+    """The space with its domains, and the metrics to look at, the best value first.
+
+    Of several studies it is the union, and a dimension that they have in common takes the first
+    one's domain.
+    """
+    parameters: dict[str, plugin.HParam] = {}
+    for state in states:
+        for name, dimension in state.space.items():
+            about = state.hyperparameters[name].description
+            parameters.setdefault(name, plugin.HParam(name, _domain(dimension), description=about))
+    for state in states:
+        for name, dimension in state.space.items():
+            if isinstance(dimension, Range) and dimension.log:
+                log = plugin.HParam(_log_name(name), _log_interval(dimension))
+                parameters.setdefault(_log_name(name), log)
+    for name, said in _ABOUT.items():
+        parameters[name] = plugin.HParam(name, description=said)
+    metrics = [state.objective.metric for state in states]
+    tags = (*map(best_tag, metrics), "trial/epochs", *metrics, "val/loss", "train/loss")
+    shown = [plugin.Metric(tag, display_name=tag) for tag in dict.fromkeys(tags)]
+    summary = plugin.hparams_config_pb(list(parameters.values()), shown, time.time())
     # TensorBoard shows a column unasked only of what differs, which the library has no word for.
     carried = summary.value[0].metadata.plugin_data
     data = plugin_data_pb2.HParamsPluginData.FromString(carried.content)
@@ -73,7 +81,7 @@ def trial_columns(trial: Trial, state: StudyState, ended: bool) -> dict[str, Any
     for name, dimension in state.space.items():
         if isinstance(dimension, Range) and dimension.log and name in trial.params:
             columns[_log_name(name)] = math.log10(trial.params[name])
-    columns["origin"] = trial.origin
+    columns["origin"], columns["study"] = trial.origin, state.created.name
     columns["fate"] = _fate(trial) if ended else "running"
     columns["host"] = trial.epochs[-1].host if ended and trial.epochs else "-"
     return columns
@@ -87,9 +95,12 @@ def _fate(trial: Trial) -> str:
     return trial.state
 
 
-def trial_started(number: int, columns: dict[str, Any], when: float) -> TbEvent:
-    """A trial's configuration; ``when`` is in seconds since 1970."""
-    made = plugin.hparams_pb(columns, trial_id=f"trial-{number:04d}", start_time_secs=when)
+def trial_started(columns: dict[str, Any], when: float) -> TbEvent:
+    """A trial's row; ``when`` is in seconds since 1970.
+
+    Without an id of its own TensorBoard names the row as the run, which tells studies apart.
+    """
+    made = plugin.hparams_pb(columns, trial_id="", start_time_secs=when)
     return _event(made, when)
 
 

@@ -69,8 +69,9 @@ def _circumstances(trial: Trial, report: Report) -> list[Event]:
         events.append(
             TrialRestored(**who, epoch=report.restored.epoch, reason=report.restored.reason)
         )
-    if trial.epochs:
-        before, after = trial.epochs[-1].numerics, report.numerics
+    where = trial.epochs.where
+    if where is not None:
+        before, after = where[1], report.numerics
         if before != after:
             events.append(TrialMoved(**who, before=str(before), after=str(after)))
     return events
@@ -78,8 +79,7 @@ def _circumstances(trial: Trial, report: Report) -> list[Event]:
 
 def _epoch(state: StudyState, report: Report, decision: Decision, reason: str | None) -> EpochDone:
     """Return the event of an epoch; where it ran is said when it is new."""
-    epochs = state.trials[report.number].epochs
-    before = epochs[-1] if epochs else None
+    host, numerics = state.trials[report.number].epochs.where or (None, None)
     return EpochDone(
         trial=report.number,
         attempt=report.attempt,
@@ -88,8 +88,8 @@ def _epoch(state: StudyState, report: Report, decision: Decision, reason: str | 
         metrics=report.metrics,
         seconds=round(report.seconds, 4),
         digest=report.checkpoint.digest,
-        host=None if before and before.host == report.host else report.host,
-        numerics=None if before and before.numerics == report.numerics else report.numerics,
+        host=None if host == report.host else report.host,
+        numerics=None if numerics == report.numerics else report.numerics,
         decision=decision,
         reason=reason,
     )

@@ -63,6 +63,8 @@ class ResourcesSpec(_Section):
             epoch, and for ``hang_seconds`` at least.
         first_report_seconds: how long a trial may take for its first report.
         keep_best: of so many of the best ended trials the best checkpoint stays on the disk.
+        tensorboard: which trials have a run in TensorBoard: ``all``, ``top:50`` for those that are
+            among the best 50 when they end, or none with ``study``.
     """
 
     cpus_per_trial: int = Field(default=1, ge=1)
@@ -75,6 +77,7 @@ class ResourcesSpec(_Section):
     hang_seconds: float = Field(default=120.0, gt=0.0)
     first_report_seconds: float = Field(default=3600.0, gt=0.0)
     keep_best: int = Field(default=10, ge=1)
+    tensorboard: str = Field(default="all", pattern=r"^(all|study|top:[1-9][0-9]{0,5})$")
 
 
 class StudySpec(_Section):

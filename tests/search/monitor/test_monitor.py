@@ -17,8 +17,10 @@ from tensorboard.plugins.hparams import api_pb2, list_session_groups, plugin_dat
 from tensorboard.plugins.hparams.backend_context import Context
 
 from search.driver.retention import CheckpointKeeper
+from search.journal.folder import StudyDir
 from search.journal.journal import read_journal
 from search.monitor import event_files
+from search.monitor.boards import join_boards
 from search.monitor.progress import Progress
 from search.monitor.tensorboard import TensorBoardWriter
 from search.report.markdown import markdown_report
@@ -153,6 +155,66 @@ def test_the_studys_own_run_shows_where_it_stood(tmp_path, tables):
     ]
     assert [e.value for e in run.Scalars("study/pruned")] == [0, 1, 1]
     assert [e.value for e in run.Scalars("study/slots_busy")] == [1, 0, 0]
+
+
+def ended_trials(harness: StudyHarness, values: list[float]) -> None:
+    for value in values:
+        work = harness.begin()
+        epoch = 1
+        while harness.report(work, epoch, value):
+            epoch += 1
+
+
+@pytest.mark.parametrize(
+    ("shown", "runs"), [("all", [0, 1, 2, 3, 4]), ("top:2", [0, 1, 3]), ("study", [])]
+)
+def test_which_trials_have_a_run(tmp_path, tables, shown, runs):
+    tables["resources"] = {"tensorboard": shown}
+    harness = StudyHarness(tmp_path, tables)
+    harness.resources = {"tensorboard": shown}
+    harness.crash_and_reopen()
+    board = TensorBoardWriter(harness.folder, harness.study.state, harness.journal.prefix)
+    harness.study.follow(board)
+    ended_trials(harness, [0.5, 0.7, 0.4])
+    board.close()
+    harness.crash_and_reopen()
+    board = TensorBoardWriter(harness.folder, harness.study.state, harness.journal.prefix)
+    harness.study.follow(board)
+    ended_trials(harness, [0.6, 0.1])
+    board.close()
+    names = sorted(path.name for path in harness.folder.tensorboard.iterdir() if path.is_dir())
+    assert names == ["study", *(f"trial-{number:04d}" for number in runs)]
+    for number in runs:
+        run, trial = read(harness.folder.trial_events(number)), harness.study.state.trials[number]
+        points = [(e.step, e.value) for e in run.Scalars("best/val/accuracy")]
+        assert points == [(n, pytest.approx(trial.best_value)) for n in range(1, trial.epoch + 1)]
+    assert len(read(harness.folder.study_events).Scalars("study/pruned")) == 5
+
+
+def test_several_studies_are_one_table(tmp_path, tables):
+    studies = []
+    for name, metric in (("one", "val/accuracy"), ("two", "val/loss")):
+        own: dict[str, Any] = {"metric": metric, "mode": "max"}
+        if name == "two":
+            more = {"weight_decay": {"low": 0.0, "high": 0.1}}
+            own = {"metric": metric, "mode": "min", "space": tables["space"] | more}
+        harness = StudyHarness(tmp_path / name, tables | own)
+        board = TensorBoardWriter(harness.folder, harness.study.state, harness.journal.prefix)
+        harness.study.follow(board)
+        ended_trials(harness, [0.5, 0.7])
+        board.close()
+        harness.folder.root.rename(tmp_path / name / name)
+        studies.append(StudyDir(tmp_path / name / name))
+    (tmp_path / "board").mkdir()
+    join_boards(studies, tmp_path / "board")
+    rows = table_of(tmp_path / "board")
+    assert [row["name"] for row in rows] == [
+        *("one/trial-0000", "one/trial-0001", "two/trial-0000", "two/trial-0001")
+    ]
+    assert [row["study"] for row in rows] == ["small"] * 4, "as they were called when they ran"
+    assert all("weight_decay" in row and "hidden_size" in row for row in rows)
+    assert all(row.get("best/val/accuracy") for row in rows[:2])
+    assert all(row.get("best/val/loss") for row in rows[2:])
 
 
 def test_files_go_on_behind_their_mark_or_are_written_anew(tmp_path, tables):
