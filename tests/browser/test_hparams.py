@@ -113,7 +113,7 @@ def test_every_trial_is_a_row_with_its_best_value(page, address, study, tmp_path
     assert missing == [], found
     assert {"completed", "running", "h"} <= set(found)
     for number in range(12):
-        best = f"{0.6 + number / 100:.5g}"
+        best = f"{0.6 + number / 100:.5f}"
         assert best in found, (best, found)
     columns = ("hidden_size", "log10 learning_rate", "fate", "host", "origin", "study")
     assert set(columns) <= set(found)
