@@ -4,7 +4,8 @@ from search.driver.preparation import PreparedData
 from search.journal.epochs import Epoch
 from search.journal.folder import StudyDir
 from search.journal.layout import checkpoint_prefix
-from search.journal.state import StudyState, Trial
+from search.journal.state import StudyState
+from search.journal.trial import Trial
 from search.policy.seeds import derive_seed
 from search.spec.study import ResourcesSpec
 from trainables.attempts.messages import Assignment

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from search.journal.state import Trial
+from search.journal.trial import Trial
 from search.spec.study import StudySpec
 from trainables.storage import Cache
 from trainables.tasks.declaration import PreparedInputs

@@ -23,7 +23,8 @@ from search.journal.events import (
 )
 from search.journal.folder import StudyDir
 from search.journal.journal import Journal
-from search.journal.state import StudyState, Trial
+from search.journal.state import StudyState
+from search.journal.trial import Trial
 from search.journal.unreported import read_unreported
 from search.policy.decisions import judge
 from search.policy.failures import Failure, retries

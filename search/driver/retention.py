@@ -12,7 +12,8 @@ from typing import NamedTuple
 from search.journal.events import EpochDone, Event, TrialEnded
 from search.journal.folder import StudyDir
 from search.journal.layout import checkpoint_folder, checkpoint_path, read_checkpoint_name
-from search.journal.state import StudyState, Trial
+from search.journal.state import StudyState
+from search.journal.trial import Trial
 
 #: Newest checkpoints kept of a trial that may go on.
 NEWEST_KEPT = 2

@@ -30,14 +30,17 @@ from search.journal.events import (
 )
 from search.journal.folder import StudyDir
 from search.journal.journal import Prefix
-from search.journal.state import StudyState, Trial
+from search.journal.state import StudyState
+from search.journal.trial import Trial
 from search.spec.study import StudySpec
 
 #: A snapshot is taken so often at most, and so much more seldom as its writing takes.
 _EVERY_SECONDS = 10.0
 _SHARE_OF_TIME = 0.005
 
-_CODE = ("epochs.py", "events.py", "layout.py", "rungs.py", "snapshot.py", "state.py")
+_CODE = tuple(
+    f"{name}.py" for name in ("epochs", "events", "layout", "rungs", "snapshot", "state", "trial")
+)
 #: So much is hashed at a time: in smaller pieces the two that read wait for each other.
 _READ_BYTES = 16 << 20
 

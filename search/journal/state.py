@@ -2,13 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, cast, get_args
+from typing import Any, cast, get_args
 
 from pydantic import ValidationError
 
 from search.errors import JournalDamaged
-from search.journal.epochs import Epoch, Epochs
 from search.journal.events import (
     ENDS,
     AttemptFailed,
@@ -26,72 +24,9 @@ from search.journal.events import (
     TrialRestored,
 )
 from search.journal.rungs import Rungs
+from search.journal.trial import Best, Trial, TrialState
 from search.spec.space import parse_space
 from search.spec.study import ResourcesSpec, StudySpec
-
-#: ``waiting``: to be handed out, for the first time or again.
-TrialState = Literal["waiting", "running", "completed", "pruned", "failed"]
-
-
-@dataclass
-class Trial:
-    """One configuration and all that is known of it.
-
-    Attributes:
-        spec: the study when the trial was made, and ``revision`` how often it had been changed.
-        data: the digest of its data.
-        due: the end that its last epoch's decision makes due, and why; None where it goes on.
-    """
-
-    number: int
-    spec: StudySpec
-    revision: int
-    data: str
-    params: dict[str, Any]
-    origin: str
-    attributes: dict[str, Any]
-    state: TrialState = "waiting"
-    epochs: Epochs = field(init=False)
-    attempts: int = 0
-    failures: list[AttemptFailed] = field(default_factory=list)
-    due: tuple[EndState, str | None] | None = None
-    reason: str | None = None
-
-    def __post_init__(self) -> None:
-        self.epochs = Epochs(self.number)
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing more will come of it."""
-        return self.state in ("completed", "pruned", "failed")
-
-    @property
-    def epoch(self) -> int:
-        """The last acknowledged epoch, 0 before the first."""
-        return len(self.epochs)
-
-    @property
-    def best_epoch(self) -> Epoch | None:
-        """The one with the best finite value, the earliest of equals."""
-        return self.epochs.best
-
-    @property
-    def best_value(self) -> float | None:
-        """The value of its best epoch."""
-        return self.epochs.best_value
-
-
-class Best(NamedTuple):
-    """A study's best trial, and the epoch that makes it so."""
-
-    trial: Trial
-    epoch: Epoch
-
-    @property
-    def value(self) -> float:
-        """The epoch's value, which is finite."""
-        assert self.epoch.value is not None
-        return self.epoch.value
 
 
 class StudyState:

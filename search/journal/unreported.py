@@ -7,7 +7,7 @@ checkpoints, so that only the epoch under way is repeated.
 from pydantic import ValidationError
 
 from search.journal.folder import StudyDir
-from search.journal.state import Trial
+from search.journal.trial import Trial
 from trainables.attempts.messages import Report
 
 

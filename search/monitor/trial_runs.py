@@ -5,7 +5,8 @@ from typing import Any
 
 from search.journal.events import EpochDone, Event, TrialCreated, TrialEnded
 from search.journal.folder import StudyDir
-from search.journal.state import StudyState, Trial
+from search.journal.state import StudyState
+from search.journal.trial import Trial
 from search.monitor import hparams
 from search.monitor.event_files import EventFiles, scalars
 

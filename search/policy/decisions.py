@@ -9,7 +9,8 @@ from search.journal.events import (
     TrialMoved,
     TrialRestored,
 )
-from search.journal.state import StudyState, Trial
+from search.journal.state import StudyState
+from search.journal.trial import Trial
 from search.policy.halving import should_stop
 from trainables.attempts.messages import Report
 

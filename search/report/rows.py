@@ -5,7 +5,8 @@ from typing import Any
 
 from search.errors import NoFiniteResult
 from search.journal.folder import StudyDir
-from search.journal.state import StudyState, Trial
+from search.journal.state import StudyState
+from search.journal.trial import Trial
 
 _BEFORE_EPOCHS = ("number", "state", "value", "epoch", "best_epoch", "params")
 

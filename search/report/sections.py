@@ -10,7 +10,8 @@ from typing import Any
 
 from search.journal.epochs import Epoch
 from search.journal.folder import StudyDir
-from search.journal.state import StudyState, Trial
+from search.journal.state import StudyState
+from search.journal.trial import Trial
 from search.report.rows import count_states, failure_causes, trial_state
 from search.report.tables import short
 from search.spec.study import to_toml

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import textwrap
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -17,7 +16,7 @@ def json_pieces(rows: Iterable[dict[str, Any]], ascii_only: bool = False) -> Ite
     """Format rows as one JSON list, piece by piece: ten thousand trials need not fit in memory."""
     opening = "["
     for row in rows:
-        yield opening + "\n" + textwrap.indent(as_json(row, ascii_only), " ")
+        yield opening + "".join(f"\n {line}" for line in as_json(row, ascii_only).split("\n"))
         opening = ","
     yield "[]\n" if opening == "[" else "\n]\n"
 

@@ -21,7 +21,8 @@ from optuna.storages import InMemoryStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from search.journal.state import StudyState, Trial
+from search.journal.state import StudyState
+from search.journal.trial import Trial
 from search.policy.samplers.base import Sampler, Suggestion
 from search.policy.seeds import derive_seed
 from search.spec.space import Choice, Dimension, contains

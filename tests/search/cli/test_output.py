@@ -39,7 +39,7 @@ def test_many_rows_are_plain_lines_with_every_value():
 
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_json_in_pieces_is_one_list(count):
-    rows = [ROW | {"number": number, "text": "a\nb"} for number in range(count)]
+    rows = [ROW | {"number": number, "text": "a\nb\u2028c"} for number in range(count)]
     text = "".join(json_pieces(iter(rows)))
     assert json.loads(text) == rows and text.endswith("]\n")
 
