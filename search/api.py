@@ -38,7 +38,7 @@ def run(
         settings: any setting by its dotted name, as in ``{"stopping.max_epochs": 3}``.
         options: what ``seqtune run`` takes: ``name``, ``trials``, ``time_budget`` (seconds, or
             ``"30m"``), ``max_concurrent``, ``cpus_per_trial``, ``gpus_per_trial``,
-            ``max_failures``, ``cluster``, ``data``, ``seed``.
+            ``max_failures``, ``tensorboard``, ``cluster``, ``data``, ``seed``.
 
     Raises:
         SeqtuneError, ClusterError: something is wrong, and nothing was started.

@@ -78,7 +78,7 @@ class StudyHarness:
         self.study = StudyRecorder(self.folder, self.journal, past.state, PREPARED)
         begun = session(total, self.resources)
         self.study.begin(begun, ResourcesSpec(max_failures=self.max_failures), change)
-        self.snapshot = SnapshotWriter(self.folder, past.state, self.journal.prefix, past.snapshot)
+        self.snapshot = SnapshotWriter(self.folder, past.state, self.journal.prefix, past.kept)
         self.study.follow(self.snapshot)
 
     def crash_and_reopen(self, total: int = 6, change: SpecChanged | None = None) -> None:

@@ -39,8 +39,14 @@ class Cache:
 
 
 def default_cache() -> Cache:
-    """Return this user's cache: the folder ``SEQTUNE_CACHE``, or the system's usual place."""
-    return Cache(Path(os.environ.get("SEQTUNE_CACHE") or user_cache_path("seqtune")))
+    """Return the cache: the folder ``SEQTUNE_CACHE``, or this user's own."""
+    named = os.environ.get("SEQTUNE_CACHE")
+    return Cache(Path(named)) if named else own_cache()
+
+
+def own_cache() -> Cache:
+    """Return this user's own cache, in the system's usual place."""
+    return Cache(user_cache_path("seqtune"))
 
 
 def new_folder(parent: Path, prefix: str) -> Path:

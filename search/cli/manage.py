@@ -36,11 +36,16 @@ def board(names: tuple[str, ...], port: int, results_dir: Path) -> None:
 
     The trials of several are one table, with the study as a column.
     """
+    from search.errors import StudyNotFound
     from search.journal.folder import list_studies, open_study_dir
     from search.monitor.boards import join_boards
 
-    chosen = [open_study_dir(results_dir, name) for name in names] or list_studies(results_dir)
-    command = [sys.executable, "-m", "tensorboard.main", "--host", "127.0.0.1", "--port", str(port)]
+    named = [open_study_dir(results_dir, name) for name in dict.fromkeys(names)]
+    chosen = named or list_studies(results_dir)
+    if not chosen:
+        raise StudyNotFound(f"there are no studies in {results_dir}")
+    command = [sys.executable, "-m", "search.monitor.serve_board", "--host", "127.0.0.1"]
+    command += ["--port", str(port)]
     if len(chosen) == 1:
         logdir = str(chosen[0].tensorboard)
         os.execv(sys.executable, [*command, "--logdir", logdir])

@@ -9,6 +9,7 @@ from search.journal.trial import Trial
 from search.policy.seeds import derive_seed
 from search.spec.study import ResourcesSpec
 from trainables.attempts.messages import Assignment
+from trainables.tasks.registry import code_of
 
 
 def assign(
@@ -35,6 +36,7 @@ def assign(
         checkpoint_prefix=checkpoint_prefix(trial.number, trial.attempts),
         unreported=folder.unreported(trial.number, trial.attempts),
         log=folder.trial_log(trial.number),
+        code=str(own.parent) if (own := code_of(spec.task)) else "",
         rungs=state.rungs.epochs,
         restore=tuple(
             e.checkpoint

@@ -25,7 +25,7 @@ _GIB = 1 << 30
 def describe(spec: StudySpec, plan: SessionPlan, begun: StudyState | None = None) -> str:
     """Return the resolved study, its data, the next configurations, memory and time.
 
-    Of a study that has ``begun`` it also says what would change.
+    Of a study that has ``begun`` it also says what would change; the state moves on with it.
 
     Raises:
         DataError: the data cannot be learnt from.

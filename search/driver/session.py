@@ -204,7 +204,7 @@ def _opened(work: _Work) -> Iterator[StudyRecorder]:
         replace_file(folder.spec, to_toml(state.present_spec()).encode(), mode=0o600)
         examples = prepared.current.examples
         board = TensorBoardWriter(folder, state, journal.prefix, examples)
-        snapshot = SnapshotWriter(folder, state, journal.prefix, past.snapshot if past else None)
+        snapshot = SnapshotWriter(folder, state, journal.prefix, past.kept if past else None)
         keeper = CheckpointKeeper(folder, state, plan.resources.keep_best)
         for observer in (board, keeper, TrialLogs(folder), snapshot):
             recorder.follow(observer)

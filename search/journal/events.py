@@ -7,7 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from trainables.attempts.messages import Numerics
 from trainables.core.hyperparameters import Declaration
 
-#: The journal's version. Another one is refused by its number.
+#: The journal's version. Another one is refused by its number. Another default is another version:
+#: a line leaves out what is as by default.
 FORMAT = 5
 
 Decision = Literal["continue", "stop", "complete", "fail"]

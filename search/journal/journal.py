@@ -10,7 +10,7 @@ import json
 import os
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,10 @@ from search.journal.lock import Lock, is_same_file
 from trainables.storage import replace_file
 
 _CRC = b',"crc":"'
+
+#: So much is hashed at a time: in smaller pieces two threads that read wait for each other.
+_READ_BYTES = 16 << 20
+
 _TAKEN = "another driver has taken the study over"
 
 
@@ -43,11 +47,38 @@ class Prefix:
     size: int = 0
     digest: Any = field(default_factory=hashlib.sha256)
 
+    def said(self) -> dict[str, Any]:
+        """Return what it is, as plain JSON: see ``read_prefix``."""
+        return {"lines": self.lines, "size": self.size, "sha256": self.digest.hexdigest()}
+
+    def begins(self, path: Path) -> bool:
+        """Whether a file begins with these bytes.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        return read_prefix(path, self.said()) is not None
+
     def add(self, raw: bytes) -> None:
         """Take one more line in."""
         self.lines += 1
         self.size += len(raw)
         self.digest.update(raw)
+
+
+def read_prefix(path: Path, said: Mapping[str, Any]) -> Prefix | None:
+    """Return the beginning of a file, if it is the one that ``Prefix.said`` has described.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    digest, left = hashlib.sha256(), int(said["size"])
+    with path.open("rb") as file:
+        while left and (block := file.read(min(left, _READ_BYTES))):
+            digest.update(block)
+            left -= len(block)
+    prefix = Prefix(said["lines"], said["size"], digest)
+    return prefix if not left and prefix.said() == dict(said) else None
 
 
 def encode(line: Line) -> bytes:
@@ -136,13 +167,15 @@ class Journal:
                 each append.
 
         Raises:
-            JournalDamaged: see ``read_journal``.
+            JournalDamaged: see ``read_journal``; or there is less than was read.
         """
         self._path, self._lock = path, lock
         self.prefix = Prefix() if prefix is None else prefix
-        if path.exists():
+        if prefix is None and path.exists():
             for _ in read_journal(path, self.prefix):
                 pass
+        if prefix is not None and path.stat().st_size < prefix.size:
+            raise JournalDamaged(f"{path} is shorter than it was a moment ago: nothing was changed")
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         if os.fstat(self._descriptor).st_size != self.prefix.size:
             os.ftruncate(self._descriptor, self.prefix.size)

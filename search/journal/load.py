@@ -1,12 +1,13 @@
 """Load a study's state from its files alone, as every reader does, and as a driver begins."""
 
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass
 
 from search.errors import JournalDamaged
 from search.journal.events import Event, SpecChanged, StudyCreated
 from search.journal.folder import StudyDir
 from search.journal.journal import Prefix, read_journal
-from search.journal.snapshot import Snapshot, read_snapshot
+from search.journal.snapshot import Kept, read_snapshot
 from search.journal.state import StudyState, replay
 
 
@@ -15,37 +16,41 @@ class Loaded:
     """A study's state, and how much of the journal it stands for.
 
     Attributes:
-        snapshot: what stood for the beginning of it; its own state has moved on with this one.
+        kept: the snapshot's file of ended trials, where a snapshot stood for the beginning.
     """
 
     state: StudyState
     prefix: Prefix
-    snapshot: Snapshot | None = None
+    kept: Kept | None = None
 
 
 def load(folder: StudyDir, before: Loaded | None = None) -> Loaded:
-    """Load a study, whether or not a driver is at work, behind what was loaded ``before``.
+    """Load a study, whether or not a driver is at work.
 
-    The study has the name of its folder, which may have been renamed or copied since.
+    The study has the name of its folder, which may have been renamed or copied since. What was
+    loaded ``before`` is taken over and moves on, if the journal still begins so.
 
     Raises:
         JournalDamaged: the journal is not what was written, or cannot be read.
     """
     try:
-        begun = before or _from_snapshot(folder)
-        prefix = begun.prefix if begun else Prefix()
-        events = (_named(line.event, folder.name) for line in read_journal(folder.journal, prefix))
-        state = replay(events, begun.state if begun else None)
-        return Loaded(state, prefix, begun.snapshot if begun else None)
+        if before is not None and before.prefix.begins(folder.journal):
+            return _read_on(folder, before)
+        found = read_snapshot(folder)
+        if found is not None:
+            # Whatever may be wrong with a snapshot is no fault of the journal's.
+            with suppress(JournalDamaged):
+                return _read_on(folder, Loaded(found.state, found.prefix, found.kept))
+        return _read_on(folder, None)
     except OSError as error:
         raise JournalDamaged(f"cannot read {folder.journal}: {error.strerror}") from error
 
 
-def _from_snapshot(folder: StudyDir) -> Loaded | None:
-    found = read_snapshot(folder)
-    if found is None:
-        return None
-    return Loaded(found.state, replace(found.prefix, digest=found.prefix.digest.copy()), found)
+def _read_on(folder: StudyDir, begun: Loaded | None) -> Loaded:
+    prefix = begun.prefix if begun else Prefix()
+    events = (_named(line.event, folder.name) for line in read_journal(folder.journal, prefix))
+    state = replay(events, begun.state if begun else None)
+    return Loaded(state, prefix, begun.kept if begun else None)
 
 
 def _named(event: Event, name: str) -> Event:

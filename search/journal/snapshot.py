@@ -9,10 +9,11 @@ The rest of the state is one small file, exchanged every now and then.
 import hashlib
 import json
 import os
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -29,7 +30,7 @@ from search.journal.events import (
     TrialEnded,
 )
 from search.journal.folder import StudyDir
-from search.journal.journal import Prefix
+from search.journal.journal import Prefix, read_prefix
 from search.journal.state import StudyState
 from search.journal.trial import Trial
 from search.spec.study import StudySpec
@@ -38,30 +39,36 @@ from search.spec.study import StudySpec
 _EVERY_SECONDS = 10.0
 _SHARE_OF_TIME = 0.005
 
-_CODE = tuple(
-    f"{name}.py" for name in ("epochs", "events", "layout", "rungs", "snapshot", "state", "trial")
+#: What decides on a state: a snapshot of other code is passed over.
+_CODE = (
+    *(f"search/journal/{name}.py" for name in ("epochs", "events", "layout", "rungs", "snapshot")),
+    *("search/journal/state.py", "search/journal/trial.py", "trainables/attempts/messages.py"),
+    *("search/spec/objective.py", "search/spec/space.py", "search/spec/study.py"),
 )
-#: So much is hashed at a time: in smaller pieces the two that read wait for each other.
-_READ_BYTES = 16 << 20
 
 #: The files, in the study's snapshot folder.
 _HEAD, _ENDED = "state.json", "ended.jsonl"
 
 
 @dataclass(frozen=True)
-class Snapshot:
-    """What a snapshot says.
+class Kept:
+    """The ended trials that a snapshot's file holds, a line each.
 
     Attributes:
-        prefix: the beginning of the journal that it stands for.
-        trials: the file of the ended trials, so far as it belongs to it: a line each.
-        revision: how often the study had been changed by then.
+        revision: how often the study had been changed when they were valued.
     """
+
+    lines: Prefix
+    revision: int
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A state, and the beginning of the journal that it stands for."""
 
     state: StudyState
     prefix: Prefix
-    trials: Prefix
-    revision: int
+    kept: Kept
 
 
 def read_snapshot(folder: StudyDir) -> Snapshot | None:
@@ -69,33 +76,33 @@ def read_snapshot(folder: StudyDir) -> Snapshot | None:
     try:
         said, content = (folder.snapshot / _HEAD).read_text(encoding="utf-8").split("\n")
         head = json.loads(content)
-        if said != _digest(content.encode()) or head["code"] != _code():
+        if said != _digest(content.encode()) or head["code"] != code_digest():
             return None
         # Beside the reading of the snapshot, for a journal of 400 MB takes a third of a second.
         with ThreadPoolExecutor(1) as beside:
-            verifying = beside.submit(_verified, folder.journal, head["journal"])
-            trials = _verified(folder.snapshot / _ENDED, head["trials"])
-            state = _state(folder, head, trials) if trials else None
+            verifying = beside.submit(read_prefix, folder.journal, head["journal"])
+            ended, lines = _read_ended(folder.snapshot / _ENDED, head["ended"]["lines"])
             prefix = verifying.result()
-        if prefix is None or trials is None or state is None:
+        if prefix is None or lines.said() != head["ended"]:
             return None
-        return Snapshot(state, prefix, trials, state.revision)
-    except (OSError, ValueError, KeyError, TypeError):  # torn, or not ours
+        state = _state(folder, head, ended)
+        return Snapshot(state, prefix, Kept(lines, state.revision))
+    except (OSError, ValueError, LookupError, TypeError):  # torn, or not ours
         return None
 
 
-def _verified(path: Path, said: dict[str, Any]) -> Prefix | None:
-    """Return the beginning of a file, if its bytes are those that a snapshot stands for."""
-    digest, left = hashlib.sha256(), int(said["size"])
+def _read_ended(path: Path, count: int) -> tuple[list[dict[str, Any]], Prefix]:
+    """Read so many lines, and what their bytes are: those that are verified are those used."""
+    found, prefix = [], Prefix()
     with path.open("rb") as file:
-        while left and (block := file.read(min(left, _READ_BYTES))):
-            digest.update(block)
-            left -= len(block)
-    right = not left and digest.hexdigest() == said["sha256"]
-    return Prefix(said["lines"], said["size"], digest) if right else None
+        for _ in range(count):
+            raw = file.readline()
+            prefix.add(raw)
+            found.append(json.loads(raw))
+    return found, prefix
 
 
-def _state(folder: StudyDir, head: dict[str, Any], ended: Prefix) -> StudyState:
+def _state(folder: StudyDir, head: dict[str, Any], ended: Sequence[dict[str, Any]]) -> StudyState:
     created = StudyCreated.model_validate(head["created"])
     name = folder.name
     created = created.model_copy(update={"name": name, "spec": created.spec | {"name": name}})
@@ -105,21 +112,15 @@ def _state(folder: StudyDir, head: dict[str, Any], ended: Prefix) -> StudyState:
         change = SpecChanged.model_validate(dumped)
         state.apply(change.model_copy(update={"spec": change.spec | {"name": name}}))
         specs.append(state.spec)
-    done = [_trial(dumped, specs) for dumped in _lines(folder.snapshot / _ENDED, ended)]
+    done = [_trial(dumped, specs) for dumped in ended]
     live = [_trial(dumped, specs) for dumped in head["live"]]
     state.take_back(sorted(done + live, key=lambda t: t.number), [t.number for t in done])
     if head["session"]:
         state.session = SessionStarted.model_validate(head["session"])
     if head["session_end"]:
         state.session_end = SessionEnded.model_validate(head["session_end"])
-    state.total = head["total"]
+    state.total, state.applied = head["total"], head["journal"]["lines"]
     return state
-
-
-def _lines(path: Path, prefix: Prefix) -> Iterator[dict[str, Any]]:
-    with path.open("rb") as file:
-        for _ in range(prefix.lines):
-            yield json.loads(file.readline())
 
 
 def _trial(dumped: dict[str, Any], specs: list[StudySpec]) -> Trial:
@@ -165,11 +166,11 @@ def _digest(content: bytes) -> str:
 
 
 @lru_cache(maxsize=1)
-def _code() -> str:
-    """Return a digest of the code that folds and that dumps: other code reads the journal anew."""
-    digest = hashlib.sha256()
+def code_digest() -> str:
+    """Return a digest of the code that folds and that dumps, as it was when it was first asked."""
+    digest = hashlib.sha256(sys.byteorder.encode())
     for name in _CODE:
-        digest.update((Path(__file__).parent / name).read_bytes())
+        digest.update((Path(__file__).parents[2] / name).read_bytes())
     return digest.hexdigest()
 
 
@@ -180,27 +181,30 @@ class SnapshotWriter:
     """
 
     def __init__(
-        self, folder: StudyDir, state: StudyState, journal: Prefix, found: Snapshot | None
+        self, folder: StudyDir, state: StudyState, journal: Prefix, kept: Kept | None
     ) -> None:
-        """Go on behind the snapshot that was ``found``, unless the study was changed since."""
+        """Go on behind the ended trials that are ``kept``, unless the study was changed since."""
         self._folder, self._journal = folder.snapshot, journal
-        self._due = 0.0
+        self._code, self._due = code_digest(), 0.0
+        self._ended = Prefix()
         self._file: BinaryIO | None = None
         with self._unless_full():
             self._folder.mkdir(mode=0o700, exist_ok=True)
-            path = self._folder / _ENDED
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            self._file = os.fdopen(descriptor, "r+b")
-            usable = found is not None and found.revision == state.revision
-            self._go_on(state, found.trials if found and usable else Prefix())
+            usable = kept is not None and kept.revision == state.revision
+            self._go_on(state, kept.lines if kept and usable else Prefix())
 
-    def _go_on(self, state: StudyState, trials: Prefix) -> None:
+    def _go_on(self, state: StudyState, ended: Prefix) -> None:
         """Keep the ended trials that are in the file, and add those that are not."""
-        assert self._file is not None
-        self._trials = trials
-        self._file.truncate(trials.size)
-        self._file.seek(trials.size)
-        for number in state.ended_order[trials.lines :]:
+        path, self._ended = self._folder / _ENDED, ended
+        if self._file is not None:
+            self._file.close()
+        if not ended.size:  # whoever reads the old file goes on reading it
+            path.unlink(missing_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._file = os.fdopen(descriptor, "r+b")
+        self._file.truncate(ended.size)
+        self._file.seek(ended.size)
+        for number in state.ended_order[ended.lines :]:
             self._append(state.trials[number])
 
     def __call__(self, event: Event, state: StudyState) -> None:
@@ -211,7 +215,7 @@ class SnapshotWriter:
             if isinstance(event, SpecChanged):  # what ended trials are worth is another value now
                 self._go_on(state, Prefix())
                 self._due = 0.0
-            elif isinstance(event, TrialEnded) and self._trials.lines < state.ended:
+            elif isinstance(event, TrialEnded) and self._ended.lines < state.ended:
                 self._append(state.trials[event.trial])
             if time.monotonic() >= self._due:
                 self.take(state)
@@ -225,15 +229,19 @@ class SnapshotWriter:
             self._give_up()
 
     def take(self, state: StudyState) -> None:
-        """Take a snapshot of the state, which is what the journal holds."""
+        """Take a snapshot of the state, if it is what the journal holds.
+
+        It is not where events were applied that could not be written, nor amid several ends.
+        """
         began = time.monotonic()
-        if self._file is None or self._trials.lines != state.ended:
-            return  # in the midst of several ends at once
+        whole = state.applied == self._journal.lines and self._ended.lines == state.ended
+        if self._file is None or not whole:
+            return
         self._file.flush()
         head = {
-            "code": _code(),
-            "journal": _said(self._journal),
-            "trials": _said(self._trials),
+            "code": self._code,
+            "journal": self._journal.said(),
+            "ended": self._ended.said(),
             "created": state.created.model_dump(mode="json"),
             "changes": [change.model_dump(mode="json") for change in state.changes],
             "session": state.session.model_dump(mode="json") if state.session else None,
@@ -254,23 +262,16 @@ class SnapshotWriter:
         assert self._file is not None
         raw = json.dumps(_dumped(trial), separators=(",", ":"), allow_nan=False).encode() + b"\n"
         self._file.write(raw)
-        self._trials.add(raw)
+        self._ended.add(raw)
 
     def _give_up(self) -> None:
-        if self._file is not None:
-            self._file.close()
-        self._file = None
+        file, self._file = self._file, None
+        if file is not None:
+            with suppress(OSError):  # it writes what it holds once more
+                file.close()
 
     def close(self, state: StudyState) -> None:
         """Take the last snapshot."""
         with self._unless_full():
             self.take(state)
         self._give_up()
-
-
-def _said(prefix: Prefix) -> dict[str, Any]:
-    return {
-        "lines": prefix.lines,
-        "size": prefix.size,
-        "sha256": prefix.digest.hexdigest(),
-    }

@@ -35,12 +35,14 @@ class StudyState:
     Attributes:
         changes: the study's changes; ``revision`` counts them, and what was derived from an earlier
             one is stale.
+        applied: how many events it stands for; the state moves before the journal has them.
         ended_order: numbers of the ended trials, in the order of their ends.
         running: numbers of the trials under way.
     """
 
     def __init__(self, created: StudyCreated) -> None:
         self.created = created
+        self.applied = 1
         self.changes: list[SpecChanged] = []
         self.trials: list[Trial] = []
         self.ended_order: list[int] = []
@@ -97,6 +99,7 @@ class StudyState:
                 self._open(event.trial)
             case StudyCreated():
                 raise JournalDamaged("the journal begins twice")
+        self.applied += 1
 
     def present_spec(self) -> StudySpec:
         """Return the study as it goes on: trials in all and resources are the last session's."""
@@ -163,7 +166,7 @@ class StudyState:
         improved = trial.epochs.append(event, self.objective)
         end = ENDS.get(event.decision)
         trial.due = None if end is None else (end, event.reason)
-        if event.value is not None:
+        if event.value is not None and self.is_comparable(trial):
             self.rungs.record(event.epoch, self.objective.cost(event.value))
         if improved:
             self._update_best(trial)

@@ -80,8 +80,12 @@ def trial_columns(trial: Trial, state: StudyState, ended: bool) -> dict[str, Any
     """A trial's row as it begins, or as it has ended."""
     columns = dict(trial.params)
     for name, dimension in state.space.items():
-        if isinstance(dimension, Range) and dimension.log and name in trial.params:
-            columns[_log_name(name)] = math.log10(trial.params[name])
+        if not isinstance(dimension, Range) or not dimension.log:
+            continue
+        value = trial.params.get(name)
+        # A trial from before a forced change may have 0 or a name there, or none at all.
+        if isinstance(value, (int, float)) and value > 0:
+            columns[_log_name(name)] = math.log10(value)
     columns["origin"], columns["study"] = trial.origin, state.created.name
     columns["fate"] = _fate(trial) if ended else "running"
     columns["host"] = trial.epochs[-1].host if ended and trial.epochs else "-"
@@ -92,7 +96,8 @@ def _fate(trial: Trial) -> str:
     if trial.state == "pruned":
         return f"stopped at {trial.epoch}"
     if trial.state == "failed":
-        return f"failed: {trial.failures[-1].kind if trial.failures else trial.reason}"
+        last = trial.failures[-1] if trial.failures else None
+        return f"failed: {last.kind if last and last.cause == trial.reason else trial.reason}"
     return trial.state
 
 

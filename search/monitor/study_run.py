@@ -13,6 +13,7 @@ from search.journal.events import (
 )
 from search.journal.folder import StudyDir
 from search.journal.state import StudyState
+from search.journal.trial import Trial
 from search.monitor import hparams
 from search.monitor.event_files import EventFiles, scalars
 
@@ -22,11 +23,12 @@ _ENDS = ("completed", "pruned", "failed")
 class StudyRun:
     """Follows a study into one run, with a point at each trial's end.
 
-    It counts for itself: the state says where the study stands now, and not where it stood.
+    It counts for itself: the state says where the study stands now, and not where it stood. Values
+    are the state's, which has them by the study's present metric.
     """
 
     def __init__(self, folder: StudyDir, state: StudyState, files: EventFiles) -> None:
-        self._run, self._files, self._objective = folder.study_events, files, state.objective
+        self._run, self._files, self._state = folder.study_events, files, state
         self._ends: Counter[str] = Counter()
         self._best: float | None = None
         self._running: set[int] = set()
@@ -40,9 +42,9 @@ class StudyRun:
         """Return plain JSON for ``restore``."""
         return {"ends": dict(self._ends), "best": self._best, "running": sorted(self._running)}
 
-    def describe(self, state: StudyState) -> None:
+    def describe(self) -> None:
         """Write what the HParams plug-in must know of the study."""
-        self._files.write(self._run, hparams.experiment([state]))
+        self._files.write(self._run, hparams.experiment([self._state]))
 
     def follow(self, event: Event, when: float) -> None:
         """Count one event in; ``when`` is in seconds since 1970."""
@@ -53,9 +55,8 @@ class StudyRun:
                 self._running.add(event.trial)
             case AttemptFailed():
                 self._running.discard(event.trial)
-            case EpochDone(value=float(value)):
-                cost = self._objective.cost
-                self._best = value if self._best is None else min(self._best, value, key=cost)
+            case EpochDone():
+                self._take(self._state.trials[event.trial], event.epoch)
             case TrialEnded():
                 self._running.discard(event.trial)
                 self._ends[event.state] += 1
@@ -63,9 +64,15 @@ class StudyRun:
             case _:
                 pass
 
+    def _take(self, trial: Trial, epoch: int) -> None:
+        value = trial.epochs.value(epoch - 1) if self._state.is_comparable(trial) else None
+        if value is not None:
+            cost = self._state.objective.cost
+            self._best = value if self._best is None else min(self._best, value, key=cost)
+
     def _values(self) -> dict[str, float | None]:
         return {
-            hparams.best_tag(self._objective.metric): self._best,
+            hparams.best_tag(self._state.objective.metric): self._best,
             **{f"study/{end}": float(self._ends[end]) for end in _ENDS},
             "study/slots_busy": float(len(self._running)),
         }

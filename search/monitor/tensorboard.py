@@ -2,7 +2,8 @@
 
 The files are a view of the journal, and a mark says how far they have followed it. A session goes
 on behind the mark: what a crash has left behind it is written again, and of equal steps TensorBoard
-shows the later. A study that is changed, or whose mark is gone, is written anew.
+shows the later. They are written anew where the study was changed, other trials are to be shown, or
+the mark is not of this journal.
 """
 
 import json
@@ -13,7 +14,7 @@ from typing import Any
 
 from search.journal.events import Event
 from search.journal.folder import StudyDir
-from search.journal.journal import Prefix, read_journal
+from search.journal.journal import Prefix, read_journal, read_prefix
 from search.journal.state import StudyState
 from search.monitor.event_files import EventFiles
 from search.monitor.study_run import StudyRun
@@ -22,6 +23,9 @@ from trainables.storage import replace_file
 
 #: The mark is moved so often at most.
 _MARK_SECONDS = 10.0
+
+#: Of the mark, and of what is written: raise it where either changes.
+_FORMAT = 1
 
 
 class TensorBoardWriter:
@@ -36,34 +40,37 @@ class TensorBoardWriter:
             journal: as it is read and written; it grows.
             examples: how many an epoch trains on, for their rate; 0 where that is not known.
         """
-        self._folder, self._journal = folder, journal
-        self._kind = {
-            "revision": state.revision,
-            "shown": state.present_spec().resources.tensorboard,
-        }
+        self._folder, self._journal, self._state = folder, journal, state
         self._files = EventFiles()
         self._study = StudyRun(folder, state, self._files)
         self._trials = TrialRuns(folder, state, self._files, examples)
         self._marked = time.monotonic()
-        mark = self._read_mark()
-        if mark is None:
+        behind = self._read_mark()
+        if behind is None:
+            behind = Prefix()
             if folder.tensorboard.exists():
                 shutil.rmtree(folder.tensorboard)
-            self._study.describe(state)
-        else:
-            self._study.restore(mark["study"])
-            self._trials.restore(mark["top"])
-        behind = Prefix(mark["lines"], mark["size"]) if mark else Prefix()
+            self._study.describe()
+        self._followed = behind.lines
         for line in read_journal(folder.journal, behind):
             self._follow(line.event, line.time)
 
-    def _read_mark(self) -> dict[str, Any] | None:
-        """Return how much is in the files; None if they have to be written anew."""
+    def _kind(self) -> dict[str, Any]:
+        """Return what decides on the files: of another kind they are written anew."""
+        shown = self._state.present_spec().resources.tensorboard
+        return {"format": _FORMAT, "revision": self._state.revision, "shown": shown}
+
+    def _read_mark(self) -> Prefix | None:
+        """Return how much of the journal is in the files; None if they have to be written anew."""
         try:
             mark: dict[str, Any] = json.loads(self._folder.board_mark.read_bytes())
-            known = mark["kind"] == self._kind and mark["size"] <= self._journal.size
-            return mark if known else None
-        except (OSError, ValueError, KeyError, TypeError):
+            behind = read_prefix(self._folder.journal, mark["journal"])
+            if behind is None or mark["kind"] != self._kind():
+                return None
+            self._study.restore(mark["study"])
+            self._trials.restore(mark["top"])
+            return behind
+        except (OSError, ValueError, LookupError, TypeError):
             return None
 
     def __call__(self, event: Event, state: StudyState) -> None:
@@ -75,14 +82,16 @@ class TensorBoardWriter:
     def _follow(self, event: Event, when: float) -> None:
         self._trials.follow(event, when)
         self._study.follow(event, when)
+        self._followed += 1
 
     def _move_mark(self) -> None:
-        """Say how far the files have followed the journal."""
+        """Say how far the files have followed the journal, unless that is within several lines."""
+        if self._followed != self._journal.lines:
+            return
         self._marked = time.monotonic()
         mark = {
-            "kind": self._kind,
-            "lines": self._journal.lines,
-            "size": self._journal.size,
+            "kind": self._kind(),
+            "journal": self._journal.said(),
             "study": self._study.dump(),
             "top": self._trials.dump(),
         }

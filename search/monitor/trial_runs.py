@@ -56,7 +56,7 @@ class TrialRuns:
 
     def _enters(self, trial: Trial) -> bool:
         """Whether an ended trial is among the best; its place is then taken."""
-        if trial.best_value is None or not self._room:
+        if trial.best_value is None or not self._room or not self._state.is_comparable(trial):
             return False
         cost = self._state.objective.cost(trial.best_value)
         if len(self._top) == self._room and cost >= self._top[-1]:
@@ -74,7 +74,8 @@ class TrialRuns:
 
         The state may be further on, for it takes all epochs of a message in before any is told.
         """
-        best = self._best_up_to(event.trial, event.epoch, event.value)
+        value = self._state.trials[event.trial].epochs.value(event.epoch - 1)
+        best = self._best_up_to(event.trial, event.epoch, value)
         self._write_point(event.trial, event.epoch, event.metrics, event.seconds, best, when)
 
     def _write_whole(self, trial: Trial, when: float) -> None:

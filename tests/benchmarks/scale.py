@@ -159,7 +159,7 @@ def open_study(folder: StudyDir) -> dict[str, float]:
     recorder = StudyRecorder(folder, journal, past.state, PREPARED)
     recorder.begin(session(past.state.total), ResourcesSpec())
     board = TensorBoardWriter(folder, past.state, journal.prefix)
-    snapshot = SnapshotWriter(folder, past.state, journal.prefix, past.snapshot)
+    snapshot = SnapshotWriter(folder, past.state, journal.prefix, past.kept)
     CheckpointKeeper(folder, past.state, keep_best=10)
     TrialChooser().choose(past.state)
     seconds = time.perf_counter() - started

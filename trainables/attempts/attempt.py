@@ -7,6 +7,7 @@ is reported before it is on the disk.
 
 import math
 import socket
+import sys
 import time
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -64,6 +65,8 @@ def begin(assignment: Assignment, folder: Path) -> Attempt:
 
     Restore the newest checkpoint that is not damaged, if there is one.
     """
+    if assignment.code and assignment.code not in sys.path:
+        sys.path.append(assignment.code)  # last, so that no file there hides an installed module
     entry = find_task(assignment.task)
     hyperparameters = entry.declaration.hyperparameters.model_validate(assignment.hyperparameters)
     native = hyperparameters.has_native_recurrence

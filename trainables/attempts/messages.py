@@ -72,6 +72,7 @@ class Assignment(_Message):
         checkpoint_prefix: relative to ``folder``; ``checkpoint_name`` appends the epoch.
         unreported: file, relative to ``folder``, of epochs that wait to be reported together.
         log: file, relative to ``folder``, of warnings; it is made with the first.
+        code: folder of a task of the user's own, as the driver has found it; empty for a built-in.
         restore: acknowledged checkpoints, newest first; an older one serves if a newer is damaged.
         last_journaled_epoch: epochs up to this one are in the journal. If they must be retrained,
             they are not reported again.
@@ -96,6 +97,7 @@ class Assignment(_Message):
     checkpoint_prefix: str
     unreported: str
     log: str
+    code: str = ""
     restore: tuple[Checkpoint, ...] = ()
     last_journaled_epoch: int = 0
     rungs: tuple[int, ...] = ()

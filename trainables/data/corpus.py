@@ -26,7 +26,7 @@ from trainables.errors import DataError
 from trainables.storage import Cache, new_folder
 
 #: Part of every corpus's digest: raise it when a corpus is made differently, and all are rebuilt.
-FORMAT = 7
+FORMAT = 8
 
 #: A larger share of unknown tokens is said.
 _MANY_UNKNOWN = 0.1

@@ -16,7 +16,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from trainables.storage import default_cache
+from trainables.storage import default_cache, own_cache
 
 #: The passes of recurrent cells over time, which ``recurrence.py`` calls.
 RECURRENCE = Path(__file__).with_name("recurrence.cpp")
@@ -43,7 +43,10 @@ def compiled(source: Path) -> ctypes.CDLL | None:
     except ValueError:  # a quotation mark without its second
         return None
     commands = [(*compiler, *options, *_OPTIONS) for options in _FOR_THIS_PROCESSOR]
-    places = [(command, _library(source, command)) for command in commands]
+    # A cache of several users may be another's, who lets nobody make a folder in it.
+    folders = dict.fromkeys((default_cache().kernels, own_cache().kernels))
+    names = [(command, _name(source, command)) for command in commands]
+    places = [(command, folder / name) for folder in folders for command, name in names]
     for _, path in places:
         try:
             return _load(path)
@@ -58,12 +61,12 @@ def compiled(source: Path) -> ctypes.CDLL | None:
     return None
 
 
-def _library(source: Path, command: tuple[str, ...]) -> Path:
+def _name(source: Path, command: tuple[str, ...]) -> str:
     sources = (source, *sorted(source.parent.glob("*.h")))
     known = (" ".join(command).encode(), _processor())
     content = (*(s.read_bytes() for s in sources), *known)
     key = hashlib.sha256(b"\0".join(content)).hexdigest()[:16]
-    return default_cache().kernels / f"{source.stem}-{key}.so"
+    return f"{source.stem}-{key}.so"
 
 
 def _load(path: Path) -> ctypes.CDLL:
@@ -72,10 +75,8 @@ def _load(path: Path) -> ctypes.CDLL:
     Raises:
         OSError: it is missing or damaged, or another user may write it or its folder.
     """
-    for place in (path.parent, path):
-        status = place.stat()
-        if status.st_uid != os.getuid() or status.st_mode & 0o022:
-            raise PermissionError(f"{place} may be another user's")
+    _check_own(path.parent)
+    _check_own(path)
     content = path.read_bytes()
     # A truncated library would end the process with SIGBUS.
     if hashlib.sha256(content[:-_DIGEST_BYTES]).digest() != content[-_DIGEST_BYTES:]:
@@ -83,10 +84,17 @@ def _load(path: Path) -> ctypes.CDLL:
     return ctypes.CDLL(str(path))
 
 
+def _check_own(path: Path) -> None:
+    status = path.stat()
+    if status.st_uid != os.getuid() or status.st_mode & 0o022:
+        raise PermissionError(f"{path} may be another user's")
+
+
 def _compile(command: tuple[str, ...], source: Path, path: Path) -> None:
     """Put the whole library in its place at once; other processes may be doing the same."""
     path.parent.parent.mkdir(parents=True, exist_ok=True)
     path.parent.mkdir(mode=0o700, exist_ok=True)
+    _check_own(path.parent)
     # In the same folder, so that ``os.replace`` is a rename within one file system.
     with tempfile.TemporaryDirectory(prefix="compiling-", dir=path.parent) as folder:
         built = Path(folder) / path.name

@@ -1,6 +1,7 @@
 """Live and replayed are the same, for every prefix of any history."""
 
 import errno
+import io
 import os
 from typing import Any
 
@@ -8,8 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from search.errors import JournalDamaged, StudyFailed
 from search.journal import snapshot as snapshot_module
 from search.journal.folder import StudyDir
+from search.journal.journal import Journal
 from search.journal.load import Loaded, load
 from search.journal.state import replay
 from search.policy.samplers import window
@@ -171,7 +174,7 @@ def test_a_snapshot_is_the_journal_whatever_befell_it(sessions, tmp_path_factory
         assert loaded.prefix.size == harness.folder.journal.stat().st_size
         assert told(tpe(), loaded.state) == told(tpe(), again)
         if damage is None:
-            assert loaded.snapshot is not None
+            assert loaded.kept is not None
         harness.crash_and_reopen()
     harness.journal.close()
 
@@ -182,7 +185,7 @@ def test_a_snapshot_of_a_renamed_study_has_its_name(tmp_path, tables):
     harness.snapshot.take(harness.study.state)
     harness.folder.root.rename(tmp_path / "other")
     loaded = load(StudyDir(tmp_path / "other"))
-    assert loaded.snapshot and loaded.state.created.name == loaded.state.spec.name == "other"
+    assert loaded.kept and loaded.state.created.name == loaded.state.spec.name == "other"
 
 
 def test_a_full_disk_ends_the_snapshots_and_not_the_search(tmp_path, tables, monkeypatch):
@@ -194,9 +197,79 @@ def test_a_full_disk_ends_the_snapshots_and_not_the_search(tmp_path, tables, mon
         while harness.report(work, harness.study.state.trials[work.number].epoch + 1, 0.5):
             pass
     monkeypatch.undo()
-    assert load(harness.folder).snapshot is None
+    assert load(harness.folder).kept is None
     harness.crash_and_reopen()
-    assert load_after_taking(harness).snapshot is not None
+    assert load_after_taking(harness).kept is not None
+
+
+def test_a_snapshot_never_holds_what_the_journal_does_not(tmp_path, tables, monkeypatch):
+    """The first of two epochs was applied when the second's checkpoint was not found; or the disk
+    took nothing."""
+    harness = StudyHarness(tmp_path, tables)
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    for fault in ("checkpoint", "append"):
+        work = harness.begin()
+        epoch = harness.study.state.trials[work.number].epoch + 1
+        reports = [harness.epoch(work, epoch, 0.5), harness.epoch(work, epoch + 1, 0.6)]
+        if fault == "checkpoint":
+            (harness.folder.root / reports[1].checkpoint.path).unlink()
+        else:
+            monkeypatch.setattr(os, "fsync", lambda descriptor: full_disk(b""))
+        with pytest.raises(StudyFailed):
+            harness.study.report(reports)
+        harness.snapshot.close(harness.study.state)
+        monkeypatch.undo()
+        monkeypatch.setattr("time.sleep", lambda seconds: None)
+        loaded, again = load(harness.folder), replay(harness.events())
+        assert repr(picture(loaded.state)) == repr(picture(again))
+        harness.crash_and_reopen()
+    harness.journal.close()
+
+
+def test_a_disk_that_is_full_in_the_midst_of_a_snapshot(tmp_path, tables):
+    """What the file still holds fails again when it is closed."""
+    harness = StudyHarness(tmp_path, tables)
+
+    class Full(io.BytesIO):
+        def flush(self) -> None:
+            full_disk(b"")
+
+        def close(self) -> None:
+            full_disk(b"")
+
+    harness.snapshot._file = Full()
+    harness.snapshot._due = 0.0
+    harness.report(harness.begin(), 1, 0.5)
+    assert harness.snapshot._file is None
+    harness.snapshot.close(harness.study.state)
+
+
+def test_a_journal_that_was_replaced_meanwhile_is_read_anew(tmp_path, tables):
+    """A backup was restored while the command waited for the lock."""
+    harness = StudyHarness(tmp_path, tables)
+    backup = harness.folder.journal.read_bytes()
+    harness.report(harness.begin(), 1, 0.5)
+    before = load(harness.folder)
+    harness.folder.journal.write_bytes(backup)
+    loaded = load(harness.folder, before)
+    assert loaded.state is not before.state and loaded.state.trials == []
+    with pytest.raises(JournalDamaged, match="shorter"):
+        Journal(harness.folder.journal, prefix=before.prefix)
+    assert harness.folder.journal.read_bytes() == backup
+
+
+def test_a_snapshot_that_does_not_fit_is_no_fault_of_the_journals(tmp_path, tables, monkeypatch):
+    harness = StudyHarness(tmp_path, tables)
+    work = harness.begin()
+    harness.report(work, 1, 0.5)
+    harness.snapshot.take(harness.study.state)
+    ahead = snapshot_module.read_snapshot(harness.folder)
+    assert ahead is not None
+    harness.report(work, 2, 0.6)
+    ahead.state.apply(harness.events()[-1])  # which the journal is about to bring once more
+    monkeypatch.setattr("search.journal.load.read_snapshot", lambda folder: ahead)
+    loaded = load(harness.folder)
+    assert loaded.kept is None and loaded.state.trials[0].epoch == 2
 
 
 def full_disk(content: bytes) -> str:

@@ -191,6 +191,44 @@ def test_which_trials_have_a_run(tmp_path, tables, shown, runs):
     assert len(read(harness.folder.study_events).Scalars("study/pruned")) == 5
 
 
+def test_a_changed_study_is_written_anew_by_its_present_metric(tmp_path, tables):
+    """Old trials may have values that the new space does not take, and were valued otherwise."""
+    tables["space"]["weight_decay"] = [0.0, 0.01]
+    harness, board = watched(tmp_path, tables)
+    for loss in (0.7, 0.3):
+        work = harness.begin()
+        for epoch in (1, 2, 3, 4):
+            harness.report(work, epoch, 0.9, loss=loss)
+    board.close()
+    tables["space"]["weight_decay"] = {"low": 1e-5, "high": 0.1, "log": True}
+    spec = resolve(tables | {"metric": "val/loss", "mode": "min"}, "x")
+    harness.crash_and_reopen(change=changed(spec))
+    TensorBoardWriter(harness.folder, harness.study.state, harness.journal.prefix).close()
+    study = read(harness.folder.study_events)
+    assert [round(e.value, 4) for e in study.Scalars("best/val/loss")] == [0.7, 0.3]
+    assert [
+        round(e.value, 4) for e in read(harness.folder.trial_events(0)).Scalars("best/val/loss")
+    ][-1] == 0.7
+    harness.crash_and_reopen(change=changed(spec, "other"))
+    TensorBoardWriter(harness.folder, harness.study.state, harness.journal.prefix).close()
+    study = read(harness.folder.study_events)
+    assert "best/val/loss" not in study.Tags()["scalars"], "trials over other data say nothing"
+
+
+def test_a_mark_of_another_journal_is_passed_over(tmp_path, tables):
+    harness, board = watched(tmp_path, tables)
+    backup = harness.folder.journal.read_bytes()
+    harness.report(harness.begin(), 1, 0.5)
+    board.close()
+    harness.journal.close()
+    harness.folder.journal.write_bytes(backup)
+    harness.open()
+    TensorBoardWriter(harness.folder, harness.study.state, harness.journal.prefix).close()
+    assert [path.name for path in harness.folder.tensorboard.iterdir() if path.is_dir()] == [
+        "study"
+    ]
+
+
 def test_several_studies_are_one_table(tmp_path, tables):
     studies = []
     for name, metric in (("one", "val/accuracy"), ("two", "val/loss")):

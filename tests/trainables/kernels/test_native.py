@@ -14,13 +14,14 @@ compile_anew = compiled.__wrapped__  # as a new process does
 @pytest.fixture
 def source(tmp_path, monkeypatch):
     monkeypatch.setenv("SEQTUNE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "own"))
     path = tmp_path / "answer.cpp"
     path.write_text('extern "C" int answer() { return 42; }')
     return path
 
 
 def libraries(tmp_path):
-    return sorted(p for p in (tmp_path / "cache" / "native").rglob("*") if p.is_file())
+    return sorted(p for p in tmp_path.rglob("native/**/*") if p.is_file())
 
 
 def test_a_source_is_compiled_once(tmp_path, source, monkeypatch):
@@ -81,8 +82,16 @@ def test_a_damaged_library_is_compiled_again(tmp_path, source):
     assert compile_anew(source).answer() == 42
 
 
-def test_a_cache_that_cannot_be_written(tmp_path, source):
+def test_a_cache_that_cannot_be_written_is_replaced_by_the_users_own(tmp_path, source):
     (tmp_path / "cache").write_text("a file")
+    assert compile_anew(source).answer() == 42
+    (library,) = libraries(tmp_path)
+    assert library.is_relative_to(tmp_path / "own")
+
+
+def test_no_cache_that_can_be_written(tmp_path, source):
+    (tmp_path / "cache").write_text("a file")
+    (tmp_path / "own").write_text("another")
     assert compile_anew(source) is None
 
 
@@ -133,4 +142,5 @@ def test_a_folder_that_others_may_write_is_not_trusted(tmp_path, source):
     (library,) = libraries(tmp_path)
     assert library.parent.stat().st_mode & 0o777 == 0o700
     library.parent.chmod(0o777)
-    assert compile_anew(source) is None
+    assert compile_anew(source).answer() == 42
+    assert [p.is_relative_to(tmp_path / "own") for p in libraries(tmp_path)] == [False, True]
