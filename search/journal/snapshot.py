@@ -19,6 +19,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from pydantic_core import from_json
+
 from search.journal.epochs import Epochs
 from search.journal.events import (
     AttemptFailed,
@@ -98,7 +100,7 @@ def _read_ended(path: Path, count: int) -> tuple[list[dict[str, Any]], Prefix]:
         for _ in range(count):
             raw = file.readline()
             prefix.add(raw)
-            found.append(json.loads(raw))
+            found.append(from_json(raw, cache_strings="keys"))
     return found, prefix
 
 
