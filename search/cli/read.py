@@ -19,8 +19,9 @@ def status(name: str | None, watch: bool, form: str, results_dir: Path) -> None:
     """Where a study, or every study, stands."""
     from search.report.rows import failure_causes
 
+    known: dict[str, Any] = {}
     while True:
-        rows, states = _statuses(name, results_dir)
+        rows, states = _statuses(name, results_dir, known)
         show("", rows[0] if name else rows, form, ["study", "state", "total", "counts", "best"])
         for state in states if form == "table" else []:
             for cause, numbers in failure_causes(state).items():
@@ -30,17 +31,23 @@ def status(name: str | None, watch: bool, form: str, results_dir: Path) -> None:
         time.sleep(2)
 
 
-def _statuses(name: str | None, results: Path) -> tuple[list[dict[str, Any]], list[Any]]:
-    """A row for each study, and the states of those that can be read."""
+def _statuses(
+    name: str | None, results: Path, known: dict[str, Any]
+) -> tuple[list[dict[str, Any]], list[Any]]:
+    """A row for each study, and the states of those that can be read.
+
+    ``known`` is what was loaded before, by name: only what is new is read.
+    """
     from search.errors import JournalDamaged
     from search.journal.folder import list_studies, open_study_dir
-    from search.journal.load import load_state
+    from search.journal.load import load
     from search.report.rows import damaged_row, status_row
 
     rows, states = [], []
     for folder in [open_study_dir(results, name)] if name else list_studies(results):
         try:
-            states.append(load_state(folder))
+            known[folder.name] = load(folder, known.pop(folder.name, None))
+            states.append(known[folder.name].state)
             rows.append(status_row(folder, states[-1]))
         except JournalDamaged as error:
             if name:
