@@ -19,7 +19,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from search.journal.epochs import Epochs
 from search.journal.events import (
@@ -251,7 +251,7 @@ class SnapshotWriter:
             "total": state.total,
             "live": [_dumped(trial) for trial in state.open_trials()],
         }
-        content = json.dumps(head, separators=(",", ":"), allow_nan=False).encode()
+        content = to_json(head, inf_nan_mode="null")
         beside = self._folder / f"{_HEAD}.writing"
         # Without waiting for the disk, as its digest tells a torn one.
         with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
@@ -262,7 +262,7 @@ class SnapshotWriter:
 
     def _append(self, trial: Trial) -> None:
         assert self._file is not None
-        raw = json.dumps(_dumped(trial), separators=(",", ":"), allow_nan=False).encode() + b"\n"
+        raw = to_json(_dumped(trial), inf_nan_mode="null") + b"\n"  # as in the journal
         self._file.write(raw)
         self._ended.add(raw)
 
