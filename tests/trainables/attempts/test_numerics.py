@@ -27,7 +27,7 @@ def test_two_kinds_of_processor_have_two_names(monkeypatch, content, name):
     monkeypatch.setattr(platform, "machine", lambda: "aarch64")
     monkeypatch.setattr(platform, "processor", lambda: "a processor")
     monkeypatch.setattr(os.path, "exists", lambda path: True)
-    monkeypatch.setattr(builtins, "open", lambda path: io.StringIO(content))
+    monkeypatch.setattr(builtins, "open", lambda path, **given: io.StringIO(content))
     found = numerics._processor()
     monkeypatch.undo()
     assert found == name
