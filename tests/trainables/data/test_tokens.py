@@ -41,7 +41,7 @@ def test_every_kind_of_token_reads_raw_text_as_the_corpus_does(tmp_path, kind):
 
 
 PIECES = """
-from tests.builders import GOOD, BAD
+from tests.reviews import GOOD, BAD
 from trainables.data.text.tokens import tokenise
 texts = [f"{a} {b}ly {c}" for a in GOOD for b in BAD for c in GOOD]
 print(sorted(tokenise("wordpieces", {"train": texts}, 90)[0].get_vocab().items()))
