@@ -1,4 +1,4 @@
-"""The acknowledged epochs of a trial, in columns: a million of them take 120 MB, as objects 2 GB.
+"""The acknowledged epochs of a trial, in columns: as objects, a large study's fill the memory.
 
 What changes seldom, such as the machine, stands once for a stretch of epochs. ``Epochs`` is a
 sequence all the same: an ``Epoch`` is made when one is asked for.

@@ -22,8 +22,8 @@ def rung_epochs(stopping: StoppingSpec) -> tuple[int, ...]:
 
 @dataclass
 class Rungs:
-    """Epoch → costs in order, the least first: placed as they come, for sorting ten thousand at
-    each report takes milliseconds."""
+    """Epoch → costs in order, the least first: placed as they come, for to sort them at
+    each report would take longer with every trial."""
 
     costs: dict[int, list[float]]
 

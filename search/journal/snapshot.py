@@ -80,7 +80,7 @@ def read_snapshot(folder: StudyDir) -> Snapshot | None:
         head = json.loads(content)
         if said != _digest(content.encode()) or head["code"] != code_digest():
             return None
-        # Beside the reading of the snapshot, for a journal of 400 MB takes a third of a second.
+        # Beside the reading of the snapshot, for a journal of 400 MB takes a quarter of a second.
         with ThreadPoolExecutor(1) as beside:
             verifying = beside.submit(read_prefix, folder.journal, head["journal"])
             ended, lines = _read_ended(folder.snapshot / _ENDED, head["ended"]["lines"])

@@ -442,8 +442,8 @@ def test_a_dialect_without_effect_is_refused(source, setting):
 
 
 def test_a_dialect_that_says_what_is_so_anyway_is_not():
-    DataSpec(source="imdb", header=True, quoting="auto")
-    DataSpec(source="a.jsonl", encoding="cp1252")
+    assert DataSpec(source="imdb", header=True, quoting="auto").quoting == "auto"
+    assert DataSpec(source="a.jsonl", encoding="cp1252").encoding == "cp1252"
 
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.json"])
