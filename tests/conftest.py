@@ -26,7 +26,12 @@ def tables(reviews: Path) -> dict[str, Any]:
             "dropout": {"low": 0.0, "high": 0.5},
         },
         "search": {"trials": 6, "sampler": "tpe", "seed": 1},
-        "stopping": {"max_epochs": 4, "grace_epochs": 1, "reduction_factor": 2},
+        "stopping": {
+            "max_epochs": 4,
+            "grace_epochs": 1,
+            "reduction_factor": 2,
+            "losers": "stop",
+        },
     }
 
 

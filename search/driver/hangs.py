@@ -35,6 +35,9 @@ class HangWatch:
                 self._since[event.trial, event.attempt] = self._clock()
             case EpochDone():
                 key = (event.trial, event.attempt)
+                if event.decision == "pause":
+                    self._since.pop(key, None)
+                    return
                 self._since[key] = self._clock()
                 self._longest[key] = max(event.seconds, self._longest.get(key, 0.0))
             case AttemptFailed():

@@ -28,6 +28,7 @@ from search.journal.trial import Trial
 from search.journal.unreported import read_unreported
 from search.policy.decisions import judge
 from search.policy.failures import Failure, retries
+from search.policy.pausing import all_given_up, next_to_go_on, surplus
 from search.policy.samplers.registry import TrialChooser
 from search.spec.study import ResourcesSpec
 from trainables.attempts.messages import Assignment, Report
@@ -75,6 +76,9 @@ class StudyRecorder:
             if due is not None:
                 ends.append(TrialEnded(trial=trial.number, state=due[0], reason=due[1]))
                 self._record(ends[-1])
+        over = surplus(self.state)
+        self._record(*over)
+        ends += over
         self._ended_before = self.state.ended
         return [*left, *events, *ends]
 
@@ -83,13 +87,16 @@ class StudyRecorder:
         self._record(SessionEnded(reason=reason))
 
     def next(self) -> Assignment | Literal["wait", "finished"]:
-        """Return the next attempt to start: one that was in flight, else a new trial."""
+        """Return the next attempt to start: one that was in flight, else a paused trial that may
+        go on, else a new one."""
         state = self.state
-        waiting = state.next_waiting()
+        waiting = state.next_waiting() or next_to_go_on(state)
         if waiting is None and len(state.trials) < state.total:
             self._record(self._chooser.choose(state))
             waiting = state.trials[-1]
         if waiting is None:
+            if not state.running:
+                self._record(*all_given_up(state))
             return "finished" if state.finished else "wait"
         attempt = AttemptStarted(
             trial=waiting.number, attempt=waiting.attempts + 1, from_epoch=waiting.epoch
@@ -107,7 +114,8 @@ class StudyRecorder:
         """
         events = self._take(reports)
         self._publish(events)
-        return isinstance(events[-1], EpochDone) if events else False
+        last = events[-1] if events else None
+        return isinstance(last, EpochDone) and last.decision == "continue"
 
     def _unreported(self, trial: Trial) -> list[Report]:
         return read_unreported(self._folder, trial) if trial.state == "running" else []
@@ -118,7 +126,9 @@ class StudyRecorder:
         for report in reports:
             taken = self._events_of(report)
             self._apply(taken)
-            events += taken
+            over = surplus(self.state)
+            self._apply(over)
+            events += [*taken, *over]
         return events
 
     def _events_of(self, report: Report) -> list[Event]:

@@ -1,8 +1,9 @@
 """Which checkpoints stay on the disk: those that a study can still need.
 
-A trial that may go on keeps its best, and its last two, so that a damaged one has a predecessor. Of
-the trials that have ended, the best ``resources.keep_best`` keep their best. So the disk holds at
-most ``keep_best`` files, and three a running trial. A file is removed only after the journal line
+A trial that may go on keeps its best, and its last two, so that a damaged one has a predecessor; a
+paused one its best and its last. Of the trials that have ended, the best ``resources.keep_best``
+keep their best. So the disk holds at most ``keep_best`` files, two a paused trial and three a
+running one. A file is removed only after the journal line
 that makes it superfluous is on the disk.
 """
 
@@ -15,7 +16,7 @@ from search.journal.layout import checkpoint_folder, checkpoint_path, read_check
 from search.journal.state import StudyState
 from search.journal.trial import Trial
 
-#: Newest checkpoints kept of a trial that may go on.
+#: Newest checkpoints kept of a trial under way.
 NEWEST_KEPT = 2
 
 
@@ -83,8 +84,8 @@ class CheckpointKeeper:
 
     def _needed(self, trial: Trial) -> set[str]:
         """Return the files that a trial which may go on needs: its newest, and its best."""
-        last = len(trial.epochs)
-        newest = {trial.epochs.path(i) for i in range(max(0, last - NEWEST_KEPT), last)}
+        last, count = len(trial.epochs), 1 if trial.state == "paused" else NEWEST_KEPT
+        newest = {trial.epochs.path(i) for i in range(max(0, last - count), last)}
         return newest | self._best(trial)
 
     def _best(self, trial: Trial) -> set[str]:

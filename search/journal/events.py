@@ -9,9 +9,9 @@ from trainables.core.hyperparameters import Declaration
 
 #: The journal's version. Another one is refused by its number. Another default is another version:
 #: a line leaves out what is as by default.
-FORMAT = 5
+FORMAT = 6
 
-Decision = Literal["continue", "stop", "complete", "fail"]
+Decision = Literal["continue", "pause", "stop", "complete", "fail"]
 EndState = Literal["completed", "pruned", "failed"]
 #: How a trial ends by the decision on its last epoch.
 ENDS: dict[Decision, EndState] = {"stop": "pruned", "complete": "completed", "fail": "failed"}

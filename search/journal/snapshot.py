@@ -117,6 +117,7 @@ def _state(folder: StudyDir, head: dict[str, Any], ended: Sequence[dict[str, Any
     done = [_trial(dumped, specs) for dumped in ended]
     live = [_trial(dumped, specs) for dumped in head["live"]]
     state.take_back(sorted(done + live, key=lambda t: t.number), [t.number for t in done])
+    state.rungs.restore(head["latest"])
     if head["session"]:
         state.session = SessionStarted.model_validate(head["session"])
     if head["session_end"]:
@@ -249,6 +250,7 @@ class SnapshotWriter:
             "session": state.session.model_dump(mode="json") if state.session else None,
             "session_end": state.session_end.model_dump(mode="json") if state.session_end else None,
             "total": state.total,
+            "latest": state.rungs.dump(),
             "live": [_dumped(trial) for trial in state.open_trials()],
         }
         content = to_json(head, inf_nan_mode="null")

@@ -38,6 +38,7 @@ class StudyState:
         applied: how many events it stands for; the state moves before the journal has them.
         ended_order: numbers of the ended trials, in the order of their ends.
         running: numbers of the trials under way.
+        paused: numbers of the trials that wait at a rung.
     """
 
     def __init__(self, created: StudyCreated) -> None:
@@ -49,6 +50,7 @@ class StudyState:
         self.ends: Counter[EndState] = Counter()
         self.running: set[int] = set()
         self._waiting: set[int] = set()
+        self.paused: set[int] = set()
         self.session: SessionStarted | None = None
         self.session_end: SessionEnded | None = None
         self._leader: Trial | None = None
@@ -111,10 +113,18 @@ class StudyState:
         return self.spec.model_copy(update=update)
 
     def _move(self, trial: Trial, state: TrialState) -> None:
-        """Set a trial's state, and keep the lists of those that run and those that wait."""
+        """Set a trial's state, and keep the lists of those that have not ended."""
         trial.state = state
-        for of, numbers in (("running", self.running), ("waiting", self._waiting)):
-            (numbers.add if of == state else numbers.discard)(trial.number)
+        self.running.discard(trial.number)
+        self._waiting.discard(trial.number)
+        self.paused.discard(trial.number)
+        match state:
+            case "running":
+                self.running.add(trial.number)
+            case "waiting":
+                self._waiting.add(trial.number)
+            case "paused":
+                self.paused.add(trial.number)
 
     def _start_session(self, event: SessionStarted) -> None:
         self.session, self.session_end, self.total = event, None, event.total
@@ -170,6 +180,8 @@ class StudyState:
             self.rungs.record(event.epoch, self.objective.cost(event.value))
         if improved:
             self._update_best(trial)
+        if event.decision == "pause":
+            self._move(trial, "paused")
 
     def _update_best(self, trial: Trial) -> None:
         """Let a trial lead if its best epoch beats the leader's; ties go to the lower number.
@@ -251,7 +263,8 @@ class StudyState:
 
     def open_trials(self) -> list[Trial]:
         """Return the trials that have not ended."""
-        return [self.trials[number] for number in sorted(self.running | self._waiting)]
+        numbers = self.running | self._waiting | self.paused
+        return [self.trials[number] for number in sorted(numbers)]
 
     def next_waiting(self) -> Trial | None:
         """Return the trial to hand out next, of those that were begun; None if none waits."""

@@ -7,8 +7,9 @@ from search.journal.epochs import Epoch, Epochs
 from search.journal.events import AttemptFailed, EndState
 from search.spec.study import StudySpec
 
-#: ``waiting``: to be handed out, for the first time or again.
-TrialState = Literal["waiting", "running", "completed", "pruned", "failed"]
+#: ``waiting``: to be handed out, for the first time or again; ``paused``: to go on if it turns out
+#: to be among the best at its rung.
+TrialState = Literal["waiting", "running", "paused", "completed", "pruned", "failed"]
 
 
 @dataclass

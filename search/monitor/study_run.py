@@ -56,6 +56,8 @@ class StudyRun:
             case AttemptFailed():
                 self._running.discard(event.trial)
             case EpochDone():
+                if event.decision == "pause":
+                    self._running.discard(event.trial)
                 self._take(self._state.trials[event.trial], event.epoch)
             case TrialEnded():
                 self._running.discard(event.trial)

@@ -12,6 +12,7 @@ from search.journal.events import (
 from search.journal.state import StudyState
 from search.journal.trial import Trial
 from search.policy.halving import should_stop
+from search.policy.pausing import goes_on
 from trainables.attempts.messages import Report
 
 
@@ -43,10 +44,19 @@ def _decide(state: StudyState, report: Report) -> tuple[Decision, str | None]:
     impatient = _out_of_patience(state, report, value)
     if impatient is not None:
         return "complete", impatient
-    share, earlier = state.spec.stopping.reduction_factor, state.rungs.at(report.epoch)
-    if value is not None and should_stop(earlier, state.objective.cost(value), share):
-        return "stop", f"below the best 1/{share} at epoch {report.epoch}"
-    return "continue", None
+    return _compare(state, report.epoch, value)
+
+
+def _compare(state: StudyState, epoch: int, value: float | None) -> tuple[Decision, str | None]:
+    """Decide at a rung; elsewhere a trial goes on."""
+    if value is None or epoch not in state.rungs.epochs:
+        return "continue", None
+    stopping, cost = state.spec.stopping, state.objective.cost(value)
+    below = f"below the best 1/{stopping.reduction_factor} at epoch {epoch}"
+    if stopping.losers == "stop":
+        stops = should_stop(state.rungs.at(epoch), cost, stopping.reduction_factor)
+        return ("stop", below) if stops else ("continue", None)
+    return ("continue", None) if goes_on(state, epoch, cost) else ("pause", below)
 
 
 def _out_of_patience(state: StudyState, report: Report, value: float | None) -> str | None:

@@ -1,10 +1,12 @@
-"""Asynchronous successive halving (Li et al. 2020, arXiv 1810.05934), as a pure rule.
+"""Asynchronous successive halving (Li et al. 2020, arXiv 1810.05934), as pure rules.
 
-A trial goes on when it is among the best 1/η of the values that came to its rung before it.
+η is the paper's: of the trials that come to a rung, the best 1/η go on. Costs are of one rung, and
+less is better.
 """
 
+import bisect
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 
 def should_stop(ordered: Sequence[float], cost: float, reduction_factor: int) -> bool:
@@ -13,6 +15,21 @@ def should_stop(ordered: Sequence[float], cost: float, reduction_factor: int) ->
     The first at a rung never does.
     """
     return bool(ordered) and cost > _quantile(ordered, 1.0 / reduction_factor)
+
+
+def passes(latest: Collection[float], cost: float, reduction_factor: int) -> bool:
+    """Whether a trial goes on that is compared with the latest at its rung, itself among them.
+
+    Nobody does before η have come, or the first would go on for being first.
+    """
+    enough = len(latest) >= reduction_factor
+    return enough and cost <= _quantile(sorted(latest), 1.0 / reduction_factor)
+
+
+def passes_at_the_end(ordered: Sequence[float], cost: float, reduction_factor: int) -> bool:
+    """Whether a trial goes on when no others are to come: of the ``ordered``, itself among them,
+    the best ⌈n/η⌉ do, one at least."""
+    return bisect.bisect_left(ordered, cost) < math.ceil(len(ordered) / reduction_factor)
 
 
 def _quantile(ordered: Sequence[float], share: float) -> float:

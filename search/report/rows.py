@@ -13,7 +13,7 @@ _BEFORE_EPOCHS = ("number", "state", "value", "epoch", "best_epoch", "params")
 
 def trial_state(trial: Trial, running: bool) -> str:
     """Return a trial's state for readers: ``interrupted`` if begun with no driver at work now."""
-    if trial.ended:
+    if trial.ended or trial.state == "paused":
         return trial.state
     if not running and trial.attempts:
         return "interrupted"

@@ -35,11 +35,19 @@ class SearchSpec(_Section):
 
 
 class StoppingSpec(_Section):
-    """Successive halving: the longest training, the first comparison, the share that goes on."""
+    """Successive halving: the longest training, the first comparison, the share that goes on.
+
+    Attributes:
+        losers: a trial that is not among the best at a rung is paused, and goes on if it is later
+            seen to be among them; or it is stopped.
+        keep_paused: so many trials stay paused at most, each with a checkpoint on the disk.
+    """
 
     max_epochs: int = Field(default=10, ge=1, le=100_000)
     grace_epochs: int = Field(default=1, ge=1)
     reduction_factor: int = Field(default=3, ge=2)
+    losers: Literal["pause", "stop"] = "pause"
+    keep_paused: int = Field(default=20, ge=1, le=100_000)
 
     @model_validator(mode="after")
     def _grace_fits(self) -> Self:

@@ -31,8 +31,9 @@ class SamplerContract:
             "learning_rate": {"low": 1e-3, "high": 1e-1, "log": True},
         }
 
-    @pytest.fixture
-    def harness(self, tmp_path, tables, space) -> StudyHarness:
+    @pytest.fixture(params=["pause", "stop"])
+    def harness(self, request, tmp_path, tables, space) -> StudyHarness:
+        tables["stopping"]["losers"] = request.param
         tables["fixed"] = {"embedding_dim": 8}
         tables["space"] = space
         tables["search"]["trials"] = 60

@@ -17,13 +17,14 @@ from optuna.distributions import (
     IntDistribution,
 )
 from optuna.samplers import BaseSampler
-from optuna.storages import InMemoryStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from search.journal.state import StudyState
 from search.journal.trial import Trial
 from search.policy.samplers.base import Sampler, Suggestion
+from search.policy.samplers.epoch_aware.history import STEP_SECONDS
+from search.policy.samplers.storage import StudyStorage
 from search.policy.seeds import derive_seed
 from search.spec.space import Choice, Dimension, contains
 
@@ -34,8 +35,8 @@ _ENDS = {
     "failed": TrialState.FAIL,
 }
 
-#: A sampler of Optuna's for one question, from its seed.
-MakeSampler = Callable[[int], BaseSampler]
+#: Makes a sampler of Optuna's for one question, from its seed and the study's state.
+MakeSampler = Callable[[int, StudyState], BaseSampler]
 
 
 class OptunaSampler(Sampler):
@@ -44,27 +45,36 @@ class OptunaSampler(Sampler):
     def __init__(
         self,
         make: MakeSampler,
-        new_storage: Callable[[], InMemoryStorage] = InMemoryStorage,
+        new_storage: Callable[[StudyState], StudyStorage] = lambda state: StudyStorage(),
         whole_only: bool = False,
+        reads_rungs: bool = False,
     ) -> None:
-        """``whole_only`` passes over trials that lack a dimension of the space as it is now.
+        """Join a sampler.
 
-        They were made before a forced change. Some of Optuna's samplers search only the dimensions
-        that all trials share, and would drop the new ones for good.
+        Args:
+            make: the sampler.
+            new_storage: what it reads.
+            whole_only: pass over trials that lack a dimension of the space as it is now. They were
+                made before a forced change. Some of Optuna's samplers search only the dimensions
+                that all trials share, and would drop the new ones for good.
+            reads_rungs: tell it what a trial reached at each rung, when it does; else only where
+                the trial ended.
         """
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        self._make, self._new_storage, self._whole_only = make, new_storage, whole_only
+        self._make, self._new_storage = make, new_storage
+        self._whole_only, self._reads_rungs = whole_only, reads_rungs
         self._history: _History | None = None
 
     def suggest(self, state: StudyState, number: int) -> Suggestion:
         """Ask Optuna's sampler, behind the state's trials."""
         seed = derive_seed(state.spec.search.seed, "sampler", number)
-        return self.history(state).ask(self._make(seed))
+        return self.history(state).ask(self._make(seed, state))
 
     def history(self, state: StudyState) -> "_History":
         """Return the Optuna study of a state, up to date; made anew if it went astray."""
         if self._history is None or not self._history.precedes(state):
-            self._history = _History(state, self._new_storage(), self._whole_only)
+            storage = self._new_storage(state)
+            self._history = _History(state, storage, self._whole_only, self._reads_rungs)
         self._history.follow(state)
         return self._history
 
@@ -76,9 +86,14 @@ class _History:
     trials over other data have failed, for its samplers pass over those.
     """
 
-    def __init__(self, state: StudyState, storage: InMemoryStorage, whole_only: bool) -> None:
+    def __init__(
+        self, state: StudyState, storage: StudyStorage, whole_only: bool, reads_rungs: bool
+    ) -> None:
         self._whole_only, self._passed_over = whole_only, set[int]()
-        self._revision, self._space = state.revision, state.space
+        self._rungs = state.rungs.epochs if reads_rungs else ()
+        self._told: dict[int, int] = {}  # of each open trial, up to which epoch
+        self._paused: dict[int, int] = {}  # of each paused trial, at which epoch
+        self._revision, self._space, self._data = state.revision, state.space, state.data
         self._distributions = to_distributions(state.space)
         self.storage = storage
         self._study = storage.create_new_study([StudyDirection.MINIMIZE], _NAME)
@@ -106,6 +121,9 @@ class _History:
                 self._add(trial)
             self._asked = None
             self._made += 1
+        for trial in state.open_trials():
+            self._tell_rungs(state, trial)
+            self._tell_pause(state, trial)
         for number in state.ended_order[self._ended :]:
             self._tell_end(state, state.trials[number])
         self._ended = state.ended
@@ -120,10 +138,11 @@ class _History:
 
     def _add(self, trial: Trial) -> None:
         """Add a trial, with those of its values that lie in the space as it is now."""
+        comparable = trial.data == self._data
         params: dict[str, Any] = {
             name: trial.params[name]
             for name, dimension in self._space.items()
-            if name in trial.params and contains(dimension, trial.params[name])
+            if comparable and name in trial.params and contains(dimension, trial.params[name])
         }
         passed_over = self._whole_only and len(params) < len(self._space)
         if passed_over:
@@ -146,6 +165,31 @@ class _History:
             ),
         )
 
+    def _tell_rungs(self, state: StudyState, trial: Trial) -> None:
+        """Tell what a trial has reached at the rungs that it came to since."""
+        before = self._told.get(trial.number, 0)
+        if not self._rungs or trial.number in self._passed_over or trial.epoch == before:
+            return
+        self._told[trial.number] = trial.epoch
+        for epoch in self._rungs:
+            value = trial.epochs.value(epoch - 1) if before < epoch <= trial.epoch else None
+            if value is not None:
+                cost = state.objective.cost(value)
+                self.storage.set_trial_intermediate_value(self._id(trial.number), epoch, cost)
+        pace = trial.epochs.total_seconds() / trial.epoch
+        self.storage.set_trial_system_attr(self._id(trial.number), STEP_SECONDS, pace)
+
+    def _tell_pause(self, state: StudyState, trial: Trial) -> None:
+        """Tell that a trial was paused, and where it stood, or that it goes on."""
+        at = trial.epoch if trial.state == "paused" else None
+        if trial.number in self._passed_over or at == self._paused.get(trial.number):
+            return
+        self.storage.unpause(trial.number)
+        self._paused.pop(trial.number, None)
+        if at is not None:
+            self.storage.pause(self._id(trial.number), _last(state, trial))
+            self._paused[trial.number] = at
+
     def _tell_end(self, state: StudyState, trial: Trial) -> None:
         """Tell the end of a trial, and where it stood: samplers rank stopped ones by that."""
         if trial.number in self._passed_over:
@@ -155,11 +199,13 @@ class _History:
         end = _ENDS.get(trial.state, TrialState.FAIL)
         if not comparable or (value is None and end == TrialState.COMPLETE):
             end = TrialState.FAIL
-        last = trial.epochs.last_finite if comparable else None
-        if last is not None:
-            epoch, reached = last
-            cost = state.objective.cost(reached)
-            self.storage.set_trial_intermediate_value(self._id(trial.number), epoch, cost)
+        if comparable:
+            self._tell_rungs(state, trial)
+            for epoch, cost in _last(state, trial).items():
+                self.storage.set_trial_intermediate_value(self._id(trial.number), epoch, cost)
+        self._told.pop(trial.number, None)
+        self._paused.pop(trial.number, None)
+        self.storage.unpause(trial.number)
         told = None if value is None or end == TrialState.FAIL else [state.objective.cost(value)]
         self.storage.set_trial_state_values(self._id(trial.number), end, told)
 
@@ -171,6 +217,12 @@ class _History:
         """Return every trial that Optuna's sampler sees."""
         found: list[FrozenTrial] = self.storage.get_all_trials(self._study)
         return found
+
+
+def _last(state: StudyState, trial: Trial) -> dict[int, float]:
+    """Return a trial's last finite cost by its epoch."""
+    last = trial.epochs.last_finite
+    return {} if last is None else {last[0]: state.objective.cost(last[1])}
 
 
 def to_distributions(space: Mapping[str, Dimension]) -> dict[str, BaseDistribution]:

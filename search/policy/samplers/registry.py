@@ -1,7 +1,6 @@
 """The samplers by name, and the next trial by the study's rules."""
 
 from collections.abc import Callable
-from importlib.util import find_spec
 from typing import Any
 
 from search.errors import SpecError
@@ -30,28 +29,46 @@ def _tpe() -> Sampler:
     from search.policy.samplers.window import RecentTrialsStorage
 
     return OptunaSampler(
-        lambda seed: TPESampler(seed=seed, multivariate=False, constant_liar=False),
-        RecentTrialsStorage,
+        lambda seed, state: TPESampler(seed=seed, multivariate=False, constant_liar=False),
+        lambda state: RecentTrialsStorage(),
     )
 
 
 def _gp() -> Sampler:
-    """A Gaussian process; it sees everything, for it looks at completed trials only."""
+    """Optuna's Gaussian process, which is shown stopped trials by their places among all."""
     from optuna.samplers import GPSampler
 
     from search.policy.samplers.optuna_adapter import OptunaSampler
+    from search.policy.samplers.placed import PlacedTrialsStorage
 
-    return OptunaSampler(lambda seed: GPSampler(seed=seed), whole_only=True)
+    return OptunaSampler(
+        lambda seed, state: GPSampler(seed=seed),
+        lambda state: PlacedTrialsStorage(state.rungs.epochs),
+        whole_only=True,
+        reads_rungs=True,
+    )
 
 
-SAMPLERS: dict[str, Callable[[], Sampler]] = {"tpe": _tpe, "random": _random, "gp": _gp}
+def _auto() -> Sampler:
+    """Our own, which knows the epoch: see ``epoch_aware/sampler.py``."""
+    from search.policy.samplers.epoch_aware.sampler import EpochAwareSampler
+    from search.policy.samplers.optuna_adapter import OptunaSampler
 
-#: Modules that a sampler needs beside the project's own, and what installs them.
-_NEEDED = {"gp": ("scipy", "seqtune[gp]")}
+    return OptunaSampler(
+        lambda seed, state: EpochAwareSampler(seed, rungs=state.rungs.epochs), reads_rungs=True
+    )
+
+
+SAMPLERS: dict[str, Callable[[], Sampler]] = {
+    "auto": _auto,
+    "tpe": _tpe,
+    "gp": _gp,
+    "random": _random,
+}
 
 
 def check_sampler(name: str) -> None:
-    """Make sure that there is a sampler of this name, with all that it needs.
+    """Make sure that there is a sampler of this name.
 
     Raises:
         SpecError: there is none.
@@ -59,9 +76,6 @@ def check_sampler(name: str) -> None:
     if name not in SAMPLERS:
         hint = did_you_mean(name, list(SAMPLERS))
         raise SpecError(f"search.sampler = {name!r}: no such sampler: {hint}")
-    module, extra = _NEEDED.get(name, (None, None))
-    if module is not None and find_spec(module) is None:
-        raise SpecError(f"search.sampler = {name!r} needs {module}: pip install '{extra}'")
 
 
 class TrialChooser:

@@ -4,8 +4,9 @@ import bisect
 from collections import deque
 from collections.abc import Container, Sequence
 
-from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState
+
+from search.policy.samplers.storage import StudyStorage
 
 #: Completed and pruned trials seen of the latest. TPE's suggestion takes 17 ms behind 2,000 trials
 #: with 200, and 69 ms with all of them (``tests/benchmarks/overhead.py``).
@@ -15,11 +16,11 @@ LATEST = 200
 BEST = 25
 
 
-class RecentTrialsStorage(InMemoryStorage):
+class RecentTrialsStorage(StudyStorage):
     """Optuna's storage in memory, which shows the latest and the best trials that have ended.
 
-    TPE needs the best trials and a recent sample of the rest. Failed and running trials are always
-    shown. Trials enter running, and less is better.
+    TPE needs the best trials and a recent sample of the rest. Failed, running and paused trials are
+    always shown. Trials enter running, and less is better.
     """
 
     def __init__(self) -> None:
@@ -35,7 +36,7 @@ class RecentTrialsStorage(InMemoryStorage):
         states: Container[TrialState] | None = None,
     ) -> list[FrozenTrial]:
         """Return the shown trials, in number order."""
-        trials: list[FrozenTrial] = super().get_all_trials(study_id, deepcopy, states)
+        trials = super().get_all_trials(study_id, deepcopy, states)
         return [trial for trial in trials if trial.number not in self._unseen]
 
     def set_trial_state_values(

@@ -62,7 +62,7 @@ SCRIPT = st.lists(
 def picture(state) -> Any:
     return (
         state.trials,
-        state.rungs.costs,
+        state.rungs,
         state.total,
         state.session,
         state.finished,
@@ -96,17 +96,19 @@ def tpe() -> OptunaSampler:
     return sampler
 
 
+@pytest.mark.parametrize("losers", ["pause", "stop"])
 @pytest.mark.parametrize("latest", [window.LATEST, 2])
 @settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(script=SCRIPT)
 def test_replay_of_every_prefix_is_the_live_state(
-    script, tmp_path_factory, tables, latest, monkeypatch
+    script, tmp_path_factory, tables, latest, losers, monkeypatch
 ):
     """Invariant 2, cut anywhere: state, rungs, what Optuna sees and what it says next."""
     monkeypatch.setattr(window, "LATEST", latest)
     monkeypatch.setattr(window, "BEST", 1)
+    tables["stopping"] |= {"losers": losers, "keep_paused": 2}
     harness = StudyHarness(tmp_path_factory.mktemp("study"), tables)
     live: list[Any] = []
     state, sampler = harness.study.state, tpe()
@@ -281,14 +283,12 @@ def load_after_taking(harness: StudyHarness) -> Loaded:
     return load(harness.folder)
 
 
-@pytest.mark.parametrize("kind", ["tpe", "gp"])
+@pytest.mark.parametrize("kind", ["auto", "tpe", "gp"])
 def test_a_model_of_the_past_says_the_same_after_a_replay(tmp_path, tables, kind, monkeypatch):
     """Behind more trials than are seen, and more than a sampler draws at random to begin with."""
     monkeypatch.setattr(window, "LATEST", 12)
     monkeypatch.setattr(window, "BEST", 3)
     tables["search"]["sampler"] = kind
-    if kind == "gp":  # which looks at completed trials only
-        tables["stopping"]["grace_epochs"] = tables["stopping"]["max_epochs"]
     harness = StudyHarness(tmp_path, tables)
     harness.crash_and_reopen(total=24)
     for _ in range(24):
@@ -308,7 +308,7 @@ def replayed_suggestion(events):
     return SAMPLERS[state.spec.search.sampler]().suggest(state, len(state.trials))
 
 
-@pytest.mark.parametrize("kind", ["tpe", "random", "gp"])
+@pytest.mark.parametrize("kind", ["auto", "tpe", "random", "gp"])
 def test_every_sampler_stays_in_the_space_and_repeats(tmp_path, tables, kind):
     tables["search"]["sampler"] = kind
     tables["first"] = [{"hidden_size": 8, "dropout": 0.25}]

@@ -230,5 +230,5 @@ def test_an_unknown_sampler_is_told_before_anything_starts(tables, tmp_path, mon
     monkeypatch.chdir(tmp_path)
     tables["search"]["sampler"] = "grid"
     (tmp_path / "x.toml").write_text(tomli_w.dumps(tables))
-    with pytest.raises(SpecError, match=r"^x.toml: search.sampler = 'grid': .* known: gp, random"):
+    with pytest.raises(SpecError, match=r"^x.toml: search.sampler = 'grid': .* known: auto, gp"):
         new_study("x.toml", Options())

@@ -1,0 +1,1 @@
+"""A sampler that compares trials of different epochs."""

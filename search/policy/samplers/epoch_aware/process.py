@@ -1,0 +1,143 @@
+"""A Gaussian process with a length scale for every feature, fitted by maximum a posteriori.
+
+Matérn kernel, ν = 5/2 (Rasmussen & Williams 2006, eq. 4.17). A length scale's prior grows with the
+root of the number of features (Hvarfner et al. 2024, arXiv 2402.02229), so that a space of twenty
+dimensions is no harder at first than one of two.
+
+Legend: N observations, M other points, F features. θ holds log length scales (F), the log of the
+signal's variance and of the noise's.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_solve, cholesky, solve_triangular
+from scipy.optimize import OptimizeResult, minimize
+
+Array = NDArray[np.float64]
+
+#: Keeps a kernel's matrix positive definite where points coincide.
+_JITTER = 1e-8
+
+#: How far θ may go: a length, the signal's variance, the noise's, as logarithms.
+_LENGTHS, _SIGNAL, _NOISE = (-5.0, 8.0), (-4.0, 4.0), (-7.0, 3.0)
+
+#: Steps of a fit: the first, and one that starts from another.
+_STEPS, _LATER_STEPS = 25, 15
+
+#: So many observations can be taken for noise.
+_FEW = 60
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Normal distributions of θ."""
+
+    mean: Array
+    deviation: Array
+
+    @classmethod
+    def of(cls, features: int) -> "Prior":
+        """Return the prior over so many features."""
+        length = math.sqrt(2) + 0.5 * math.log(features) - 1.0
+        mean = np.concatenate((np.full(features, length), (0.0, math.log(0.1))))
+        deviation = np.concatenate((np.full(features, 1.2), (1.0, 1.0)))
+        return cls(mean, deviation)
+
+    def rugged(self) -> Array:
+        """Return a θ of short lengths and little noise."""
+        theta = self.mean.copy()
+        theta[:-2] -= 1.5
+        theta[-1] = math.log(0.03)
+        return theta
+
+
+def _kernel(a_NF: Array, b_MF: Array, theta: Array) -> tuple[Array, Array]:
+    """Return the covariances k_NM, and c_NM, by which dk / d ln ℓ = c (distance along F / ℓ)²."""
+    lengths = np.exp(theta[:-2])
+    a_NF, b_MF = a_NF / lengths, b_MF / lengths
+    squares = np.sum(a_NF**2, 1)[:, None] + np.sum(b_MF**2, 1)[None, :] - 2.0 * a_NF @ b_MF.T
+    r_NM = np.sqrt(5.0 * np.maximum(squares, 0.0))
+    decay_NM = np.exp(theta[-2] - r_NM)
+    return decay_NM * (1.0 + r_NM + r_NM**2 / 3.0), decay_NM * (1.0 + r_NM) * (5.0 / 3.0)
+
+
+def _loss(theta: Array, x_NF: Array, z_N: Array, prior: Prior) -> tuple[float, Array]:
+    """Return the negative log posterior of θ and its gradient."""
+    k_NN, c_NN = _kernel(x_NF, x_NF, theta)
+    noise = math.exp(theta[-1])
+    lower = cholesky(k_NN + (noise + _JITTER) * np.eye(len(z_N)), lower=True)
+    inverse_NN = cho_solve((lower, True), np.eye(len(z_N)))
+    weights_N = inverse_NN @ z_N
+    off = (theta - prior.mean) / prior.deviation
+    loss = 0.5 * z_N @ weights_N + np.sum(np.log(np.diag(lower))) + 0.5 * np.sum(off**2)
+    slope_NN = inverse_NN - np.outer(weights_N, weights_N)
+    pull_NN, scaled_NF = slope_NN * c_NN, x_NF / np.exp(theta[:-2])
+    gradient = np.empty_like(theta)
+    gradient[:-2] = np.sum(scaled_NF**2 * np.sum(pull_NN, axis=1)[:, None], axis=0)
+    gradient[:-2] -= np.sum(scaled_NF * (pull_NN @ scaled_NF), axis=0)
+    gradient[-2] = 0.5 * np.sum(slope_NN * k_NN)
+    gradient[-1] = 0.5 * np.trace(slope_NN) * noise
+    return float(loss), gradient + off / prior.deviation
+
+
+def fit(x_NF: Array, z_N: Array, start: Sequence[float] | None) -> list[float]:
+    """Return the most probable θ, by L-BFGS from ``start``, or from the prior's mean.
+
+    Few observations can be taken for noise, or for a surface without any, and each is a maximum of
+    its own. So a second ascent begins at a rugged surface, while there are few.
+    """
+    prior = Prior.of(x_NF.shape[1])
+    starts = [prior.mean if start is None else np.asarray(start, dtype=np.float64)]
+    if len(z_N) <= _FEW:
+        starts.append(prior.rugged())
+    found = [
+        _ascend(x_NF, z_N, prior, begin, _STEPS if start is None else _LATER_STEPS)
+        for begin in starts
+    ]
+    best = min(found, key=lambda result: float(result.fun))
+    return [round(float(value), 6) for value in best.x]
+
+
+def _ascend(x_NF: Array, z_N: Array, prior: Prior, begin: Array, steps: int) -> OptimizeResult:
+    return minimize(
+        _loss,
+        begin,
+        args=(x_NF, z_N, prior),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[_LENGTHS] * x_NF.shape[1] + [_SIGNAL, _NOISE],
+        options={"maxiter": steps},
+    )
+
+
+class Posterior:
+    """The process behind observations; of ``pending`` points it takes what it expects of them."""
+
+    def __init__(self, theta: Sequence[float], x_NF: Array, z_N: Array, pending_MF: Array) -> None:
+        self._theta = np.asarray(theta, dtype=np.float64)
+        self._observe(x_NF, z_N)
+        if len(pending_MF):
+            expected_M = self.mean(pending_MF)
+            self._observe(np.vstack((x_NF, pending_MF)), np.concatenate((z_N, expected_M)))
+
+    def _observe(self, x_NF: Array, z_N: Array) -> None:
+        covariance, _ = _kernel(x_NF, x_NF, self._theta)
+        noise = math.exp(self._theta[-1]) + _JITTER
+        self._lower = cholesky(covariance + noise * np.eye(len(z_N)), lower=True)
+        self._x_NF, self._weights_N = x_NF, cho_solve((self._lower, True), z_N)
+
+    def mean(self, x_MF: Array) -> Array:
+        """Return what is expected at points."""
+        covariance, _ = _kernel(x_MF, self._x_NF, self._theta)
+        return np.asarray(covariance @ self._weights_N)
+
+    def predict(self, x_MF: Array) -> tuple[Array, Array]:
+        """Return what is expected at points, and its standard deviation, without the noise."""
+        covariance, _ = _kernel(x_MF, self._x_NF, self._theta)
+        explained = solve_triangular(self._lower, covariance.T, lower=True)
+        variance = math.exp(self._theta[-2]) - np.sum(explained**2, axis=0)
+        return covariance @ self._weights_N, np.sqrt(np.maximum(variance, 1e-12))

@@ -1,0 +1,123 @@
+"""A sampler for searches in which most trials are stopped early.
+
+Optuna's samplers learn from each trial's last value, whatever its epoch, and so from values that
+cannot be compared. This one places every trial among all by where it stood at the highest rung that
+it came to (``ranks.py``), and models that place. The idea that ranks make values of different
+fidelities comparable is Salinas et al.'s (2020, arXiv 1909.13595); the asynchronous use of a
+Gaussian process beside halving is MOBSTER's (Klein et al. 2020, arXiv 2003.10865).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler
+from optuna.study import Study, StudyDirection
+from optuna.trial import FrozenTrial
+
+from search.policy.samplers.epoch_aware.axes import Axes, axis_of
+from search.policy.samplers.epoch_aware.candidates import LISTED, every_point
+from search.policy.samplers.epoch_aware.history import History, read
+from search.policy.samplers.epoch_aware.model import Model, untried
+
+Array = NDArray[np.float64]
+
+#: Where a trial carries what was fitted for it: no later question, and no resume, fits again.
+FITTED = "seqtune:fitted"
+
+
+class EpochAwareSampler(BaseSampler):
+    """Suggests by a Gaussian process over the places of trials among all.
+
+    For one objective. It is for a study with a pruner, and reads intermediate values. The same
+    trials give the same suggestion, whatever was asked before: chance is drawn from ``seed`` and a
+    trial's number.
+    """
+
+    def __init__(
+        self,
+        seed: int | None = None,
+        *,
+        rungs: Sequence[int] | None = None,
+        startup_trials: int = 10,
+        random_share: float = 0.1,
+    ) -> None:
+        """Make a sampler.
+
+        Args:
+            seed: another seed gives other suggestions; None draws one.
+            rungs: the steps at which trials are compared; None takes those at which some were
+                stopped.
+            startup_trials: so many trials are drawn at random.
+            random_share: so many of the later ones, 0 to 1.
+        """
+        self._seed = int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0])
+        self._rungs, self._startup, self._random = rungs, startup_trials, random_share
+
+    def infer_relative_search_space(
+        self, study: Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        """Return every parameter that some trial had, by its latest distribution."""
+        space = dict[str, BaseDistribution]()
+        for other in study.get_trials(deepcopy=False):
+            space |= other.distributions
+        return {name: space[name] for name in sorted(space) if not space[name].single()}
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Suggest a value of every parameter; those not asked for go unused."""
+        self._raise_error_if_multi_objective(study)
+        rng = np.random.default_rng([self._seed, trial.number])
+        if not search_space:
+            return {}
+        axes = Axes(search_space)
+        sign = 1.0 if study.direction == StudyDirection.MINIMIZE else -1.0
+        trials = study.get_trials(deepcopy=False)[: trial.number]
+        history = read(trials, self._rungs, sign)
+        rng = np.random.default_rng([self._seed, trial.number])
+        known = len(history.known)
+        if known < self._startup or rng.random() < self._random:
+            return axes.configuration(_draw(axes, history, rng))
+        model = Model(axes, history)
+        before = _last_fitted(trials, axes, model.features)
+        if before is not None and 0 <= known - before["known"] < min(10, max(1, known // 10)):
+            return axes.configuration(model.choose(before["theta"], rng))
+        theta = model.fit(None if before is None else before["theta"])
+        fitted: dict[str, Any] = {"known": known, "axes": list(axes.names), "theta": theta}
+        study._storage.set_trial_system_attr(trial._trial_id, FITTED, fitted)
+        return axes.configuration(model.choose(theta, rng))
+
+    def sample_independent(
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Any:
+        """Draw a parameter that no trial had yet."""
+        rng = np.random.default_rng([self._seed, trial.number, crc32(param_name.encode())])
+        axis = axis_of(param_distribution)
+        return axis.value(float(axis.spread(rng.random(1))[0]))
+
+
+def _draw(axes: Axes, history: History, rng: np.random.Generator) -> Array:
+    """Draw a point, x_D; of a small space one that no trial has had, if there is one."""
+    if axes.size > LISTED:
+        return np.asarray(axes.spread(rng.random((1, len(axes))))[0])
+    tried_ND = axes.points([*history.known, *history.pending])
+    x_MD = untried(every_point(axes), tried_ND)
+    return np.asarray(x_MD[rng.integers(len(x_MD))])
+
+
+def _last_fitted(trials: Sequence[FrozenTrial], axes: Axes, features: int) -> dict[str, Any] | None:
+    """Return what was fitted last to the same features; None if nothing was."""
+    for trial in reversed(trials):
+        fitted = trial.system_attrs.get(FITTED)
+        if fitted is not None:
+            same = fitted["axes"] == list(axes.names) and len(fitted["theta"]) == features + 2
+            return dict(fitted) if same else None
+    return None

@@ -1,0 +1,1 @@
+"""How configurations of several real problems learn, so that searches can be simulated."""
