@@ -56,7 +56,7 @@ def _compare(state: StudyState, epoch: int, value: float | None) -> tuple[Decisi
     if stopping.losers == "stop":
         stops = should_stop(state.rungs.at(epoch), cost, stopping.reduction_factor)
         return ("stop", below) if stops else ("continue", None)
-    return ("continue", None) if goes_on(state, epoch, cost) else ("pause", below)
+    return ("continue", None) if goes_on(state, epoch, cost, arriving=True) else ("pause", below)
 
 
 def _out_of_patience(state: StudyState, report: Report, value: float | None) -> str | None:

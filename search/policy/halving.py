@@ -4,7 +4,6 @@
 less is better.
 """
 
-import bisect
 import math
 from collections.abc import Collection, Sequence
 
@@ -26,10 +25,10 @@ def passes(latest: Collection[float], cost: float, reduction_factor: int) -> boo
     return enough and cost <= _quantile(sorted(latest), 1.0 / reduction_factor)
 
 
-def passes_at_the_end(ordered: Sequence[float], cost: float, reduction_factor: int) -> bool:
-    """Whether a trial goes on when no others are to come: of the ``ordered``, itself among them,
-    the best ⌈n/η⌉ do, one at least."""
-    return bisect.bisect_left(ordered, cost) < math.ceil(len(ordered) / reduction_factor)
+def passes_at_the_end(better: int, count: int, reduction_factor: int) -> bool:
+    """Whether a trial goes on to which ``better`` of ``count`` are, when no others are to come: the
+    best ⌈n/η⌉ do, one at least."""
+    return better < math.ceil(count / reduction_factor)
 
 
 def _quantile(ordered: Sequence[float], share: float) -> float:

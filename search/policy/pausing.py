@@ -9,12 +9,15 @@ from search.journal.trial import Trial
 from search.policy.halving import passes, passes_at_the_end
 
 
-def goes_on(state: StudyState, epoch: int, cost: float) -> bool:
-    """Whether a trial of this cost goes on from a rung that it has been recorded at."""
-    share = state.spec.stopping.reduction_factor
+def goes_on(state: StudyState, epoch: int, cost: float, arriving: bool) -> bool:
+    """Whether a trial of this cost goes on from a rung; an ``arriving`` one is not in it yet."""
+    share, rungs = state.spec.stopping.reduction_factor, state.rungs
     if len(state.trials) < state.total:
-        return passes(state.rungs.arrivals[epoch], cost, share)
-    return passes_at_the_end(state.rungs.at(epoch), cost, share)
+        latest = rungs.arrivals[epoch].copy()
+        latest.extend([cost] if arriving else [])
+        return passes(latest, cost, share)
+    ordered = rungs.at(epoch)
+    return passes_at_the_end(bisect.bisect_left(ordered, cost), len(ordered) + arriving, share)
 
 
 def next_to_go_on(state: StudyState) -> Trial | None:
@@ -25,7 +28,7 @@ def next_to_go_on(state: StudyState) -> Trial | None:
         best[trial.epoch] = min(of_trial, best.get(trial.epoch, of_trial))
     for epoch in sorted(best, reverse=True):
         cost, number = best[epoch]
-        if state.rungs.at(epoch) and goes_on(state, epoch, cost):
+        if state.rungs.at(epoch) and goes_on(state, epoch, cost, arriving=False):
             return state.trials[number]
     return None
 

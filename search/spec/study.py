@@ -30,7 +30,7 @@ class SearchSpec(_Section):
     """How many trials in all, and who chooses them."""
 
     trials: int = Field(default=20, ge=1, le=1_000_000)
-    sampler: str = "tpe"
+    sampler: str = "auto"
     seed: int = Field(default=0, ge=0, lt=2**63)
 
 

@@ -42,8 +42,8 @@ class EpochAwareSampler(BaseSampler):
         seed: int | None = None,
         *,
         rungs: Sequence[int] | None = None,
-        startup_trials: int = 10,
-        random_share: float = 0.1,
+        startup_trials: int = 4,
+        random_share: float = 0.05,
     ) -> None:
         """Make a sampler.
 

@@ -1,0 +1,173 @@
+"""Trials that wait at a rung: who goes on, who is given up, and how a study of them ends."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from search.journal.events import TrialEnded
+from search.journal.state import replay
+from search.policy.halving import passes, passes_at_the_end
+from search.report.rows import count_states
+from tests.study_harness import StudyHarness
+from trainables.attempts.messages import Assignment
+
+
+@pytest.fixture
+def tables(tables):
+    tables["stopping"] |= {"losers": "pause", "max_epochs": 4, "reduction_factor": 3}
+    tables["search"] |= {"trials": 12, "sampler": "random"}
+    return tables
+
+
+@pytest.fixture
+def harness(tmp_path, tables) -> StudyHarness:
+    harness = StudyHarness(tmp_path, tables)
+    harness.crash_and_reopen(total=12)
+    return harness
+
+
+def first_epochs(harness: StudyHarness, values: list[float]) -> list[bool]:
+    """Start a trial for each value and report it; whether each goes on."""
+    return [harness.report(harness.begin(), 1, value) for value in values]
+
+
+def finish(harness: StudyHarness, value) -> None:
+    """Train whatever is handed out, one after the other, until all have ended."""
+    while isinstance(work := harness.study.next(), Assignment):
+        epoch = harness.study.state.trials[work.number].epoch + 1
+        while harness.report(work, epoch, value(work.number, epoch)):
+            epoch += 1
+    assert work == "finished"
+
+
+def test_nobody_goes_on_for_being_first():
+    assert not passes([0.1], 0.1, 3)
+    assert not passes([0.1, 0.2], 0.1, 3)
+    assert passes([0.1, 0.2, 0.3], 0.1, 3)
+    assert not passes([0.1, 0.2, 0.3], 0.2, 3)
+
+
+def test_when_no_others_are_to_come_the_best_goes_on_even_alone():
+    assert passes_at_the_end(0, 1, 3)
+    assert passes_at_the_end(1, 4, 3)
+    assert not passes_at_the_end(2, 4, 3)
+
+
+@given(st.lists(st.floats(0, 1), min_size=3, max_size=12), st.integers(2, 4))
+def test_who_passes_is_among_the_best_share(values, factor):
+    share = np.quantile(values, 1 / factor)
+    for value in values:
+        if abs(value - share) > 1e-9:
+            assert passes(values, value, factor) == (len(values) >= factor and value < share)
+
+
+def test_losers_wait_and_the_best_of_them_goes_on_first(harness):
+    assert first_epochs(harness, [0.6, 0.5]) == [False, False]
+    state = harness.study.state
+    assert state.paused == {0, 1}
+    assert [t.reason for t in state.trials] == [None, None], "they have not ended"
+    assert first_epochs(harness, [0.4]) == [False]
+    thawed = harness.begin()
+    assert (thawed.number, thawed.attempt, thawed.last_journaled_epoch) == (0, 2, 1)
+    assert thawed.restore, "from its last checkpoint"
+    assert state.paused == {1, 2} and state.running == {0}
+    assert harness.begin().number == 3, "nobody else may go on: a new one"
+
+
+def test_one_that_is_among_the_best_goes_on_without_a_pause(harness):
+    first_epochs(harness, [0.5, 0.4])
+    work = harness.begin()
+    assert harness.report(work, 1, 0.9)
+    assert harness.report(work, 2, 0.9), "no rung there"
+    assert harness.study.state.trials[2].attempts == 1
+
+
+def test_a_sampler_that_gets_better_does_not_let_all_through(harness):
+    """Compared are the latest twelve: what was bad at first says nothing later on."""
+    harness.crash_and_reopen(total=100)
+    passed = first_epochs(harness, [index / 100 for index in range(60)])
+    later = passed[20:]
+    assert all(later), "each of these is the best so far"
+    harness.crash_and_reopen(total=100)
+    stalls = [
+        harness.report(harness.study.next(), 1, value) for value in (0.55, 0.5, 0.52, 0.51)
+    ]
+    assert stalls == [False] * 4
+
+
+def test_the_furthest_down_are_given_up_when_the_disk_has_no_room(harness, tables, tmp_path):
+    tables["stopping"]["keep_paused"] = 2
+    harness = StudyHarness(tmp_path / "less", tables)
+    harness.crash_and_reopen(total=12)
+    first_epochs(harness, [0.3, 0.2, 0.25])
+    state = harness.study.state
+    assert state.paused == {0, 2}
+    assert state.trials[1].state == "pruned"
+    assert state.trials[1].reason == "below the best 1/3 at epoch 1"
+    assert harness.kinds()[-2:] == ["epoch", "end"], "in one go"
+
+
+def test_less_room_in_a_torn_journal_is_made_at_the_next_start(harness, tables, tmp_path):
+    tables["stopping"]["keep_paused"] = 2
+    harness = StudyHarness(tmp_path / "less", tables)
+    harness.crash_and_reopen(total=12)
+    first_epochs(harness, [0.3, 0.2, 0.25])
+    journal = harness.folder.journal
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join(lines[:-1]))  # the end of trial 1 is lost
+    harness.crash_and_reopen(total=12)
+    assert harness.study.state.trials[1].state == "pruned"
+
+
+def test_a_study_ends_with_each_end_once_and_one_completed(harness):
+    finish(harness, lambda number, epoch: 0.5 - 0.01 * number)
+    state = harness.study.state
+    assert state.finished and not state.paused
+    ends = [event.trial for event in harness.events() if isinstance(event, TrialEnded)]
+    assert sorted(ends) == list(range(12))
+    assert state.ends["completed"] >= 1 and state.ends["pruned"] >= 6
+    assert state.best().trial.state == "completed"
+
+
+def test_a_single_trial_is_trained_to_its_end(tmp_path, tables):
+    tables["search"]["trials"] = 1
+    harness = StudyHarness(tmp_path / "one", tables)
+    harness.crash_and_reopen(total=1)
+    finish(harness, lambda number, epoch: 0.5)
+    assert harness.study.state.trials[0].epoch == 4
+
+
+def test_a_killed_study_goes_on_with_the_same_trials(harness, tables, tmp_path):
+    """One trial at a time: a kill after any event changes nothing that follows."""
+
+    def value(number, epoch):
+        return ((number * 7) % 12) / 12 + epoch / 100
+
+    finish(harness, value)
+    whole = [t.params for t in harness.study.state.trials]
+    ends = [(t.state, t.epoch) for t in harness.study.state.trials]
+    killed = StudyHarness(tmp_path / "killed", tables)
+    killed.crash_and_reopen(total=12)
+    while isinstance(work := killed.study.next(), Assignment):
+        epoch = killed.study.state.trials[work.number].epoch + 1
+        killed.report(work, epoch, value(work.number, epoch))
+        killed.crash_and_reopen(total=12)
+    assert [t.params for t in killed.study.state.trials] == whole
+    assert [(t.state, t.epoch) for t in killed.study.state.trials] == ends
+
+
+def test_readers_see_the_paused_whether_or_not_a_driver_is_at_work(harness):
+    first_epochs(harness, [0.6, 0.5])
+    for running in (True, False):
+        assert count_states(harness.study.state, running) == {"paused": 2}
+    assert replay(harness.events()).paused == {0, 1}
+
+
+def test_more_trials_are_wanted_of_a_study_that_had_ended(harness):
+    """Those given up stay so; the new ones are compared with all."""
+    finish(harness, lambda number, epoch: 0.5)
+    harness.crash_and_reopen(total=15)
+    finish(harness, lambda number, epoch: 0.9)
+    state = harness.study.state
+    assert state.ended == 15 and state.best().trial.number >= 12
