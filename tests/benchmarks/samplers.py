@@ -3,8 +3,8 @@
 ``python tests/benchmarks/samplers.py [--quick] [--full] [--on develop]``. Landscapes are our own
 recorded searches and LCBench's tasks that are kept for judging (``landscapes/``). Every way gets
 the same seeds, and two full trainings a worker of time. Regret is 0 for the best of 400 random
-configurations, 1 for their median. ``--record JOURNAL NAME`` makes a landscape of a study whose
-trials are random and were trained to their ends.
+configurations, 1 for their median. ``--record NAME JOURNAL…`` makes a landscape of a study whose
+trials are random and were trained to their ends, and of others that train some of them again.
 """
 
 import argparse
@@ -171,10 +171,10 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, help="searches of each kind, two or more")
     parser.add_argument("--only", nargs="*", choices=[*WAYS], help="with the reference among them")
     parser.add_argument("--horizon", type=float, default=HORIZON, help="full trainings a worker")
-    parser.add_argument("--record", nargs=2, metavar=("JOURNAL", "NAME"))
+    parser.add_argument("--record", nargs="+", metavar="NAME JOURNAL", help="and those of reruns")
     given = parser.parse_args()
     if given.record:
-        print(record(Path(given.record[0]), given.record[1]))
+        print(record([Path(journal) for journal in given.record[1:]], given.record[0]))
         return 0
     for name in RECORDED:
         landscape = _landscape(name)

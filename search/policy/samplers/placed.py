@@ -19,8 +19,8 @@ class PlacedTrialsStorage(StudyStorage):
     """Optuna's storage in memory, which shows each trial that has ended as a completed one.
 
     Its value is where it stands among all, by a normal score: trials of different epochs are then
-    comparable, and less is better. Of many only the best and the latest are shown, for the time that
-    Optuna's Gaussian process takes grows with the cube of their number.
+    comparable, and less is better. Of many only the best and the latest are shown, for the time
+    that Optuna's Gaussian process takes grows with the cube of their number.
     """
 
     def __init__(self, rungs: Sequence[int]) -> None:

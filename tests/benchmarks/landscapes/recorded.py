@@ -2,7 +2,9 @@
 
 A file of ``curves/`` holds a study's tables and its trials, which were random and trained to their
 last epoch. Gaussian processes fitted to them say how a configuration would learn and how long its
-epochs would take; the noise is what they left unexplained of trials that they had not seen.
+epochs would take. Some of the configurations were trained again with another seed: by how much the
+two curves differ, of configurations that are better than most, is the noise. (A bad one's two may
+be far apart, and a search over all would be decided by luck.)
 
 Legend: N trials, E epochs, F features.
 """
@@ -11,6 +13,7 @@ import json
 import math
 import statistics
 import warnings
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,6 +30,7 @@ from sklearn.preprocessing import QuantileTransformer, StandardScaler
 from landscapes.base import Array, Curve, Landscape, Problem
 from search.journal.journal import read_events
 from search.journal.state import replay
+from search.journal.trial import Trial
 from search.policy.seeds import derive_seed
 from search.spec.study import StoppingSpec
 
@@ -34,22 +38,16 @@ CURVES = Path(__file__).parent / "curves"
 RECORDED = tuple(sorted(path.stem for path in CURVES.glob("*.json")))
 
 
-def record(journal: Path, name: str) -> Path:
-    """Write the curves of a study's completed trials, and say where."""
-    state = replay(read_events(journal))
-    metric = state.spec.metric
-    trials = [
-        {
-            "params": {
-                k: float(f"{v:.5g}") if isinstance(v, float) else v for k, v in t.params.items()
-            },
-            "values": [_short(e.metrics[metric]) for e in t.epochs],
-            "seconds": round(statistics.median(e.seconds for e in t.epochs), 3),
-        }
-        for t in state.trials
-        if t.state == "completed"
-    ]
-    head = {"metric": metric, "mode": state.spec.mode, "space": state.spec.space}
+def record(journals: Sequence[Path], name: str) -> Path:
+    """Write the curves of studies' completed trials, and say where.
+
+    The first study's are random. Those after it name trials of the first by ``[[first]]``, and have
+    another seed.
+    """
+    states = [replay(read_events(journal)) for journal in journals]
+    spec = states[0].spec
+    head = {"metric": spec.metric, "mode": spec.mode, "space": spec.space}
+    trials = [_trial(t, spec.metric) for state in states for t in state.trials if _whole(t)]
     lines = ",\n".join(json.dumps(trial, separators=(",", ":")) for trial in trials)
     path = CURVES / f"{name}.json"
     text = f'{{"study":{json.dumps(head)},\n"trials":[\n{lines}\n]}}\n'
@@ -57,8 +55,17 @@ def record(journal: Path, name: str) -> Path:
     return path
 
 
-def _short(value: float | None) -> float:
-    return float(f"{value:.4g}") if value is not None else math.nan
+def _whole(trial: Trial) -> bool:
+    return trial.state == "completed" and all(e.value is not None for e in trial.epochs)
+
+
+def _trial(trial: Trial, metric: str) -> dict[str, Any]:
+    params = trial.params.items()
+    return {
+        "params": {k: float(f"{v:.5g}") if isinstance(v, float) else v for k, v in params},
+        "values": [float(f"{e.metrics[metric]:.4g}") for e in trial.epochs],
+        "seconds": round(statistics.median(e.seconds for e in trial.epochs), 3),
+    }
 
 
 class RecordedSearch(Landscape):
@@ -71,7 +78,11 @@ class RecordedSearch(Landscape):
 
     def __init__(self, name: str) -> None:
         recorded = json.loads((CURVES / f"{name}.json").read_text(encoding="utf-8"))
-        self._trials: list[dict[str, Any]] = recorded["trials"]
+        by_params: dict[str, list[dict[str, Any]]] = {}
+        for trial in recorded["trials"]:
+            by_params.setdefault(json.dumps(trial["params"], sort_keys=True), []).append(trial)
+        self._trials = [trials[0] for trials in by_params.values()]
+        self._again = [trials[:2] for trials in by_params.values() if len(trials) > 1]
         epochs = len(self._trials[0]["values"])
         stopping = StoppingSpec(max_epochs=epochs, grace_epochs=1, reduction_factor=3)
         study = recorded["study"]
@@ -85,11 +96,15 @@ class RecordedSearch(Landscape):
         unseen_NE = np.column_stack(
             [cross_val_predict(_learner(x_NF), x_NF, y, cv=5) for y in pairs]
         )
-        self._noise_NE = values_NE - unseen_NE
+        best = np.max if self.problem.mode == "max" else np.min
+        sign = 1.0 if self.problem.mode == "max" else -1.0
+        middle = np.median(sign * best(values_NE, axis=1))
+        good = [pair for pair in self._again if sign * best(pair[0]["values"]) > middle]
+        apart_NE = np.array([np.subtract(b["values"], a["values"]) for a, b in good])
+        self._noise_NE = np.vstack((apart_NE, -apart_NE)) / math.sqrt(2.0)
         self._epochs = [_learner(x_NF).fit(x_NF, y) for y in pairs]
         seconds = np.log([trial["seconds"] for trial in self._trials])
         self._pace = _regressor(x_NF).fit(x_NF, seconds)
-        best = np.max if self.problem.mode == "max" else np.min
         ranks = [np.argsort(np.argsort(best(v, axis=1))) for v in (values_NE, unseen_NE)]
         self.correlation = float(np.corrcoef(*ranks)[0, 1])
 
@@ -112,7 +127,7 @@ class RecordedSearch(Landscape):
         return found
 
     def curve(self, params: dict[str, Any], seed: int) -> Curve:
-        """Return the curve, with the noise of some recorded trial."""
+        """Return the curve, with the noise of some configuration that was trained twice."""
         x_NF = [self._features(params)]
         mean_E = np.array([float(epoch.predict(x_NF)[0]) for epoch in self._epochs])
         drawn = derive_seed(seed, "noise", 0) % len(self._noise_NE)

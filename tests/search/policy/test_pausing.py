@@ -90,9 +90,7 @@ def test_a_sampler_that_gets_better_does_not_let_all_through(harness):
     later = passed[20:]
     assert all(later), "each of these is the best so far"
     harness.crash_and_reopen(total=100)
-    stalls = [
-        harness.report(harness.study.next(), 1, value) for value in (0.55, 0.5, 0.52, 0.51)
-    ]
+    stalls = [harness.report(harness.study.next(), 1, value) for value in (0.55, 0.5, 0.52, 0.51)]
     assert stalls == [False] * 4
 
 

@@ -6,7 +6,6 @@ Nobody tells a sampler so; it is learnt from the trials.
 Legend: N configurations, D axes.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +13,9 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-#: A parent has no more different values than this.
-_MOST_VALUES = 16
+#: A parent has no more different values than this, and each was seen so often: values that come
+#: once would explain anything.
+_MOST_VALUES, _SEEN = 16, 2
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def _condition(x_ND: Array, axis: int) -> Condition | None:
         missing_at = []
         for value in values:
             group_N = absent_N[_equal(x_ND[:, parent], float(value))]
-            if group_N.any() and not group_N.all():
+            if len(group_N) < _SEEN or group_N.any() != group_N.all():
                 break
             if group_N.all():
                 missing_at.append(float(value))
@@ -53,12 +53,12 @@ def _condition(x_ND: Array, axis: int) -> Condition | None:
     return None
 
 
-def without(x_ND: Array, conditions: Sequence[Condition]) -> Array:
+def without(x_ND: Array, conditions: tuple[Condition, ...]) -> Array:
     """Return the configurations less what they would not have."""
     less_ND = x_ND.copy()
-    for condition in conditions:
+    for condition in conditions * len(conditions):  # a parent may be missing for one of its own
         for position in condition.missing_at:
-            less_ND[_equal(x_ND[:, condition.parent], position), condition.axis] = np.nan
+            less_ND[_equal(less_ND[:, condition.parent], position), condition.axis] = np.nan
     return less_ND
 
 

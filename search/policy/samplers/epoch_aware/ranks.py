@@ -4,6 +4,9 @@ Under halving only the best come to a later rung, so a value there says that a t
 nearly all others, whatever the value. A trial is placed by its rank at the highest rung that it
 came to, among the share of all trials that came so far.
 
+Ranks stand any scale, outliers and all, but they pull apart what is nearly equal. So the more
+trials there are, the more a trial's distance from others at its rung is that of their values.
+
 Legend: N trials, K rungs; the last is the end of the training. Less cost is better.
 """
 
@@ -15,6 +18,13 @@ from scipy.special import ndtri
 from scipy.stats import rankdata
 
 Array = NDArray[np.float64]
+
+
+#: From so many trials on it is by values alone how far trials of one rung are apart.
+_BY_VALUE = 60
+
+#: A bad outlier counts as so many times as far below the median as the best tenth is above.
+_OUTLIERS = 1.5
 
 
 @dataclass(frozen=True)
@@ -51,12 +61,34 @@ def scores(progress: Progress) -> Array:
     share 1 − s (r − ½) / n of all.
     """
     costs_NK, trials = progress.costs_NK, len(progress.costs_NK)
-    known_NK = ~np.isnan(costs_NK)
-    places_N = np.full(trials, np.nan)
+    by_value = min(1.0, trials / _BY_VALUE)
+    z_N = np.full(trials, np.nan)
     for rung, share in enumerate(shares(progress)):
-        here_N = known_NK[:, rung]
+        here_N = ~np.isnan(costs_NK[:, rung])
         if here_N.any():
-            ranks = rankdata(costs_NK[here_N, rung])
-            places_N[here_N] = 1.0 - share * (ranks - 0.5) / len(ranks)
-    places_N[progress.failed_N] = 0.5 / max(trials, 1)
-    return np.asarray(ndtri(np.clip(places_N, 1e-9, 1 - 1e-9)))
+            costs_n = costs_NK[here_N, rung]
+            ranked_n = _normal(1.0 - share * (rankdata(costs_n) - 0.5) / len(costs_n))
+            valued_n = _apart_as_costs(costs_n, ranked_n)
+            z_N[here_N] = (1.0 - by_value) * ranked_n + by_value * valued_n
+    z_N[progress.failed_N] = _normal(np.array([0.5 / max(trials, 1)]))
+    return z_N
+
+
+def _normal(places: Array) -> Array:
+    return np.asarray(ndtri(np.clip(places, 1e-9, 1 - 1e-9)))
+
+
+def _apart_as_costs(costs_n: Array, scores_n: Array) -> Array:
+    """Return scores linear in the cost, with those of the median and of the best tenth as they are.
+
+    Bad outliers are bounded: how bad they are says nothing of where the best are.
+    """
+    upper = np.quantile(costs_n, 0.1 if len(costs_n) >= 10 else 0.0)
+    middle = np.median(costs_n)
+    if len(costs_n) < 3 or middle - upper < 1e-12:
+        return scores_n
+    order = np.argsort(costs_n)
+    z_upper, z_middle = np.interp((upper, middle), costs_n[order], scores_n[order])
+    slope = (z_upper - z_middle) / (middle - upper)
+    lowest, highest = z_middle - _OUTLIERS * (z_upper - z_middle), scores_n.max() + 0.5
+    return np.asarray(np.clip(z_upper - slope * (costs_n - upper), lowest, highest))

@@ -1,0 +1,94 @@
+"""Values as positions on an axis, and back."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+
+from search.policy.samplers.epoch_aware.axes import Axes, axis_of
+
+DISTRIBUTIONS = {
+    "float": FloatDistribution(-2.0, 3.0),
+    "log": FloatDistribution(1e-5, 1e-1, log=True),
+    "grid": FloatDistribution(0.0, 1.0, step=0.25),
+    "int": IntDistribution(1, 5),
+    "wide": IntDistribution(1, 1000),
+    "logint": IntDistribution(8, 512, log=True),
+    "intgrid": IntDistribution(0, 30, step=10),
+    "names": CategoricalDistribution(("last", "mean", "max")),
+    "sizes": CategoricalDistribution((32, 128, 64)),
+    "switch": CategoricalDistribution((False, True)),
+}
+
+
+@pytest.mark.parametrize("name", DISTRIBUTIONS)
+@given(share=st.floats(0, 1, exclude_max=True))
+def test_every_share_is_a_value_of_the_distribution(name, share):
+    distribution = DISTRIBUTIONS[name]
+    axis = axis_of(distribution)
+    position = float(axis.spread(np.array([share]))[0])
+    value = axis.value(position)
+    assert distribution._contains(distribution.to_internal_repr(value)), value
+    assert axis.position(value) == pytest.approx(position, abs=1e-9)
+    assert 0 <= position <= 1
+
+
+@pytest.mark.parametrize("name", [n for n, d in DISTRIBUTIONS.items() if "float" not in str(d)])
+def test_shares_are_spread_evenly_over_countable_values(name):
+    axis = axis_of(DISTRIBUTIONS[name])
+    if axis.size > 64:
+        return
+    positions = axis.spread((np.arange(1200) + 0.5) / 1200)
+    counts = np.unique(positions, return_counts=True)[1]
+    assert len(counts) == axis.size
+    assert counts.max() - counts.min() <= 1
+
+
+def test_numbers_are_in_order_and_names_are_not():
+    axes = Axes({name: DISTRIBUTIONS[name] for name in ("sizes", "names", "switch")})
+    x_ND = axes.points(
+        [
+            {"sizes": 32, "names": "last", "switch": False},
+            {"sizes": 64, "names": "mean", "switch": True},
+            {"sizes": 128, "names": "max", "switch": True},
+        ]
+    )
+    x_NF = axes.features(x_ND, np.zeros(3, dtype=bool))
+    assert x_NF[:, 0].tolist() == [0.0, 0.5, 1.0]
+    apart = [np.linalg.norm(x_NF[a, 1:4] - x_NF[b, 1:4]) for a, b in ((0, 1), (1, 2), (0, 2))]
+    assert apart == pytest.approx([1.0, 1.0, 1.0])
+    assert x_NF[:, 4].tolist() == [0.0, 1.0, 1.0]
+
+
+def test_what_a_configuration_lacks_is_a_feature_of_its_own():
+    axes = Axes({"momentum": FloatDistribution(0, 1), "names": DISTRIBUTIONS["names"]})
+    x_ND = axes.points([{"momentum": 0.5, "names": "max"}, {"names": "max"}, {}])
+    assert np.isnan(x_ND[1:, 0]).all()
+    x_NF = axes.features(x_ND, np.isnan(x_ND).any(axis=0))
+    assert x_NF[:, 1].tolist() == [0.0, 1.0, 1.0], "absent"
+    assert x_NF[0, 0] == x_NF[1, 0] == 0.5
+    assert axes.configuration(x_ND[1]) == {"names": "max"}
+
+
+@pytest.mark.parametrize(
+    ("space", "size"),
+    [
+        ({"names": DISTRIBUTIONS["names"], "int": DISTRIBUTIONS["int"]}, 15),
+        ({"names": DISTRIBUTIONS["names"], "float": DISTRIBUTIONS["float"]}, np.inf),
+        ({"wide": DISTRIBUTIONS["wide"]}, 1000),
+    ],
+)
+def test_the_size_of_a_space(space: dict[str, BaseDistribution], size):
+    assert Axes(space).size == size
+
+
+def test_a_value_of_another_space_has_no_position():
+    assert np.isnan(axis_of(DISTRIBUTIONS["int"]).position(9))
+    assert np.isnan(axis_of(DISTRIBUTIONS["log"]).position(1.0))
+    assert np.isnan(axis_of(DISTRIBUTIONS["names"]).position("attention"))

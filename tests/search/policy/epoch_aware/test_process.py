@@ -1,0 +1,83 @@
+"""The Gaussian process, its gradient, and how long an epoch takes."""
+
+import numpy as np
+import pytest
+from scipy.optimize import approx_fprime
+
+from search.policy.samplers.epoch_aware.pace import relative_pace
+from search.policy.samplers.epoch_aware.process import Posterior, Prior, _loss, fit
+
+NOTHING = np.zeros((0, 3))
+
+
+def surface(seed: int = 0, points: int = 60, noise: float = 0.0):
+    rng = np.random.default_rng(seed)
+    x = rng.random((points, 3))
+    z = np.sin(6 * x[:, 0]) + 2 * (x[:, 1] - 0.4) ** 2 + noise * rng.normal(size=points)
+    return x, (z - z.mean()) / z.std()
+
+
+def test_the_gradient_is_that_of_the_loss():
+    x, z = surface()
+    prior = Prior.of(3)
+    theta = prior.mean + np.array([0.3, -0.4, 0.1, 0.2, -0.3])
+    numeric = approx_fprime(theta, lambda t: _loss(t, x, z, prior)[0], 1e-6)
+    assert _loss(theta, x, z, prior)[1] == pytest.approx(numeric, rel=1e-3, abs=1e-3)
+
+
+def test_a_surface_is_learnt_and_a_dimension_without_effect_gets_a_long_scale():
+    x, z = surface()
+    theta = fit(x, z, None)
+    assert theta[2] > max(theta[0], theta[1]) + 1
+    others, truth = surface(seed=1)
+    assert np.corrcoef(Posterior(theta, x, z, NOTHING).mean(others), truth)[0, 1] > 0.95
+
+
+def test_noise_is_seen_as_noise():
+    x, z = surface(noise=1.0)
+    clean, noisy = fit(*surface(), None), fit(x, z, None)
+    assert noisy[-1] > clean[-1] + 1
+
+
+def test_few_points_of_a_rugged_surface_are_not_taken_for_noise():
+    rng = np.random.default_rng(3)
+    x = rng.random((14, 3))
+    z = np.cos(9 * x[:, 0])
+    z = (z - z.mean()) / z.std()
+    found = np.array(fit(x, z, None))
+    prior = Prior.of(3)
+    assert _loss(found, x, z, prior)[0] <= _loss(prior.rugged(), x, z, prior)[0]
+
+
+def test_a_fit_from_another_ends_where_it_would_have():
+    x, z = surface()
+    first = fit(x, z, None)
+    prior = Prior.of(3)
+    again = np.array(fit(x, z, first))
+    assert _loss(again, x, z, prior)[0] <= _loss(np.array(first), x, z, prior)[0] + 1e-6
+
+
+def test_pending_points_make_their_neighbourhood_certain_and_move_nothing():
+    x, z = surface(points=10)
+    theta, pending = fit(x, z, None), np.array([[0.5, 0.5, 0.5]])
+    before, after = Posterior(theta, x, z, NOTHING), Posterior(theta, x, z, pending)
+    assert after.predict(pending)[1] < before.predict(pending)[1]
+    assert after.mean(pending) == pytest.approx(before.mean(pending), abs=1e-3)
+
+
+def test_coinciding_points_are_no_trouble():
+    x = np.repeat(np.array([[0.2, 0.2, 0.2], [0.8, 0.8, 0.8]]), 5, axis=0)
+    z = np.array([1.0] * 5 + [-1.0] * 5)
+    mean, deviation = Posterior(fit(x, z, None), x, z, x[:2]).predict(x)
+    assert np.isfinite(mean).all() and (deviation > 0).all()
+
+
+def test_slow_configurations_are_known_for_slow():
+    rng = np.random.default_rng(0)
+    x = rng.random((30, 2))
+    seconds = np.exp(2 * x[:, 0])
+    seconds[3] = np.nan
+    slow, fast = relative_pace(x, seconds, np.array([[1.0, 0.5], [0.0, 0.5]]))
+    assert slow > 2 > 1 > fast
+    assert (relative_pace(x[:2], seconds[:2], x) == 1).all(), "too few to tell"
+    assert (relative_pace(x, np.full(30, np.nan), x) == 1).all()

@@ -1,0 +1,222 @@
+"""The sampler in anybody's Optuna study."""
+
+import time
+from collections import Counter
+
+import numpy as np
+import optuna
+import pytest
+from optuna.distributions import FloatDistribution
+from optuna.pruners import SuccessiveHalvingPruner
+from optuna.samplers import RandomSampler
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from search.policy.samplers.epoch_aware.axes import Axes
+from search.policy.samplers.epoch_aware.candidates import LISTED, candidates
+from search.policy.samplers.epoch_aware.history import read, stops
+from search.policy.samplers.epoch_aware.sampler import FITTED, EpochAwareSampler
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+
+def study_of(sampler, direction="minimize", pruner=None) -> optuna.Study:
+    return optuna.create_study(sampler=sampler, direction=direction, pruner=pruner)
+
+
+def halving() -> SuccessiveHalvingPruner:
+    return SuccessiveHalvingPruner(min_resource=1, reduction_factor=3)
+
+
+def distance(trial: optuna.Trial) -> float:
+    """Of one log, one float, one integer, one choice, and a momentum where there is no Adam."""
+    rate = trial.suggest_float("rate", 1e-5, 1.0, log=True)
+    width = trial.suggest_float("width", -5.0, 5.0)
+    layers = trial.suggest_int("layers", 1, 6)
+    optimizer = trial.suggest_categorical("optimizer", ["sgd", "adam", "lion"])
+    momentum = trial.suggest_float("momentum", 0.0, 1.0) if optimizer == "sgd" else 0.9
+    worse = 0.0 if optimizer == "adam" else 0.3
+    away = (width - 1) ** 2 / 10 + (np.log10(rate) + 3) ** 2 + 0.1 * abs(layers - 3)
+    return float(away + worse + abs(momentum - 0.5))
+
+
+def learning(trial: optuna.Trial) -> float:
+    found = distance(trial)
+    for epoch in range(1, 10):
+        trial.report(found + 2 / epoch, epoch)
+        if trial.should_prune():
+            raise optuna.TrialPruned
+    return found + 2 / 9
+
+
+def best_found(sampler, seeds=range(5), trials=40) -> float:
+    """The mean over studies of the best distance that any trial had, stopped or not."""
+    found = []
+    for seed in seeds:
+        study = study_of(sampler(seed), pruner=halving())
+        study.optimize(learning, n_trials=trials)
+        found.append(min(trial.intermediate_values[1] - 2 for trial in study.trials))
+    return float(np.mean(found))
+
+
+def test_it_finds_what_random_search_does_not():
+    assert best_found(EpochAwareSampler) < 0.75 * best_found(lambda seed: RandomSampler(seed=seed))
+
+
+def test_the_other_direction_is_the_same_search():
+    down, up = study_of(EpochAwareSampler(1)), study_of(EpochAwareSampler(1), "maximize")
+    down.optimize(distance, n_trials=15)
+    up.optimize(lambda trial: -distance(trial), n_trials=15)
+    assert [t.params for t in down.trials] == [t.params for t in up.trials]
+
+
+def test_the_same_trials_give_the_same_suggestion():
+    """In another sampler, which has seen none of what came before, and has fitted nothing."""
+    study = study_of(EpochAwareSampler(3), pruner=halving())
+    study.optimize(learning, n_trials=37)
+    asked = []
+    for sampler in (study.sampler, EpochAwareSampler(3), EpochAwareSampler(4)):
+        again = study_of(sampler)
+        again.add_trials(study.trials)
+        asked.append(again.ask(study.trials[-1].distributions).params)
+    assert asked[0] == asked[1] != asked[2]
+
+
+def test_a_fit_is_kept_with_the_trial_it_was_made_for():
+    study = study_of(EpochAwareSampler(3))
+    study.optimize(distance, n_trials=30)
+    fitted = [trial.number for trial in study.trials if FITTED in trial.system_attrs]
+    assert fitted and fitted[0] >= 4
+    assert np.diff(fitted).max() <= 4, "every tenth part more"
+
+
+def test_without_a_seed_two_are_different():
+    first, second = (
+        study_of(EpochAwareSampler()).ask({"x": FloatDistribution(0, 1)}) for _ in "ab"
+    )
+    assert first.params != second.params
+
+
+def test_a_small_space_is_tried_once_each_and_then_again():
+    study = study_of(EpochAwareSampler(0))
+
+    def objective(trial: optuna.Trial) -> float:
+        size = trial.suggest_categorical("size", [16, 32, 64])
+        both = trial.suggest_categorical("both", [False, True])
+        return size * (2 if both else 1) + 0.1 * np.sin(trial.number)
+
+    study.optimize(objective, n_trials=12)
+    tried = [tuple(trial.params.values()) for trial in study.trials]
+    assert len(set(tried[:6])) == 6
+    assert set(tried[6:]) <= set(tried[:6])
+    assert Counter(tried[6:]).most_common(1)[0][0] in {(16, False), (32, False), (16, True)}
+
+
+@pytest.mark.parametrize("dimensions", [1, 30])
+def test_spaces_of_one_and_of_thirty_dimensions(dimensions):
+    study = study_of(EpochAwareSampler(0))
+    study.optimize(
+        lambda t: sum((t.suggest_float(f"x{i}", 0, 1) - 0.3) ** 2 for i in range(dimensions)),
+        n_trials=25,
+    )
+    assert all(len(trial.params) == dimensions for trial in study.trials)
+    assert study.best_trial.number >= 4
+
+
+def test_a_parameter_is_suggested_where_it_is_asked_for():
+    study = study_of(EpochAwareSampler(0))
+    study.optimize(distance, n_trials=30)
+    for trial in study.trials:
+        assert ("momentum" in trial.params) == (trial.params["optimizer"] == "sgd")
+
+
+def test_trials_that_fail_are_avoided():
+    study = study_of(EpochAwareSampler(0))
+
+    def objective(trial: optuna.Trial) -> float:
+        rate = trial.suggest_float("rate", 0, 1)
+        if rate > 0.5:
+            raise ValueError("diverged")
+        return -rate
+
+    study.optimize(objective, n_trials=40, catch=(ValueError,))
+    states = [trial.state == TrialState.FAIL for trial in study.trials]
+    assert sum(states[20:]) < 10
+
+
+def test_more_than_one_objective_is_refused():
+    study = optuna.create_study(
+        sampler=EpochAwareSampler(0), directions=[StudyDirection.MINIMIZE] * 2
+    )
+    with pytest.raises(ValueError, match="multi-objective"):
+        study.optimize(lambda t: (t.suggest_float("x", 0, 1), 1.0), n_trials=1)
+
+
+def test_running_trials_are_not_suggested_again():
+    study = study_of(EpochAwareSampler(0))
+    study.optimize(lambda t: (t.suggest_float("x", 0, 1) - 0.4) ** 2, n_trials=12)
+    asked = [study.ask({"x": FloatDistribution(0, 1)}).params["x"] for _ in range(6)]
+    assert np.diff(sorted(asked)).min() > 1e-4
+
+
+def test_a_suggestion_behind_two_thousand_trials_is_quick():
+    """Under 20 ms is the benchmark's; here only that it does not grow with their number."""
+    rng = np.random.default_rng(0)
+    space = {f"x{i}": FloatDistribution(0, 1) for i in range(10)}
+    study = study_of(EpochAwareSampler(0, rungs=(1, 3)))
+    for number in range(2000):
+        params = {name: float(rng.random()) for name in space}
+        value = sum(params.values())
+        state = TrialState.PRUNED if number % 3 else TrialState.COMPLETE
+        study.add_trial(
+            create_trial(
+                state=state,
+                params=params,
+                distributions=space,
+                value=value,
+                intermediate_values={1: value} if number % 3 else {1: value, 3: value, 9: value},
+            )
+        )
+    study.ask(space)
+    began = time.perf_counter()
+    for _ in range(5):
+        study.ask(space)
+    assert (time.perf_counter() - began) / 5 < 1.0
+
+
+def pruned(step: int, value: float = 1.0) -> FrozenTrial:
+    return create_trial(
+        state=TrialState.PRUNED,
+        params={"x": 0.5},
+        distributions={"x": FloatDistribution(0, 1)},
+        value=value,
+        intermediate_values={s: value for s in range(1, step + 1)},
+    )
+
+
+def test_rungs_are_read_off_where_trials_were_stopped():
+    assert stops([pruned(3), pruned(1), pruned(3)]) == (1, 3)
+    assert stops([pruned(step) for step in range(1, 40)]) == (1, 3, 7, 15, 31)
+    assert stops([]) == ()
+
+
+def test_what_trials_reached_is_read():
+    completed = create_trial(
+        params={"x": 0.1},
+        distributions={"x": FloatDistribution(0, 1)},
+        value=0.2,
+        intermediate_values={1: 0.9, 2: 0.5, 4: 0.2},
+    )
+    history = read([pruned(1, 0.7), completed, create_trial(value=3.0)], (1, 3), 1.0)
+    assert history.numbers == [-1, -1], "one has no parameters"
+    assert np.array_equal(
+        history.progress.costs_NK, [[0.7, np.nan, np.nan], [0.9, 0.5, 0.2]], equal_nan=True
+    ), "at a step without a report, what was reported before it"
+    assert history.progress.passed_NK.tolist() == [[False] * 3, [True] * 3]
+
+
+def test_candidates_of_a_small_space_are_all_of_it():
+    axes = Axes({"a": optuna.distributions.IntDistribution(1, 9)})
+    assert axes.size <= LISTED
+    found = candidates(axes, np.zeros((0, 1)), np.random.default_rng(0))
+    assert sorted(axes.configuration(x)["a"] for x in found) == list(range(1, 10))
