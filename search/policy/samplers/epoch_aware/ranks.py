@@ -83,12 +83,16 @@ def _apart_as_costs(costs_n: Array, scores_n: Array) -> Array:
 
     Bad outliers are bounded: how bad they are says nothing of where the best are.
     """
-    upper = np.quantile(costs_n, 0.1 if len(costs_n) >= 10 else 0.0)
-    middle = np.median(costs_n)
-    if len(costs_n) < 3 or middle - upper < 1e-12:
+    finite_n = np.isfinite(costs_n)
+    if np.sum(finite_n) < max(3, len(costs_n) / 2):
+        return scores_n
+    upper = np.quantile(costs_n[finite_n], 0.1 if len(costs_n) >= 10 else 0.0)
+    middle = np.median(costs_n[finite_n])
+    if middle - upper < 1e-12:
         return scores_n
     order = np.argsort(costs_n)
     z_upper, z_middle = np.interp((upper, middle), costs_n[order], scores_n[order])
     slope = (z_upper - z_middle) / (middle - upper)
     lowest, highest = z_middle - _OUTLIERS * (z_upper - z_middle), scores_n.max() + 0.5
-    return np.asarray(np.clip(z_upper - slope * (costs_n - upper), lowest, highest))
+    bounded_n = np.where(finite_n, costs_n, np.max(costs_n[finite_n]))
+    return np.asarray(np.clip(z_upper - slope * (bounded_n - upper), lowest, highest))

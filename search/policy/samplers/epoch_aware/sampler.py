@@ -71,7 +71,6 @@ class EpochAwareSampler(BaseSampler):
     ) -> dict[str, Any]:
         """Suggest a value of every parameter; those not asked for go unused."""
         self._raise_error_if_multi_objective(study)
-        rng = np.random.default_rng([self._seed, trial.number])
         if not search_space:
             return {}
         axes = Axes(search_space)

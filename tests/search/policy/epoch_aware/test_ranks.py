@@ -33,7 +33,8 @@ def test_the_share_that_came_so_far():
 
 def test_survivors_of_a_rung_take_the_top_places():
     places = ndtr(scores(HALVED))
-    assert np.allclose(places, 1 - np.array([5.5 / 6, 4.5 / 6, 3.5 / 6, 2.5 / 6, 1.5 / 6, 0.5 / 6]))
+    assert np.allclose(places, (np.arange(6) + 0.5) / 6, atol=0.03)
+    assert (np.diff(places) > 0).all()
 
 
 def test_a_later_rung_counts_whatever_its_value():
@@ -66,3 +67,23 @@ def test_a_failed_trial_is_the_worst_and_one_without_a_value_unknown():
 
 def test_no_trials():
     assert scores(progress(np.zeros((0, 2)), np.zeros((0, 2)))).shape == (0,)
+
+
+def test_of_many_trials_values_say_how_far_they_are_apart():
+    """Of few it is their ranks: one that is far ahead is one place ahead."""
+    costs = np.linspace(0.5, 1.5, 80)
+    costs[0] = 0.1
+    few, many = (
+        scores(progress([[cost, NAN] for cost in of], [[0, 0]] * len(of)))
+        for of in (costs[:8], costs)
+    )
+    assert many[0] - many[1] > 3 * (many[1] - many[2])
+    assert (np.diff(many) <= 0).all() and (np.diff(few) < 0).all()
+
+
+def test_an_outlier_and_an_infinite_loss_hide_nothing():
+    costs = [*np.linspace(0.5, 1.5, 80), 1e12, float("inf")]
+    found = scores(progress([[cost, NAN] for cost in costs], [[0, 0]] * 82))
+    assert np.isfinite(found).all()
+    assert found[0] - found[39] > 1.0, "the good ones are as far apart as without it"
+    assert found[80] == found[81] == found.min()
