@@ -68,9 +68,10 @@ class Progress:
             return
         match event:
             case EpochDone():
+                paused = f"; paused ({event.reason})" if event.decision == "pause" else ""
                 say(
                     f"trial {event.trial} epoch {event.epoch}/{state.spec.stopping.max_epochs} "
-                    f"{state.spec.metric} {short(event.value)} in {event.seconds:.1f} s"
+                    f"{state.spec.metric} {short(event.value)} in {event.seconds:.1f} s{paused}"
                 )
             case TrialEnded():
                 why = f" ({event.reason})" if event.reason else ""
@@ -96,6 +97,8 @@ class Progress:
         best = state.best()
         top = f"best {short(best.value)} (trial {best.trial.number})" if best else "no best"
         stopped = f"{state.ends['pruned']} stopped early"
+        if state.paused:
+            stopped += f", {len(state.paused)} paused"
         return f"{state.ended}/{state.total} done, {stopped}, {top}, {self._eta()}"
 
     def _eta(self) -> str:

@@ -87,3 +87,11 @@ def test_failures_are_told_apart():
         "ValueError: no such thing", "OSError: [Errno 28] No space left on device"
     )
     assert "Make room" in read_failure(full)
+
+
+def test_a_paused_trial_is_not_waited_for(tmp_path, tables):
+    tables["stopping"]["losers"] = "pause"
+    harness, watch, clock = watched(tmp_path, tables)
+    assert not harness.report(harness.begin(), 1, 0.9)
+    clock.now += 1000
+    assert watch.overdue() == []

@@ -390,3 +390,20 @@ def test_a_machine_without_a_compiler_is_named_once(tmp_path, tables, capsys):
         harness.report(work, 3, 0.5, recurrence="torch")
     notes = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note")]
     assert len(notes) == 1 and "h has no C++ compiler" in notes[0]
+
+
+def test_a_pause_is_told_and_keeps_the_last_checkpoint(tmp_path, tables, capsys):
+    tables["stopping"] |= {"losers": "pause", "grace_epochs": 3, "max_epochs": 9}
+    harness, board = watched(tmp_path, tables)
+    with Progress(harness.study.state, console=Console(file=io.StringIO())) as progress:
+        harness.study.follow(progress)
+        work = harness.begin()
+        for epoch, value in ((1, 0.5), (2, 0.4), (3, 0.3)):
+            harness.report(work, epoch, value)
+        harness.report(harness.begin(), 1, 0.6)
+    board.close()
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[2].endswith("in 1.0 s; paused (below the best 1/2 at epoch 3)")
+    kept = sorted(p.name[-15:-12] for p in harness.folder.checkpoints_of(0).glob("*.safetensors"))
+    assert kept == ["001", "003"], "its best, and the one that it goes on from"
+    assert "paused" in markdown_report(harness.folder, harness.study.state, running=False)
