@@ -70,7 +70,7 @@ def test_what_a_configuration_lacks_is_a_feature_of_its_own():
     axes = Axes({"momentum": FloatDistribution(0, 1), "names": DISTRIBUTIONS["names"]})
     x_ND = axes.points([{"momentum": 0.5, "names": "max"}, {"names": "max"}, {}])
     assert np.isnan(x_ND[1:, 0]).all()
-    x_NF = axes.features(x_ND, np.isnan(x_ND).any(axis=0))
+    x_NF = axes.features(x_ND, np.array([True, False]))
     assert x_NF[:, 1].tolist() == [0.0, 1.0, 1.0], "absent"
     assert x_NF[0, 0] == x_NF[1, 0] == 0.5
     assert axes.configuration(x_ND[1]) == {"names": "max"}

@@ -35,8 +35,8 @@ def test_a_surface_is_learnt_and_a_dimension_without_effect_gets_a_long_scale():
 
 def test_noise_is_seen_as_noise():
     x, z = surface(noise=1.0)
-    clean, noisy = fit(*surface(), None), fit(x, z, None)
-    assert noisy[-1] > clean[-1] + 1
+    clean_x, clean_z = surface()
+    assert fit(x, z, None)[-1] > fit(clean_x, clean_z, None)[-1] + 1
 
 
 def test_few_points_of_a_rugged_surface_are_not_taken_for_noise():
