@@ -72,8 +72,8 @@ class RecordedSearch(Landscape):
     """The landscape of one file of ``curves/``.
 
     Attributes:
-        correlation: between ranks of curves' best values and those that it gives to curves that it
-            has not seen.
+        correlation: between ranks of the last values of curves and of those that it gives to curves
+            that it has not seen.
     """
 
     def __init__(self, name: str) -> None:
@@ -92,21 +92,19 @@ class RecordedSearch(Landscape):
     def _fit(self) -> None:
         x_NF = np.array([self._features(trial["params"]) for trial in self._trials])
         values_NE = np.array([trial["values"] for trial in self._trials])
-        pairs = list(values_NE.T)
-        unseen_NE = np.column_stack(
-            [cross_val_predict(_learner(x_NF), x_NF, y, cv=5) for y in pairs]
-        )
+        last_N = values_NE[:, -1]
+        unseen_N = cross_val_predict(_learner(x_NF), x_NF, last_N, cv=5)
+        ranks = [np.argsort(np.argsort(values)) for values in (last_N, unseen_N)]
+        self.correlation = float(np.corrcoef(*ranks)[0, 1])
         best = np.max if self.problem.mode == "max" else np.min
         sign = 1.0 if self.problem.mode == "max" else -1.0
         middle = np.median(sign * best(values_NE, axis=1))
         good = [pair for pair in self._again if sign * best(pair[0]["values"]) > middle]
         apart_NE = np.array([np.subtract(b["values"], a["values"]) for a, b in good])
         self._noise_NE = np.vstack((apart_NE, -apart_NE)) / math.sqrt(2.0)
-        self._epochs = [_learner(x_NF).fit(x_NF, y) for y in pairs]
+        self._epochs = [_learner(x_NF).fit(x_NF, y) for y in values_NE.T]
         seconds = np.log([trial["seconds"] for trial in self._trials])
         self._pace = _regressor(x_NF).fit(x_NF, seconds)
-        ranks = [np.argsort(np.argsort(best(v, axis=1))) for v in (values_NE, unseen_NE)]
-        self.correlation = float(np.corrcoef(*ranks)[0, 1])
 
     @cached_property
     def _logarithmic(self) -> set[str]:
