@@ -34,7 +34,7 @@ class Progress:
         self._state, self._seconds_left = state, seconds_left
         self._console = console or Console(file=for_people())
         self._started = time.monotonic()
-        self._ended_before = state.ended
+        self._done_before = self._done()
         self._drawn = 0.0
         self._live: Live | None = None
         self._slow = {socket.gethostname()}  # of this machine it is said before the start
@@ -101,12 +101,16 @@ class Progress:
             stopped += f", {len(state.paused)} paused"
         return f"{state.ended}/{state.total} done, {stopped}, {top}, {self._eta()}"
 
+    def _done(self) -> int:
+        """Count the trials that have ended, or will without much more: few paused ones go on."""
+        return self._state.ended + len(self._state.paused)
+
     def _eta(self) -> str:
-        done = self._state.ended - self._ended_before
+        done = self._done() - self._done_before
         allowed = self._seconds_left()
         if done == 0:
             return "time left unknown" if allowed is None else f"at most {_clock(allowed)} left"
-        left = (time.monotonic() - self._started) / done * (self._state.total - self._state.ended)
+        left = (time.monotonic() - self._started) / done * (self._state.total - self._done())
         if allowed is not None and allowed < left:
             return f"{_clock(allowed)} of the time budget left"
         return f"about {_clock(left)} left"
