@@ -28,6 +28,7 @@ from verdict import Figure, conclude
 from search.policy.samplers.optuna_adapter import OptunaSampler
 from search.policy.samplers.registry import SAMPLERS
 from search.policy.samplers.window import RecentTrialsStorage
+from search.policy.seeds import derive_seed
 
 DEFAULT, REFERENCE = "default", "random + ASHA"
 
@@ -67,10 +68,12 @@ def _landscape(name: str) -> Landscape:
 
 def _run(job: Job) -> list[float]:
     way, landscape = WAYS[job.way], _landscape(job.landscape)
+    # Another seed for each landscape, or all would begin with the same few configurations.
+    seed = derive_seed(job.seed, job.landscape, 0)
     if way is None:
-        return keep_the_best(landscape, Setting("random", job.workers, job.seed, {}, job.horizon))
+        return keep_the_best(landscape, Setting("random", job.workers, seed, {}, job.horizon))
     sampler, stopping = way
-    return simulate(landscape, Setting(sampler, job.workers, job.seed, stopping, job.horizon))
+    return simulate(landscape, Setting(sampler, job.workers, seed, stopping, job.horizon))
 
 
 def _ready() -> None:
