@@ -49,7 +49,7 @@ class StudyRecorder:
         self._folder, self._journal, self._prepared = folder, journal, prepared
         self._chooser = TrialChooser()
         self._observers: list[Observer] = []
-        self._ended_before = 0
+        self._ended_before, self._any_paused = 0, False
         self._resources = state.spec.resources
 
     def follow(self, observer: Observer) -> None:
@@ -114,8 +114,7 @@ class StudyRecorder:
         """
         events = self._take(reports)
         self._publish(events)
-        last = events[-1] if events else None
-        return isinstance(last, EpochDone) and last.decision == "continue"
+        return bool(events) and self.state.trials[reports[0].number].state == "running"
 
     def _unreported(self, trial: Trial) -> list[Report]:
         return read_unreported(self._folder, trial) if trial.state == "running" else []
@@ -150,7 +149,7 @@ class StudyRecorder:
         if trial.state != "running" or trial.attempts != attempt:
             return
         self.report(self._unreported(trial))
-        if trial.ended:
+        if trial.state != "running":
             return
         events: list[Event] = [
             AttemptFailed(
@@ -167,7 +166,12 @@ class StudyRecorder:
         self._record(*events)
 
     def common_failure(self) -> str | None:
-        """Return the cause for which this session's first trials have all failed, if it is one."""
+        """Return the cause for which this session's first trials have all failed, if it is one.
+
+        A trial that was paused has not failed, and those that do may end before it.
+        """
+        if self._any_paused:
+            return None
         until = self._ended_before + MAX_COMMON_FAILURES
         numbers = self.state.ended_order[self._ended_before : until]
         first = [self.state.trials[number] for number in numbers]
@@ -185,6 +189,7 @@ class StudyRecorder:
         """Move the state: what the next decision is made on, and nobody else sees yet."""
         for event in events:
             self.state.apply(event)
+            self._any_paused |= isinstance(event, EpochDone) and event.decision == "pause"
 
     def _publish(self, events: Sequence[Event]) -> None:
         """Write the journal, then tell every observer; whoever has asked is answered last."""

@@ -52,11 +52,13 @@ def _compare(state: StudyState, epoch: int, value: float | None) -> tuple[Decisi
     if value is None or epoch not in state.rungs.epochs:
         return "continue", None
     stopping, cost = state.spec.stopping, state.objective.cost(value)
-    below = f"below the best 1/{stopping.reduction_factor} at epoch {epoch}"
+    best = f"the best 1/{stopping.reduction_factor} at epoch {epoch}"
     if stopping.losers == "stop":
         stops = should_stop(state.rungs.at(epoch), cost, stopping.reduction_factor)
-        return ("stop", below) if stops else ("continue", None)
-    return ("continue", None) if goes_on(state, epoch, cost, arriving=True) else ("pause", below)
+        return ("stop", f"below {best}") if stops else ("continue", None)
+    if goes_on(state, epoch, cost, arriving=True):
+        return "continue", None
+    return "pause", f"not yet among {best}"
 
 
 def _out_of_patience(state: StudyState, report: Report, value: float | None) -> str | None:

@@ -17,7 +17,8 @@ def should_stop(ordered: Sequence[float], cost: float, reduction_factor: int) ->
 
 
 def passes(latest: Collection[float], cost: float, reduction_factor: int) -> bool:
-    """Whether a trial goes on that is compared with the latest at its rung, itself among them.
+    """Whether a trial goes on that is compared with the latest at its rung; one that has just come
+    is among them.
 
     Nobody does before η have come, or the first would go on for being first.
     """

@@ -21,47 +21,50 @@ def goes_on(state: StudyState, epoch: int, cost: float, arriving: bool) -> bool:
 
 
 def next_to_go_on(state: StudyState) -> Trial | None:
-    """Return the paused trial that goes on next: the best at the highest rung where one may."""
+    """Return the paused trial that goes on next: the best at the highest rung where one may.
+
+    One that waits where no rung is any more, since the study was changed, goes on to the next.
+    """
     best: dict[int, tuple[float, int]] = {}
     for trial in _paused(state):
+        if trial.epoch not in state.rungs.epochs:
+            return trial
         of_trial = _cost(state, trial), trial.number
         best[trial.epoch] = min(of_trial, best.get(trial.epoch, of_trial))
     for epoch in sorted(best, reverse=True):
         cost, number = best[epoch]
-        if state.rungs.at(epoch) and goes_on(state, epoch, cost, arriving=False):
+        if goes_on(state, epoch, cost, arriving=False):
             return state.trials[number]
     return None
 
 
 def surplus(state: StudyState) -> list[TrialEnded]:
-    """Return the ends of paused trials for which the disk has no room.
-
-    Those go that are the furthest down at their rung: they are the last to go on.
-    """
-    over = len(state.paused) - state.spec.stopping.keep_paused
-    if over <= 0:
+    """Return the ends of paused trials for which the disk has no room: the least promising."""
+    room = state.spec.stopping.keep_paused
+    if len(state.paused) <= room:
         return []
-    furthest = sorted(_paused(state), key=lambda trial: _hopes(state, trial))[-over:]
-    return [given_up(state, trial) for trial in furthest]
+    promising = sorted(_paused(state), key=lambda trial: _place(state, trial))
+    return [_given_up(trial, f"at most {room} stay paused") for trial in promising[room:]]
 
 
 def all_given_up(state: StudyState) -> list[TrialEnded]:
     """Return the ends of all paused trials: none of them will go on."""
-    return [given_up(state, trial) for trial in _paused(state)]
-
-
-def given_up(state: StudyState, trial: Trial) -> TrialEnded:
-    """Return the end of a trial that does not go on."""
     share = state.spec.stopping.reduction_factor
-    reason = f"below the best 1/{share} at epoch {trial.epoch}"
+    return [
+        _given_up(trial, f"below the best 1/{share} at epoch {trial.epoch}")
+        for trial in _paused(state)
+    ]
+
+
+def _given_up(trial: Trial, reason: str) -> TrialEnded:
     return TrialEnded(trial=trial.number, state="pruned", reason=reason)
 
 
-def _hopes(state: StudyState, trial: Trial) -> tuple[float, int, int]:
-    """Return what paused trials are ordered by, the most promising first."""
-    ordered = state.rungs.at(trial.epoch)
-    share = bisect.bisect_left(ordered, _cost(state, trial)) / max(len(ordered), 1)
-    return share, -trial.epoch, trial.number
+def _place(state: StudyState, trial: Trial) -> tuple[int, int]:
+    """Return a paused trial's place among all, the best least: how many are better at its rung, to
+    which only those came that are better than most."""
+    better = bisect.bisect_left(state.rungs.at(trial.epoch), _cost(state, trial))
+    return better, trial.number
 
 
 def _paused(state: StudyState) -> Iterator[Trial]:

@@ -40,7 +40,7 @@ class StoppingSpec(_Section):
     Attributes:
         losers: a trial that is not among the best at a rung is paused, and goes on if it is later
             seen to be among them; or it is stopped.
-        keep_paused: so many trials stay paused at most, each with a checkpoint on the disk.
+        keep_paused: so many trials stay paused at most, each with two checkpoints on the disk.
     """
 
     max_epochs: int = Field(default=10, ge=1, le=100_000)

@@ -32,7 +32,7 @@ from search.policy.seeds import derive_seed
 
 DEFAULT, REFERENCE = "default", "random + ASHA"
 
-#: Stopping as ASHA's authors describe it for Ray Tune and Optuna: what was stopped is over.
+#: Stopping as Ray Tune's ASHA has it: what was stopped is over.
 _ASHA = {"losers": "stop"}
 
 #: The ways to search: a sampler, and what of ``[stopping]`` is not as by default.

@@ -27,7 +27,7 @@ class SamplerContract:
             "head_hidden": {"low": 8, "high": 32, "step": 8},
             "batch_size": {"low": 8, "high": 64, "log": True},
             "dropout": {"low": 0.0, "high": 0.5},
-            "token_drop": {"low": 0.0, "high": 0.5, "step": 0.25},
+            "token_drop": {"low": 0.0, "high": 0.3, "step": 0.1},
             "learning_rate": {"low": 1e-3, "high": 1e-1, "log": True},
         }
 

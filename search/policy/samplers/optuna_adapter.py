@@ -122,8 +122,9 @@ class _History:
             self._asked = None
             self._made += 1
         for trial in state.open_trials():
-            self._tell_rungs(state, trial)
-            self._tell_pause(state, trial)
+            if state.is_comparable(trial):
+                self._tell_rungs(state, trial)
+                self._tell_pause(state, trial)
         for number in state.ended_order[self._ended :]:
             self._tell_end(state, state.trials[number])
         self._ended = state.ended

@@ -90,28 +90,36 @@ def told(sampler: OptunaSampler, state) -> Any:
     ]
 
 
-def tpe() -> OptunaSampler:
-    sampler = SAMPLERS["tpe"]()
+def sampler_of(kind: str) -> OptunaSampler:
+    sampler = SAMPLERS[kind]()
     assert isinstance(sampler, OptunaSampler)
     return sampler
 
 
-@pytest.mark.parametrize("losers", ["pause", "stop"])
-@pytest.mark.parametrize("latest", [window.LATEST, 2])
+@pytest.mark.parametrize(
+    ("kind", "losers", "latest"),
+    [
+        ("auto", "pause", window.LATEST),
+        ("tpe", "pause", 2),
+        ("tpe", "stop", 2),
+        ("tpe", "stop", window.LATEST),
+    ],
+)
 @settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(script=SCRIPT)
 def test_replay_of_every_prefix_is_the_live_state(
-    script, tmp_path_factory, tables, latest, losers, monkeypatch
+    script, tmp_path_factory, tables, kind, latest, losers, monkeypatch
 ):
     """Invariant 2, cut anywhere: state, rungs, what Optuna sees and what it says next."""
     monkeypatch.setattr(window, "LATEST", latest)
     monkeypatch.setattr(window, "BEST", 1)
     tables["stopping"] |= {"losers": losers, "keep_paused": 2}
+    tables["search"]["sampler"] = kind
     harness = StudyHarness(tmp_path_factory.mktemp("study"), tables)
     live: list[Any] = []
-    state, sampler = harness.study.state, tpe()
+    state, sampler = harness.study.state, sampler_of(kind)
     apply = state.apply
 
     def apply_and_look(event) -> None:
@@ -128,7 +136,7 @@ def test_replay_of_every_prefix_is_the_live_state(
     assert len(events) == already + len(live)
     for index, seen in enumerate(live):
         again = replay(events[: already + index + 1])
-        assert (repr(picture(again)), repr(told(tpe(), again))) == seen
+        assert (repr(picture(again)), repr(told(sampler_of(kind), again))) == seen
     number = len(state.trials)
     assert replayed_suggestion(events) == sampler.suggest(state, number)
     assert replayed_suggestion(events) == sampler.suggest(state, number), "asked once more"
@@ -154,12 +162,14 @@ DAMAGE = st.tuples(
 )
 
 
+@pytest.mark.parametrize("losers", ["pause", "stop"])
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(sessions=st.lists(st.tuples(SCRIPT, st.booleans(), DAMAGE), min_size=1, max_size=4))
-def test_a_snapshot_is_the_journal_whatever_befell_it(sessions, tmp_path_factory, tables):
+def test_a_snapshot_is_the_journal_whatever_befell_it(sessions, tmp_path_factory, tables, losers):
     """Taken at any moment, of any age, whole, torn or flipped: the state is the journal's."""
+    tables["stopping"] |= {"losers": losers, "keep_paused": 2}
     harness = StudyHarness(tmp_path_factory.mktemp("study"), tables)
     for script, late, (name, damage, where) in sessions:
         half = len(script) // 2
@@ -174,7 +184,7 @@ def test_a_snapshot_is_the_journal_whatever_befell_it(sessions, tmp_path_factory
         again = replay(harness.events())
         assert repr(picture(loaded.state)) == repr(picture(again))
         assert loaded.prefix.size == harness.folder.journal.stat().st_size
-        assert told(tpe(), loaded.state) == told(tpe(), again)
+        assert told(sampler_of("tpe"), loaded.state) == told(sampler_of("tpe"), again)
         if damage is None:
             assert loaded.kept is not None
         harness.crash_and_reopen()

@@ -9,7 +9,8 @@ from search.journal.events import TrialEnded
 from search.journal.state import replay
 from search.policy.halving import passes, passes_at_the_end
 from search.report.rows import count_states
-from tests.study_harness import StudyHarness
+from search.spec.resolve import resolve
+from tests.study_harness import StudyHarness, changed
 from trainables.attempts.messages import Assignment
 
 
@@ -102,7 +103,7 @@ def test_the_furthest_down_are_given_up_when_the_disk_has_no_room(harness, table
     state = harness.study.state
     assert state.paused == {0, 2}
     assert state.trials[1].state == "pruned"
-    assert state.trials[1].reason == "below the best 1/3 at epoch 1"
+    assert state.trials[1].reason == "at most 2 stay paused"
     assert harness.kinds()[-2:] == ["epoch", "end"], "in one go"
 
 
@@ -136,8 +137,12 @@ def test_a_single_trial_is_trained_to_its_end(tmp_path, tables):
     assert harness.study.state.trials[0].epoch == 4
 
 
-def test_a_killed_study_goes_on_with_the_same_trials(harness, tables, tmp_path):
-    """One trial at a time: a kill after any event changes nothing that follows."""
+@pytest.mark.parametrize("sampler", ["random", "auto"])
+def test_a_killed_study_goes_on_with_the_same_trials(tables, tmp_path, sampler):
+    """One trial at a time: a kill after each assignment and each report changes nothing else."""
+    tables["search"]["sampler"] = sampler
+    harness = StudyHarness(tmp_path / "whole", tables)
+    harness.crash_and_reopen(total=12)
 
     def value(number, epoch):
         return ((number * 7) % 12) / 12 + epoch / 100
@@ -147,7 +152,9 @@ def test_a_killed_study_goes_on_with_the_same_trials(harness, tables, tmp_path):
     ends = [(t.state, t.epoch) for t in harness.study.state.trials]
     killed = StudyHarness(tmp_path / "killed", tables)
     killed.crash_and_reopen(total=12)
-    while isinstance(work := killed.study.next(), Assignment):
+    while isinstance(killed.study.next(), Assignment):
+        killed.crash_and_reopen(total=12)
+        work = killed.begin()
         epoch = killed.study.state.trials[work.number].epoch + 1
         killed.report(work, epoch, value(work.number, epoch))
         killed.crash_and_reopen(total=12)
@@ -169,3 +176,35 @@ def test_more_trials_are_wanted_of_a_study_that_had_ended(harness):
     finish(harness, lambda number, epoch: 0.9)
     state = harness.study.state
     assert state.ended == 15 and state.best().trial.number >= 12
+
+
+def test_trials_that_diverge_are_no_reason_to_give_up_while_others_wait(harness):
+    """They are the first to end, for whoever is not the best is paused."""
+    harness.crash_and_reopen(total=100)
+    state = harness.study.state
+    while state.ended < 6:
+        work = harness.begin()
+        value = None if work.number % 2 else 0.5 - work.number / 100
+        harness.report(work, state.trials[work.number].epoch + 1, value)
+    assert state.ends == {"failed": 6} and state.paused
+    assert harness.study.common_failure() is None
+
+
+def test_one_that_waits_where_no_rung_is_any_more_goes_on(harness, tables):
+    first_epochs(harness, [0.8, 0.7])
+    tables["stopping"] |= {"grace_epochs": 2}
+    harness.crash_and_reopen(total=12, change=changed(resolve(tables, "x")))
+    assert [harness.begin().number for _ in range(3)] == [0, 1, 2]
+
+
+def test_whoever_came_further_is_given_up_last(tmp_path, tables):
+    tables["stopping"] |= {"keep_paused": 3, "max_epochs": 9}
+    harness = StudyHarness(tmp_path / "less", tables)
+    harness.crash_and_reopen(total=50)
+    first_epochs(harness, [0.9, 0.1])
+    work = harness.begin()
+    assert harness.report(work, 1, 0.95)
+    harness.report(work, 2, 0.95)
+    assert not harness.report(work, 3, 0.2), "the first there, and badly"
+    first_epochs(harness, [0.5, 0.6, 0.4])
+    assert 2 in harness.study.state.paused

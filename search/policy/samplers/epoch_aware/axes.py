@@ -25,18 +25,22 @@ _ONE_HOT = math.sqrt(0.5)
 
 @dataclass(frozen=True)
 class Axis:
-    """One dimension.
+    """One dimension: a list of values, a grid of numbers, or a range.
 
     Attributes:
-        values: all that it has, in order; None where they are too many to count.
-        nominal: its values have no order.
-        low, high, log, whole: the range, where ``values`` is None.
+        values: the list, in order; None for a grid or a range.
+        nominal: the values of the list have no order.
+        low, high: both ends of a grid or a range.
+        step: of a grid; None for a range.
+        log: the range is even on a logarithmic scale.
+        whole: it has whole numbers only.
     """
 
     values: tuple[Any, ...] | None = None
     nominal: bool = False
     low: float = 0.0
     high: float = 1.0
+    step: float | None = None
     log: bool = False
     whole: bool = False
 
@@ -45,32 +49,50 @@ class Axis:
         """How many values it has; infinite for a range of floating-point numbers."""
         if self.values is not None:
             return len(self.values)
+        if self.step is not None:
+            return round((self.high - self.low) / self.step) + 1
         return self.high - self.low + 1 if self.whole else math.inf
+
+    @property
+    def _even(self) -> bool:
+        """Whether its values are evenly spaced positions, by their places in the order."""
+        return self.values is not None or self.step is not None
 
     def position(self, value: Any) -> float:
         """Return where a value lies, 0 to 1; NaN where the axis does not have it."""
         if self.values is not None:
             if value not in self.values:
                 return math.nan
-            return self.values.index(value) / max(len(self.values) - 1, 1)
-        if not self.low <= value <= self.high:
+            return self.values.index(value) / max(self.size - 1, 1)
+        if not isinstance(value, (int, float)) or not self.low <= value <= self.high:
             return math.nan
+        if self.step is not None:
+            place = (value - self.low) / self.step
+            return (
+                round(place) / max(self.size - 1, 1) if abs(place % 1 - 0.5) > 0.499 else math.nan
+            )
         low, high = self._ends()
         return (self._scale(value) - low) / (high - low)
 
+    def positions(self) -> Array:
+        """Return the positions of all values of an axis that has not infinitely many."""
+        if self._even:
+            return np.arange(self.size) / max(self.size - 1, 1)
+        return np.array([self.position(value) for value in np.arange(self.low, self.high + 1)])
+
     def spread(self, shares_N: Array) -> Array:
         """Return positions of values, spread over the axis as shares from 0 to 1 are."""
-        if self.values is not None:
-            indices = np.minimum(np.floor(shares_N * len(self.values)), len(self.values) - 1)
-            return np.asarray(indices / max(len(self.values) - 1, 1))
+        if self._even:
+            places = np.minimum(np.floor(shares_N * self.size), self.size - 1)
+            return np.asarray(places / max(self.size - 1, 1))
         return self.snap(shares_N)
 
     def snap(self, positions_N: Array) -> Array:
         """Return the positions of the nearest values."""
-        if self.values is not None:
-            steps = max(len(self.values) - 1, 1)
-            return np.asarray(np.clip(np.round(positions_N * steps), 0, steps) / steps)
         clipped = np.clip(positions_N, 0.0, 1.0)
+        if self._even:
+            steps = max(self.size - 1, 1)
+            return np.asarray(np.minimum(np.round(clipped * steps), self.size - 1) / steps)
         if not self.whole:
             return np.asarray(clipped)
         low, high = self._ends()
@@ -82,10 +104,13 @@ class Axis:
         """Return the value at a position that was snapped."""
         if self.values is not None:
             return self.values[round(position * (len(self.values) - 1))]
+        if self.step is not None:
+            number = min(self.low + self.step * round(position * (self.size - 1)), self.high)
+            return round(number) if self.whole else number
         low, high = self._ends()
         scaled = low + position * (high - low)
-        value = min(max(math.exp(scaled) if self.log else scaled, self.low), self.high)
-        return round(value) if self.whole else value
+        number = min(max(math.exp(scaled) if self.log else scaled, self.low), self.high)
+        return round(number) if self.whole else number
 
     def _ends(self) -> tuple[float, float]:
         """Return both ends on the axis' scale; a whole number owns half a step on either side."""
@@ -96,26 +121,21 @@ class Axis:
         return math.log(value) if self.log else float(value)
 
 
-#: A grid of more values than this is taken for a range, for they need no listing.
-_MOST_VALUES = 64
-
-
 def axis_of(distribution: BaseDistribution) -> Axis:
     """Return the axis of one of Optuna's distributions.
 
-    A list of numbers is ordered. So is a pair of truth values.
+    A list of numbers is ordered. So is a pair of values.
     """
     if isinstance(distribution, CategoricalDistribution):
         return _choice(distribution.choices)
     assert isinstance(distribution, (FloatDistribution, IntDistribution))
-    low, high, step = distribution.low, distribution.high, distribution.step
-    whole = isinstance(distribution, IntDistribution)
-    if step is not None and not distribution.log and (not whole or step != 1):
-        count = round((high - low) / step) + 1
-        return Axis(tuple(low + step * index for index in range(count)))
-    if whole and not distribution.log and high - low < _MOST_VALUES:
-        return Axis(tuple(range(int(low), int(high) + 1)))
-    return Axis(low=float(low), high=float(high), log=distribution.log, whole=whole)
+    return Axis(
+        low=float(distribution.low),
+        high=float(distribution.high),
+        step=None if distribution.log or distribution.step is None else float(distribution.step),
+        log=distribution.log,
+        whole=isinstance(distribution, IntDistribution),
+    )
 
 
 def _choice(options: Sequence[Any]) -> Axis:
@@ -127,8 +147,7 @@ def _choice(options: Sequence[Any]) -> Axis:
 class Axes:
     """All dimensions of a space.
 
-    Those that some configurations lack have a feature that says so, and their parents, the
-    dimension on whose value it depends, are learnt from the configurations.
+    A dimension that some configurations lack has a feature that says so.
     """
 
     def __init__(self, space: Mapping[str, BaseDistribution]) -> None:

@@ -40,7 +40,7 @@ def candidates(axes: Axes, best_ND: Array, rng: np.random.Generator) -> Array:
 
 def every_point(axes: Axes) -> Array:
     """Return all points of a finite space."""
-    positions = [axis.spread((np.arange(axis.size) + 0.5) / axis.size) for axis in axes.axes]
+    positions = [axis.positions() for axis in axes.axes]
     grid = np.meshgrid(*positions, indexing="ij")
     return np.column_stack([column.ravel() for column in grid])
 

@@ -41,7 +41,8 @@ class History:
 def read(trials: Sequence[FrozenTrial], rungs: Sequence[int] | None, sign: float) -> History:
     """Read trials; ``sign`` makes costs of values: 1 where less is better, −1 else.
 
-    A trial without parameters is passed over.
+    A trial without parameters is passed over. One that was stopped without a finite value at the
+    last, as Optuna's pruners do with NaN, has failed.
     """
     steps = stops(trials) if rungs is None else tuple(rungs)
     known, pending = list[FrozenTrial](), list[dict[str, Any]]()
@@ -50,7 +51,7 @@ def read(trials: Sequence[FrozenTrial], rungs: Sequence[int] | None, sign: float
         if not trial.params:
             continue
         row = _costs(trial, steps, sign)
-        if trial.state == TrialState.FAIL or any(not math.isnan(cost) for cost in row):
+        if _failed(trial) or any(not math.isnan(cost) for cost in row):
             known.append(trial)
             costs.append(row)
             passed.append(_passed(trial, row))
@@ -59,28 +60,35 @@ def read(trials: Sequence[FrozenTrial], rungs: Sequence[int] | None, sign: float
     progress = Progress(
         np.array(costs).reshape(len(known), len(steps) + 1),
         np.array(passed, dtype=np.bool_).reshape(len(known), len(steps) + 1),
-        np.array([trial.state == TrialState.FAIL for trial in known], dtype=np.bool_),
+        np.array([_failed(trial) for trial in known], dtype=np.bool_),
     )
     numbers = [trial.number for trial in known]
     seconds_N = np.array([_step_seconds(trial) for trial in known], dtype=np.float64)
     return History(numbers, [trial.params for trial in known], progress, seconds_N, pending)
 
 
+def _failed(trial: FrozenTrial) -> bool:
+    if trial.state != TrialState.PRUNED:
+        return trial.state == TrialState.FAIL
+    last = trial.last_step
+    return last is None or math.isnan(trial.intermediate_values[last])
+
+
 def _step_seconds(trial: FrozenTrial) -> float:
     said = trial.system_attrs.get(STEP_SECONDS)
     if said is not None:
         return float(said)
-    steps = trial.last_step
-    if trial.duration is None or not steps:
+    reported = trial.intermediate_values
+    if trial.duration is None or not reported:
         return math.nan
-    return trial.duration.total_seconds() / steps
+    return trial.duration.total_seconds() / (max(reported) - min(reported) + 1)
 
 
 def _costs(trial: FrozenTrial, steps: Sequence[int], sign: float) -> list[float]:
     """Return a trial's cost at each rung that it came to, and at its end if it was completed."""
     values = trial.intermediate_values
     row = [math.nan] * (len(steps) + 1)
-    if trial.state == TrialState.FAIL:
+    if _failed(trial):
         return row
     last = max(values, default=-1)
     for index, step in enumerate(steps):
@@ -90,6 +98,8 @@ def _costs(trial: FrozenTrial, steps: Sequence[int], sign: float) -> list[float]
         row[index] = math.nan if at is None else sign * values[at]
     if trial.state == TrialState.COMPLETE and trial.value is not None:
         row[-1] = sign * trial.value
+    elif trial.state == TrialState.PRUNED and steps and last < steps[0]:
+        row[0] = sign * values[last]  # it was stopped by another rule than the rungs'
     return row
 
 

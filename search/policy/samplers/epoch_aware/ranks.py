@@ -94,5 +94,5 @@ def _apart_as_costs(costs_n: Array, scores_n: Array) -> Array:
     z_upper, z_middle = np.interp((upper, middle), costs_n[order], scores_n[order])
     slope = (z_upper - z_middle) / (middle - upper)
     lowest, highest = z_middle - _OUTLIERS * (z_upper - z_middle), scores_n.max() + 0.5
-    bounded_n = np.where(finite_n, costs_n, np.max(costs_n[finite_n]))
+    bounded_n = np.clip(costs_n, np.min(costs_n[finite_n]), np.max(costs_n[finite_n]))
     return np.asarray(np.clip(z_upper - slope * (bounded_n - upper), lowest, highest))

@@ -51,11 +51,12 @@ class EpochAwareSampler(BaseSampler):
             seed: another seed gives other suggestions; None draws one.
             rungs: the steps at which trials are compared; None takes those at which some were
                 stopped.
-            startup_trials: so many trials are drawn at random.
+            startup_trials: so many trials are drawn at random, one at least.
             random_share: so many of the later ones, 0 to 1.
         """
         self._seed = int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0])
-        self._rungs, self._startup, self._random = rungs, startup_trials, random_share
+        self._rungs, self._startup = rungs, max(1, startup_trials)
+        self._random = random_share
 
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial

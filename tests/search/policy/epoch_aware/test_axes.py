@@ -17,6 +17,8 @@ DISTRIBUTIONS = {
     "float": FloatDistribution(-2.0, 3.0),
     "log": FloatDistribution(1e-5, 1e-1, log=True),
     "grid": FloatDistribution(0.0, 1.0, step=0.25),
+    "tenths": FloatDistribution(0.0, 0.3, step=0.1),
+    "vast": IntDistribution(0, 10**9, step=10),
     "int": IntDistribution(1, 5),
     "wide": IntDistribution(1, 1000),
     "logint": IntDistribution(8, 512, log=True),
@@ -39,15 +41,36 @@ def test_every_share_is_a_value_of_the_distribution(name, share):
     assert 0 <= position <= 1
 
 
-@pytest.mark.parametrize("name", [n for n, d in DISTRIBUTIONS.items() if "float" not in str(d)])
+@pytest.mark.parametrize("name", ["grid", "tenths", "int", "intgrid", "names", "sizes", "switch"])
 def test_shares_are_spread_evenly_over_countable_values(name):
     axis = axis_of(DISTRIBUTIONS[name])
-    if axis.size > 64:
-        return
     positions = axis.spread((np.arange(1200) + 0.5) / 1200)
     counts = np.unique(positions, return_counts=True)[1]
     assert len(counts) == axis.size
     assert counts.max() - counts.min() <= 1
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("logint", list(range(8, 513))),
+        ("wide", list(range(1, 1001))),
+        ("tenths", [0.0, 0.1, 0.2, 0.3]),
+        ("intgrid", [0, 10, 20, 30]),
+        ("sizes", [32, 64, 128]),
+    ],
+)
+def test_every_value_has_a_position(name, values):
+    axis = axis_of(DISTRIBUTIONS[name])
+    assert len(axis.positions()) == axis.size == len(values)
+    assert [axis.value(float(x)) for x in axis.positions()] == values
+
+
+def test_a_value_of_a_grid_is_known_however_it_was_reckoned():
+    axis = axis_of(DISTRIBUTIONS["tenths"])
+    assert axis.position(0.1 + 0.2) != axis.position(0.1 + 0.2), "it is above the end"
+    assert axis.position(0.3) == 1.0 and axis.position(3 * 0.1 - 1e-12) == 1.0
+    assert np.isnan(axis.position(0.25))
 
 
 def test_numbers_are_in_order_and_names_are_not():

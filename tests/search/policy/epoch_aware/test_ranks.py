@@ -87,3 +87,6 @@ def test_an_outlier_and_an_infinite_loss_hide_nothing():
     assert np.isfinite(found).all()
     assert found[0] - found[39] > 1.0, "the good ones are as far apart as without it"
     assert found[80] == found[81] == found.min()
+    costs[5] = -float("inf")
+    found = scores(progress([[cost, NAN] for cost in costs], [[0, 0]] * 82))
+    assert found[5] == found.max()

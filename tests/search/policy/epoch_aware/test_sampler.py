@@ -1,6 +1,5 @@
 """The sampler in anybody's Optuna study."""
 
-import time
 from collections import Counter
 
 import numpy as np
@@ -12,9 +11,11 @@ from optuna.samplers import RandomSampler
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from search.policy.samplers.epoch_aware import model
 from search.policy.samplers.epoch_aware.axes import Axes
 from search.policy.samplers.epoch_aware.candidates import LISTED, candidates
 from search.policy.samplers.epoch_aware.history import read, stops
+from search.policy.samplers.epoch_aware.process import Posterior
 from search.policy.samplers.epoch_aware.sampler import FITTED, EpochAwareSampler
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -160,8 +161,16 @@ def test_running_trials_are_not_suggested_again():
     assert np.diff(sorted(asked)).min() > 1e-4
 
 
-def test_a_suggestion_behind_two_thousand_trials_is_quick():
-    """Under 20 ms is the benchmark's; here only that it does not grow with their number."""
+def test_of_two_thousand_trials_the_best_and_the_latest_are_seen(monkeypatch):
+    """So that a suggestion takes no longer; how long is for the benchmark to say."""
+    seen = []
+
+    class Watched(Posterior):
+        def __init__(self, theta, x_NF, z_N, pending_MF):
+            seen.append(len(x_NF))
+            super().__init__(theta, x_NF, z_N, pending_MF)
+
+    monkeypatch.setattr(model, "Posterior", Watched)
     rng = np.random.default_rng(0)
     space: dict[str, BaseDistribution] = {f"x{i}": FloatDistribution(0, 1) for i in range(10)}
     study = study_of(EpochAwareSampler(0, rungs=(1, 3)))
@@ -179,10 +188,7 @@ def test_a_suggestion_behind_two_thousand_trials_is_quick():
             )
         )
     study.ask(space)
-    began = time.perf_counter()
-    for _ in range(5):
-        study.ask(space)
-    assert (time.perf_counter() - began) / 5 < 1.0
+    assert 80 <= seen[-1] <= 160
 
 
 def pruned(step: int, value: float = 1.0) -> FrozenTrial:
@@ -221,3 +227,34 @@ def test_candidates_of_a_small_space_are_all_of_it():
     assert axes.size <= LISTED
     found = candidates(axes, np.zeros((0, 1)), np.random.default_rng(0))
     assert sorted(axes.configuration(x)["a"] for x in found) == list(range(1, 10))
+
+
+def test_what_diverged_under_a_pruner_is_avoided():
+    """Optuna's pruners stop a trial whose value is NaN, which says nothing good of it."""
+    study = study_of(EpochAwareSampler(0), pruner=halving())
+
+    def objective(trial: optuna.Trial) -> float:
+        x = trial.suggest_int("x", 0, 20)
+        trial.suggest_categorical("y", ["a", "b", "c"])
+        for epoch in range(1, 4):
+            trial.report(float("nan") if x > 14 and epoch > 1 else -float(x), epoch)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+        return -float(x)
+
+    study.optimize(objective, n_trials=40)
+    tried = Counter(tuple(trial.params.values()) for trial in study.trials)
+    assert max(tried.values()) == 1, "63 configurations: none twice"
+    assert sum(trial.params["x"] > 14 for trial in study.trials[20:]) < 10
+
+
+def test_a_trial_that_was_stopped_before_the_first_rung_counts_there():
+    history = read([pruned(2, 0.7)], (4, 8), 1.0)
+    assert history.progress.costs_NK[0, 0] == 0.7
+    assert not history.progress.passed_NK.any()
+
+
+def test_it_begins_by_chance_whatever_is_asked_of_it():
+    study = study_of(EpochAwareSampler(0, startup_trials=0))
+    for _ in range(3):
+        study.ask({"x": FloatDistribution(0, 1)})
