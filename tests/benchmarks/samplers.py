@@ -165,6 +165,30 @@ def jobs_of(given: argparse.Namespace) -> list[Job]:
     return sorted(found, key=lambda job: -job.workers)
 
 
+def collect(jobs: list[Job], found: list[list[float]]) -> dict[int, dict[str, Regrets]]:
+    """Return the regrets by number of workers and way."""
+    rows: dict[int, dict[str, dict[str, list[list[float]]]]] = {}
+    for job, regrets in zip(jobs, found, strict=True):
+        of_way = rows.setdefault(job.workers, {}).setdefault(job.way, {})
+        of_way.setdefault(job.landscape, []).append(regrets)
+    return {
+        workers: {
+            way: {name: np.array(seeds) for name, seeds in of.items()} for way, of in ways.items()
+        }
+        for workers, ways in rows.items()
+    }
+
+
+def tell(workers: int, ways: dict[str, Regrets], on: str) -> dict[str, Figure]:
+    """Print what came of one number of workers; return what of it is judged."""
+    for landscape in RECORDED:
+        chosen = {way: {landscape: of[landscape]} for way, of in ways.items()}
+        tabulate(f"{workers} workers, {landscape}", chosen)
+    tasks = {way: {n: r for n, r in of.items() if n not in RECORDED} for way, of in ways.items()}
+    tabulate(f"{workers} workers, LCBench ({on})", tasks)
+    return judge(workers, tasks) if DEFAULT in tasks else {}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few searches, judges nothing")
@@ -186,26 +210,10 @@ def main() -> int:
     jobs = jobs_of(given)
     with get_context("fork").Pool(2, _ready) as pool:
         found = pool.map(partial(_run), jobs, chunksize=1)
-    table: dict[tuple[int, str], dict[str, list[list[float]]]] = {}
-    for job, regrets in zip(jobs, found, strict=True):
-        rows = table.setdefault((job.workers, job.way), {})
-        rows.setdefault(job.landscape, []).append(regrets)
+    table = collect(jobs, found)
     figures: dict[str, Figure] = {}
     for workers in given.workers:
-        ways = {
-            way: {name: np.array(rows) for name, rows in of.items()}
-            for (count, way), of in table.items()
-            if count == workers
-        }
-        for landscape in RECORDED:
-            chosen = {way: {landscape: of[landscape]} for way, of in ways.items()}
-            tabulate(f"{workers} workers, {landscape}", chosen)
-        tasks = {
-            way: {n: r for n, r in of.items() if n not in RECORDED} for way, of in ways.items()
-        }
-        tabulate(f"{workers} workers, LCBench ({given.on})", tasks)
-        if DEFAULT in tasks:
-            figures |= judge(workers, tasks)
+        figures |= tell(workers, table[workers], given.on)
     return conclude("samplers", figures, given.quick or given.on == "develop")
 
 
