@@ -8,8 +8,8 @@ be far apart, and a search over all would be decided by luck.)
 
 The searches: ``rotten-tomatoes``, the built-in study; ``few-reviews`` and ``wide`` over 1,400 of
 ``imdb``'s reviews, cut to 60 words, the latter in the space of ``imdb-wide`` with smaller networks;
-``sections`` and ``sizes`` over 2,450 one-line descriptions of Debian's packages, whose section of 20,
-and the logarithm of whose size, are to be told. All had nine epochs.
+``sections`` and ``sizes`` over 2,450 one-line descriptions of Debian's packages, whose section of
+20, and the logarithm of whose size, are to be told. All had nine epochs.
 
 Legend: N trials, E epochs, F features.
 """
