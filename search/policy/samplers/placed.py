@@ -41,7 +41,8 @@ class PlacedTrialsStorage(StudyStorage):
 
     def _placed(self, trials: list[FrozenTrial]) -> list[FrozenTrial]:
         history = read(trials, self._rungs, 1.0)
-        places = dict(zip(history.numbers, scores(history.progress), strict=True))
+        numbers = [trial.number for trial in history.known]
+        places = dict(zip(numbers, scores(history.progress), strict=True))
         ended = [trial.number for trial in trials if trial.state in ENDED]
         ended = [number for number in ended if number in places]
         best = sorted(ended, key=lambda number: -places[number])[:BEST]

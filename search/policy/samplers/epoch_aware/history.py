@@ -26,15 +26,12 @@ class History:
     """Trials that say something, in number order, and those under way that do not yet.
 
     Attributes:
-        numbers, known: theirs, and their parameters, as ``progress`` has them by row.
-        seconds_N: how long a step took; NaN where that is not known.
+        known: them, as ``progress`` has them by row.
         pending: the parameters of trials that have reported nothing yet.
     """
 
-    numbers: list[int]
-    known: list[dict[str, Any]]
+    known: list[FrozenTrial]
     progress: Progress
-    seconds_N: NDArray[np.float64]
     pending: list[dict[str, Any]]
 
 
@@ -46,35 +43,62 @@ def read(trials: Sequence[FrozenTrial], rungs: Sequence[int] | None, sign: float
     """
     steps = stops(trials) if rungs is None else tuple(rungs)
     known, pending = list[FrozenTrial](), list[dict[str, Any]]()
-    costs, passed = list[list[float]](), list[list[bool]]()
+    costs, failed = list[list[float]](), list[bool]()
     for trial in trials:
+        values, state = trial.intermediate_values, trial.state
         if not trial.params:
             continue
-        row = _costs(trial, steps, sign)
-        if _failed(trial) or any(not math.isnan(cost) for cost in row):
+        fails = _failed(state, values)
+        row = [] if fails else _costs(trial, values, steps, sign)
+        if fails or row:
             known.append(trial)
-            costs.append(row)
-            passed.append(_passed(trial, row))
-        elif trial.state == TrialState.RUNNING:
+            costs.append(row + [math.nan] * (len(steps) + 1 - len(row)))
+            failed.append(fails)
+        elif state == TrialState.RUNNING:
             pending.append(trial.params)
+    costs_NK = np.array(costs, dtype=np.float64).reshape(len(known), len(steps) + 1)
+    stopped = (trial.state not in (TrialState.RUNNING, TrialState.COMPLETE) for trial in known)
     progress = Progress(
-        np.array(costs).reshape(len(known), len(steps) + 1),
-        np.array(passed, dtype=np.bool_).reshape(len(known), len(steps) + 1),
-        np.array([_failed(trial) for trial in known], dtype=np.bool_),
+        costs_NK,
+        _passed(costs_NK, np.array([*stopped], dtype=np.bool_)),
+        np.array(failed, dtype=np.bool_),
     )
-    numbers = [trial.number for trial in known]
-    seconds_N = np.array([_step_seconds(trial) for trial in known], dtype=np.float64)
-    return History(numbers, [trial.params for trial in known], progress, seconds_N, pending)
+    return History(known, progress, pending)
 
 
-def _failed(trial: FrozenTrial) -> bool:
-    if trial.state != TrialState.PRUNED:
-        return trial.state == TrialState.FAIL
-    last = trial.last_step
-    return last is None or math.isnan(trial.intermediate_values[last])
+def _failed(state: TrialState, values: dict[int, float]) -> bool:
+    if state != TrialState.PRUNED:
+        return state == TrialState.FAIL
+    return not values or math.isnan(values[max(values)])
 
 
-def _step_seconds(trial: FrozenTrial) -> float:
+def _costs(
+    trial: FrozenTrial, values: dict[int, float], steps: Sequence[int], sign: float
+) -> list[float]:
+    """Return a trial's cost at each rung that it came to, and at its end if it was completed."""
+    row = list[float]()
+    last = max(values, default=-1)
+    for step in steps:
+        if step > last:
+            break
+        at = step if step in values else max((s for s in values if s <= step), default=None)
+        row.append(math.nan if at is None else sign * values[at])
+    if trial.state == TrialState.COMPLETE and trial.value is not None:
+        return row + [math.nan] * (len(steps) - len(row)) + [sign * trial.value]
+    if trial.state == TrialState.PRUNED and steps and not row:
+        return [sign * values[last]]  # it was stopped by another rule than the rungs'
+    return row
+
+
+def _passed(costs_NK: NDArray[np.float64], stopped_N: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return from which rungs trials were let go on."""
+    reached_NK = ~np.isnan(costs_NK)
+    later_NK = np.flip(np.cumsum(np.flip(reached_NK, axis=1), axis=1), axis=1) > 1
+    return np.asarray(reached_NK & (later_NK | ~stopped_N[:, None]))
+
+
+def step_seconds(trial: FrozenTrial) -> float:
+    """Return how long a step of a trial took; NaN where that is not known."""
     said = trial.system_attrs.get(STEP_SECONDS)
     if said is not None:
         return float(said)
@@ -82,33 +106,6 @@ def _step_seconds(trial: FrozenTrial) -> float:
     if trial.duration is None or not reported:
         return math.nan
     return trial.duration.total_seconds() / (max(reported) - min(reported) + 1)
-
-
-def _costs(trial: FrozenTrial, steps: Sequence[int], sign: float) -> list[float]:
-    """Return a trial's cost at each rung that it came to, and at its end if it was completed."""
-    values = trial.intermediate_values
-    row = [math.nan] * (len(steps) + 1)
-    if _failed(trial):
-        return row
-    last = max(values, default=-1)
-    for index, step in enumerate(steps):
-        if step > last:
-            break
-        at = step if step in values else max((s for s in values if s <= step), default=None)
-        row[index] = math.nan if at is None else sign * values[at]
-    if trial.state == TrialState.COMPLETE and trial.value is not None:
-        row[-1] = sign * trial.value
-    elif trial.state == TrialState.PRUNED and steps and last < steps[0]:
-        row[0] = sign * values[last]  # it was stopped by another rule than the rungs'
-    return row
-
-
-def _passed(trial: FrozenTrial, row: list[float]) -> list[bool]:
-    """Return from which rungs a trial was let go on."""
-    reached = [index for index, cost in enumerate(row) if not math.isnan(cost)]
-    stopped = trial.state not in (TrialState.RUNNING, TrialState.COMPLETE)
-    last = reached[-1] if reached and stopped else len(row)
-    return [index in reached and index < last for index in range(len(row))]
 
 
 def stops(trials: Sequence[FrozenTrial]) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from search.policy.samplers.epoch_aware.axes import Axes
 from search.policy.samplers.epoch_aware.candidates import candidates, expected_improvement
 from search.policy.samplers.epoch_aware.conditions import learn, without
-from search.policy.samplers.epoch_aware.history import History
+from search.policy.samplers.epoch_aware.history import History, step_seconds
 from search.policy.samplers.epoch_aware.pace import relative_pace
 from search.policy.samplers.epoch_aware.process import Posterior, fit
 from search.policy.samplers.epoch_aware.ranks import scores
@@ -40,7 +40,7 @@ class Model:
         z_N = scores(history.progress)
         seen = _seen(z_N)
         self._axes = axes
-        self._x_ND = axes.points([history.known[index] for index in seen])
+        self._x_ND = axes.points([history.known[index].params for index in seen])
         pending_MD = axes.points(history.pending)
         tried_ND = np.vstack((self._x_ND, pending_MD))
         self._tried_ND, self._conditions = tried_ND, learn(tried_ND)
@@ -48,7 +48,7 @@ class Model:
         self._x_NF = self._features(self._x_ND)
         self._pending_MF = self._features(pending_MD)
         self._z_N = (z_N[seen] - z_N[seen].mean()) / (z_N[seen].std() + 1e-9)
-        self._seconds_N = history.seconds_N[seen]
+        self._seconds_N = np.array([step_seconds(history.known[index]) for index in seen])
         self.features = self._x_NF.shape[1]
 
     def _features(self, x_ND: Array) -> Array:

@@ -108,7 +108,7 @@ def _draw(axes: Axes, history: History, rng: np.random.Generator) -> Array:
     """Draw a point, x_D; of a small space one that no trial has had, if there is one."""
     if axes.size > LISTED:
         return np.asarray(axes.spread(rng.random((1, len(axes))))[0])
-    tried_ND = axes.points([*history.known, *history.pending])
+    tried_ND = axes.points([*(trial.params for trial in history.known), *history.pending])
     x_MD = untried(every_point(axes), tried_ND)
     return np.asarray(x_MD[rng.integers(len(x_MD))])
 
