@@ -10,7 +10,7 @@ trials are random and were trained to their ends, and of others that train some 
 import argparse
 import sys
 from collections.abc import Callable
-from functools import cache, partial
+from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -209,7 +209,7 @@ def main() -> int:
         print(f"{name}: rank correlation {landscape.correlation:.2f} on curves unseen")
     jobs = jobs_of(given)
     with get_context("fork").Pool(2, _ready) as pool:
-        found = pool.map(partial(_run), jobs, chunksize=1)
+        found = pool.map(_run, jobs, chunksize=1)
     table = collect(jobs, found)
     figures: dict[str, Figure] = {}
     for workers in given.workers:

@@ -256,5 +256,6 @@ def test_a_trial_that_was_stopped_before_the_first_rung_counts_there():
 
 def test_it_begins_by_chance_whatever_is_asked_of_it():
     study = study_of(EpochAwareSampler(0, startup_trials=0))
-    for _ in range(3):
-        study.ask({"x": FloatDistribution(0, 1)})
+    asked = [study.ask({"x": FloatDistribution(0, 1)}).params["x"] for _ in range(3)]
+    assert len(set(asked)) == 3
+    assert not any(FITTED in trial.system_attrs for trial in study.trials)
