@@ -14,6 +14,7 @@ COMMANDS = {
     "trials": "search.cli.read:trials",
     "best": "search.cli.read:best",
     "report": "search.cli.read:report",
+    "replay": "search.cli.read:replay",
     "logs": "search.cli.read:logs",
     "neighbours": "search.cli.read:neighbours",
     "board": "search.cli.manage:board",

@@ -142,3 +142,32 @@ def neighbours(name: str, word: str, count: int, form: str, results_dir: Path) -
     folder = open_study_dir(results_dir, name)
     rows = nearest_words(folder, load_state(folder), word, count, default_cache())
     show(f"{name}: {word}", rows, form, ["word", "cosine"])
+
+
+@click.command()
+@click.argument("name")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    required=True,
+    metavar="stopping.KEY=VALUE",
+    help="What stopping is to be like.",
+)
+@format_option
+@results_option
+def replay(name: str, settings: tuple[str, ...], form: str, results_dir: Path) -> None:
+    """What another stopping would have done with a study's trials, from its journal alone.
+
+    Trials are met one after the other. One that would have been trained further than the study did
+    is unknown from there on, unless it was audited (stopping.audit).
+    """
+    from search.journal.folder import open_study_dir
+    from search.journal.load import load_state
+    from search.report.early_stopping import replay_rows
+    from search.spec.overrides import other_stopping
+
+    state = load_state(open_study_dir(results_dir, name))
+    rows = replay_rows(state, other_stopping(state.spec.stopping, settings))
+    columns = ["rule", "grace_epochs", "reduction_factor", "completed", "epochs", "hours"]
+    show(f"{name}: {len(state.trials)} trials", rows, form, [*columns, "unknown", "best", "value"])

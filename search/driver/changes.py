@@ -24,7 +24,12 @@ _TRAINABLES = Path(__file__).parents[2] / "trainables"
 _SESSION = ("search.trials", "resources.")
 
 #: What else a resume may change unforced. Data may lie elsewhere: its digest is compared.
-_SAFE = ("data.source",)
+_SAFE = (
+    "data.source",
+    "search.replicates",
+    "stopping.audit",
+    "stopping.when_gain_below",
+)
 
 #: What would make it another study, forced or not.
 _NEVER = ("name", "task")

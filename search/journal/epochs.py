@@ -138,10 +138,9 @@ class Epochs(Sequence[Epoch]):
         """The value of the best epoch."""
         return None if self._best is None else self._values[self._best]
 
-    @property
-    def last_finite(self) -> tuple[int, float] | None:
-        """The last epoch with a finite value, and that value."""
-        for index in range(len(self) - 1, -1, -1):
+    def last_finite(self, until: int) -> tuple[int, float] | None:
+        """Return the last epoch with a finite value, no later than ``until``, and that value."""
+        for index in range(until - 1, -1, -1):
             value = self.value(index)
             if value is not None:
                 return index + 1, value

@@ -9,7 +9,7 @@ from trainables.core.hyperparameters import Declaration
 
 #: The journal's version. Another one is refused by its number. Another default is another version:
 #: a line leaves out what is as by default.
-FORMAT = 6
+FORMAT = 7
 
 Decision = Literal["continue", "pause", "stop", "complete", "fail"]
 EndState = Literal["completed", "pruned", "failed"]
@@ -80,13 +80,48 @@ class SpecChanged(_Event):
     changes: list[str]
 
 
+class FormerTrial(BaseModel):
+    """A trial of another study, as far as its configuration fits this one's space.
+
+    Attributes:
+        score: where it stood among all of its study, as a normal score: more is better.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    params: dict[str, Any]
+    score: float
+
+
+class WarmStarted(_Event):
+    """What was taken from a former study when this one was created."""
+
+    event: Literal["warm_start"] = "warm_start"
+    study: str
+    trials: list[FormerTrial]
+
+
+class SearchConcluded(_Event):
+    """The search has nothing left to find: no trials are made beyond ``total``."""
+
+    event: Literal["concluded"] = "concluded"
+    total: int
+    reason: str
+
+
 class TrialCreated(_Event):
-    """A new configuration. ``attributes`` is what the sampler noted of it for itself."""
+    """A new configuration, or one that was tried before.
+
+    Attributes:
+        repeats: the trial whose configuration this one has too; its seed is another.
+        attributes: what the sampler noted of it for itself.
+    """
 
     event: Literal["trial"] = "trial"
     trial: int
     params: dict[str, Any]
     origin: str
+    repeats: int | None = None
     attributes: dict[str, Any] = {}
 
 
@@ -106,6 +141,7 @@ class EpochDone(_Event):
         value: the study's metric, None if any metric is not finite.
         digest: SHA-256 of the checkpoint's bytes; its path follows from the numbers.
         host, numerics: None where they are as in the trial's epoch before.
+        audited: the trial lost here, and is trained to its end all the same.
     """
 
     event: Literal["epoch"] = "epoch"
@@ -119,6 +155,7 @@ class EpochDone(_Event):
     host: str | None = None
     numerics: Numerics | None = None
     decision: Decision = "continue"
+    audited: bool = False
     reason: str | None = None
 
 
@@ -167,6 +204,8 @@ Event = Annotated[
     | SessionStarted
     | SessionEnded
     | SpecChanged
+    | WarmStarted
+    | SearchConcluded
     | TrialCreated
     | AttemptStarted
     | EpochDone

@@ -30,6 +30,7 @@ from search.journal.events import (
     SpecChanged,
     StudyCreated,
     TrialEnded,
+    WarmStarted,
 )
 from search.journal.folder import StudyDir
 from search.journal.journal import Prefix, read_prefix
@@ -122,6 +123,8 @@ def _state(folder: StudyDir, head: dict[str, Any], ended: Sequence[dict[str, Any
         state.session = SessionStarted.model_validate(head["session"])
     if head["session_end"]:
         state.session_end = SessionEnded.model_validate(head["session_end"])
+    state.former = [WarmStarted.model_validate(dumped) for dumped in head["former"]]
+    state.concluded = head["concluded"]
     state.total, state.applied = head["total"], head["journal"]["lines"]
     return state
 
@@ -137,6 +140,8 @@ def _trial(dumped: dict[str, Any], specs: list[StudySpec]) -> Trial:
         params=dumped["params"],
         origin=dumped["origin"],
         attributes=dumped["attributes"],
+        repeats=dumped["repeats"],
+        audited=dumped["audited"],
         state=dumped["state"],
         attempts=dumped["attempts"],
         failures=[AttemptFailed.model_validate(failure) for failure in dumped["failures"]],
@@ -155,6 +160,8 @@ def _dumped(trial: Trial) -> dict[str, Any]:
         "params": trial.params,
         "origin": trial.origin,
         "attributes": trial.attributes,
+        "repeats": trial.repeats,
+        "audited": trial.audited,
         "state": trial.state,
         "attempts": trial.attempts,
         "failures": [failure.model_dump(mode="json") for failure in trial.failures],
@@ -250,6 +257,8 @@ class SnapshotWriter:
             "session": state.session.model_dump(mode="json") if state.session else None,
             "session_end": state.session_end.model_dump(mode="json") if state.session_end else None,
             "total": state.total,
+            "former": [former.model_dump(mode="json") for former in state.former],
+            "concluded": state.concluded,
             "latest": state.rungs.dump(),
             "live": [_dumped(trial) for trial in state.open_trials()],
         }

@@ -14,6 +14,7 @@ from search.journal.events import (
     EndState,
     EpochDone,
     Event,
+    SearchConcluded,
     SessionEnded,
     SessionStarted,
     SpecChanged,
@@ -22,6 +23,7 @@ from search.journal.events import (
     TrialEnded,
     TrialMoved,
     TrialRestored,
+    WarmStarted,
 )
 from search.journal.rungs import Rungs
 from search.journal.trial import Best, Trial, TrialState
@@ -33,6 +35,8 @@ class StudyState:
     """Trials in number order, the rungs, and what the sessions left.
 
     Attributes:
+        former: what was taken from other studies at the beginning.
+        concluded: why no more trials are made; None while there are to be more.
         changes: the study's changes; ``revision`` counts them, and what was derived from an earlier
             one is stale.
         applied: how many events it stands for; the state moves before the journal has them.
@@ -44,6 +48,8 @@ class StudyState:
     def __init__(self, created: StudyCreated) -> None:
         self.created = created
         self.applied = 1
+        self.former: list[WarmStarted] = []
+        self.concluded: str | None = None
         self.changes: list[SpecChanged] = []
         self.trials: list[Trial] = []
         self.ended_order: list[int] = []
@@ -83,6 +89,10 @@ class StudyState:
                 self.session_end = event
             case SpecChanged():
                 self._change(event)
+            case WarmStarted():
+                self.former.append(event)
+            case SearchConcluded():
+                self.total, self.concluded = event.total, event.reason
             case TrialCreated():
                 self._create(event)
             case AttemptStarted():
@@ -128,6 +138,8 @@ class StudyState:
 
     def _start_session(self, event: SessionStarted) -> None:
         self.session, self.session_end, self.total = event, None, event.total
+        if event.total > len(self.trials):
+            self.concluded = None
         for number in sorted(self.running):
             self._move(self.trials[number], "waiting")
 
@@ -144,7 +156,7 @@ class StudyState:
         if trial.data != self.data:
             return
         for epoch in self.rungs.epochs:
-            value = trial.epochs.value(epoch - 1) if epoch <= trial.epoch else None
+            value = trial.epochs.value(epoch - 1) if epoch <= trial.compared else None
             if value is not None:
                 self.rungs.record(epoch, self.objective.cost(value))
         self._update_best(trial)
@@ -162,6 +174,7 @@ class StudyState:
                 params=event.params,
                 origin=event.origin,
                 attributes=event.attributes,
+                repeats=event.repeats,
             )
         )
 
@@ -176,8 +189,10 @@ class StudyState:
         improved = trial.epochs.append(event, self.objective)
         end = ENDS.get(event.decision)
         trial.due = None if end is None else (end, event.reason)
-        if event.value is not None and self.is_comparable(trial):
+        if event.value is not None and self.is_comparable(trial) and trial.audited is None:
             self.rungs.record(event.epoch, self.objective.cost(event.value))
+        if event.audited:
+            trial.audited = event.epoch
         if improved:
             self._update_best(trial)
         if event.decision == "pause":

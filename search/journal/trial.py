@@ -19,6 +19,8 @@ class Trial:
     Attributes:
         spec: the study when the trial was made, and ``revision`` how often it had been changed.
         data: the digest of its data.
+        repeats: the trial whose configuration it has too, if there is one.
+        audited: the rung at which it lost, if it is trained to its end all the same.
         due: the end that its last epoch's decision makes due, and why; None where it goes on.
     """
 
@@ -29,6 +31,8 @@ class Trial:
     params: dict[str, Any]
     origin: str
     attributes: dict[str, Any]
+    repeats: int | None = None
+    audited: int | None = None
     state: TrialState = "waiting"
     epochs: Epochs = field(init=False)
     attempts: int = 0
@@ -48,6 +52,11 @@ class Trial:
     def epoch(self) -> int:
         """The last acknowledged epoch, 0 before the first."""
         return len(self.epochs)
+
+    @property
+    def compared(self) -> int:
+        """The last epoch at which it is compared with others: an audited trial has lost there."""
+        return self.epoch if self.audited is None else self.audited
 
     @property
     def best_epoch(self) -> Epoch | None:

@@ -5,16 +5,8 @@ from typing import Any
 
 from search.journal.folder import StudyDir
 from search.journal.state import StudyState
-from search.report.sections import (
-    Code,
-    Listing,
-    Paragraph,
-    Part,
-    Section,
-    Subject,
-    Table,
-    report_sections,
-)
+from search.report.content import Code, Listing, Paragraph, Part, Section, Subject, Table
+from search.report.sections import report_sections
 from search.report.tables import short
 from trainables.storage import replace_file
 

@@ -5,69 +5,17 @@ nothing to say; ``SECTIONS`` puts them in order. Every figure is recomputed from
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 from search.journal.epochs import Epoch
-from search.journal.folder import StudyDir
-from search.journal.state import StudyState
 from search.journal.trial import Trial
+from search.report.content import Code, Listing, Paragraph, Part, Section, Subject, Table
+from search.report.early_stopping import audit_section
 from search.report.rows import count_states, failure_causes, trial_state
 from search.report.tables import short
 from search.spec.study import to_toml
 from trainables.tasks.class_metrics import confused_classes
 
 _TOP = 10
-
-
-@dataclass(frozen=True)
-class Paragraph:
-    """Text; backquotes mark what is typed or read by programs."""
-
-    text: str
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows under a head; a cell is any value, None where there is none."""
-
-    head: tuple[str, ...]
-    rows: tuple[tuple[Any, ...], ...]
-
-
-@dataclass(frozen=True)
-class Listing:
-    """Points, one a line."""
-
-    items: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Code:
-    """Text to be shown as it is."""
-
-    language: str
-    text: str
-
-
-Part = Paragraph | Table | Listing | Code
-
-
-@dataclass(frozen=True)
-class Section:
-    """Parts under a title; the first section of a report has its title at the top."""
-
-    title: str
-    parts: tuple[Part, ...]
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What a report is about: a study, and whether a driver is at work and will stay."""
-
-    folder: StudyDir
-    state: StudyState
-    running: bool
 
 
 def report_sections(subject: Subject) -> list[Section]:
@@ -190,5 +138,6 @@ SECTIONS: tuple[Callable[[Subject], Section | None], ...] = (
     _ranking,
     _failures,
     _cost,
+    audit_section,
     _study_file,
 )

@@ -2,9 +2,12 @@
 
 import copy
 import tomllib
+from collections.abc import Sequence
 from typing import Any
 
 from search.errors import SpecError
+from search.spec.sections import parse_section
+from search.spec.study import StoppingSpec
 from trainables.errors import TaskError
 from trainables.tasks.declaration import TaskDeclaration
 from trainables.tasks.registry import DEFAULT_TASK, find_task
@@ -102,3 +105,27 @@ def _take_out_of_first(tables: dict[str, Any], name: str) -> None:
     if isinstance(first, list) and all(isinstance(config, dict) for config in first):
         for config in first:
             config.pop(name, None)
+
+
+def other_stopping(stopping: StoppingSpec, settings: Sequence[str]) -> StoppingSpec:
+    """Return another stopping of the same trials: no longer, and without audits.
+
+    Raises:
+        SpecError: a setting is of another section, of no such key, or cannot be replayed.
+    """
+    table: dict[str, Any] = stopping.model_dump() | {"audit": 0.0}
+    for setting in settings:
+        keys, value = parse_setting(setting)
+        if len(keys) != 2 or keys[0] != "stopping":
+            raise SpecError(f"--set {setting}: only stopping.… can be replayed")
+        table[keys[1]] = value
+    changed = parse_section(StoppingSpec, table, "stopping")
+    for key in ("audit", "when_gain_below"):
+        if getattr(changed, key) not in (0.0, getattr(stopping, key)):
+            raise SpecError(f"stopping.{key} cannot be replayed: it decides on trials to come")
+    if changed.max_epochs > stopping.max_epochs:
+        raise SpecError(
+            f"stopping.max_epochs = {changed.max_epochs}: the trials were trained for "
+            f"{stopping.max_epochs} epochs at most, and what came after is not known"
+        )
+    return changed

@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from search.errors import SpecError
 from search.spec.names import check_name
+from search.spec.sections import explain, parse_section
 from search.spec.space import Choice, Dimension, contains, parse_space, unknown_hyperparameter
 from search.spec.study import StudySpec
 from trainables.core.hyperparameters import Hyperparameters, declare
@@ -60,7 +61,7 @@ def _parse(tables: dict[str, Any], task: TaskDeclaration) -> StudySpec:
         stray = [name for name in tables if name not in known]
         if stray:
             raise _unknown_section(stray[0], task) from None
-        raise SpecError(_explain(error, StudySpec)) from None
+        raise SpecError(explain(error, StudySpec)) from None
     for name in spec.inputs:
         if name not in task.inputs.sections:
             raise _unknown_section(name, task)
@@ -68,10 +69,7 @@ def _parse(tables: dict[str, Any], task: TaskDeclaration) -> StudySpec:
     for name, section in task.inputs.sections.items():
         if name not in spec.inputs and any(f.is_required() for f in section.model_fields.values()):
             raise SpecError(f"{name!r} is missing")
-        try:
-            parsed = section.model_validate(spec.inputs.get(name, {}))
-        except ValidationError as error:
-            raise SpecError(_explain(error, section, name)) from None
+        parsed = parse_section(section, spec.inputs.get(name, {}), name)
         inputs[name] = parsed.model_dump(mode="json", exclude_none=True)
     return spec.model_copy(update={"inputs": inputs})
 
@@ -152,21 +150,3 @@ def check_value(kind: type[Hyperparameters], name: str, value: Any, where: str) 
         if value in ("True", "False"):
             message = f"write {value.lower()}"
         raise SpecError(f"{where}.{name} = {value!r}: {message}") from None
-
-
-def _explain(error: ValidationError, root: type[BaseModel], section: str = "") -> str:
-    """Return the first problem in one line: where it is, and what would be right."""
-    first = error.errors()[0]
-    place = [str(part) for part in first["loc"] if part not in ("SplitNames",)]
-    place = [part for part in place if not part.startswith(("tuple[", "function-"))]
-    where = ".".join([section, *place] if section else place)
-    if first["type"] == "extra_forbidden":
-        model: Any = root
-        for part in place[:-1]:
-            model = model.model_fields[part].annotation if model else None
-        known = list(model.model_fields) if model else []
-        return f"unknown key {where!r}: {did_you_mean(place[-1], known)}"
-    if first["type"] == "missing":
-        return f"{where!r} is missing"
-    message = first["msg"].removeprefix("Value error, ")
-    return f"{where}: {message}" if where else message

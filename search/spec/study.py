@@ -27,11 +27,20 @@ class _Section(BaseModel):
 
 
 class SearchSpec(_Section):
-    """How many trials in all, and who chooses them."""
+    """How many trials in all, and who chooses them.
+
+    Attributes:
+        replicates: the share of the trials that run a promising configuration again, with another
+            seed, so that luck is told from merit.
+        warm_start: former studies, beside this one or by their folders, that the sampler begins
+            with.
+    """
 
     trials: int = Field(default=20, ge=1, le=1_000_000)
     sampler: str = "auto"
     seed: int = Field(default=0, ge=0, lt=2**63)
+    replicates: float = Field(default=0.0, ge=0.0, le=0.5)
+    warm_start: tuple[str, ...] = ()
 
 
 class StoppingSpec(_Section):
@@ -40,6 +49,10 @@ class StoppingSpec(_Section):
     Attributes:
         losers: a trial that is not among the best at a rung is paused, and goes on if it is later
             seen to be among them; or it is stopped.
+        audit: the share of the losers that is trained to its end all the same, by lot, which tells
+            what halving costs.
+        when_gain_below: the search ends when what it may still gain is surely less than this, in
+            the metric's units; 0 for never.
         keep_paused: so many trials stay paused at most, each with two checkpoints on the disk.
     """
 
@@ -48,6 +61,8 @@ class StoppingSpec(_Section):
     reduction_factor: int = Field(default=3, ge=2)
     losers: Literal["pause", "stop"] = "pause"
     keep_paused: int = Field(default=20, ge=1, le=100_000)
+    audit: float = Field(default=0.0, ge=0.0, le=1.0)
+    when_gain_below: float = Field(default=0.0, ge=0.0)
 
     @model_validator(mode="after")
     def _grace_fits(self) -> Self:

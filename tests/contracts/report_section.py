@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
+from search.report.content import Section, Subject, Table
 from search.report.markdown import render
-from search.report.sections import Section, Subject, Table
 from tests.study_harness import LOST, StudyHarness
 
 

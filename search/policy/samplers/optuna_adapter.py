@@ -173,7 +173,7 @@ class _History:
             return
         self._told[trial.number] = trial.epoch
         for epoch in self._rungs:
-            value = trial.epochs.value(epoch - 1) if before < epoch <= trial.epoch else None
+            value = trial.epochs.value(epoch - 1) if before < epoch <= trial.compared else None
             if value is not None:
                 cost = state.objective.cost(value)
                 self.storage.set_trial_intermediate_value(self._id(trial.number), epoch, cost)
@@ -181,8 +181,11 @@ class _History:
         self.storage.set_trial_system_attr(self._id(trial.number), STEP_SECONDS, pace)
 
     def _tell_pause(self, state: StudyState, trial: Trial) -> None:
-        """Tell that a trial was paused, and where it stood, or that it goes on."""
-        at = trial.epoch if trial.state == "paused" else None
+        """Tell that a trial was paused, and where it stood, or that it goes on.
+
+        One that is audited has lost, whatever becomes of it.
+        """
+        at = trial.compared if trial.state == "paused" or trial.audited is not None else None
         if trial.number in self._passed_over or at == self._paused.get(trial.number):
             return
         self.storage.unpause(trial.number)
@@ -200,6 +203,8 @@ class _History:
         end = _ENDS.get(trial.state, TrialState.FAIL)
         if not comparable or (value is None and end == TrialState.COMPLETE):
             end = TrialState.FAIL
+        if trial.audited is not None and end == TrialState.COMPLETE:
+            end = TrialState.PRUNED
         if comparable:
             self._tell_rungs(state, trial)
             for epoch, cost in _last(state, trial).items():
@@ -221,8 +226,8 @@ class _History:
 
 
 def _last(state: StudyState, trial: Trial) -> dict[int, float]:
-    """Return a trial's last finite cost by its epoch."""
-    last = trial.epochs.last_finite
+    """Return a trial's last finite cost by its epoch, of those at which it was compared."""
+    last = trial.epochs.last_finite(trial.compared)
     return {} if last is None else {last[0]: state.objective.cost(last[1])}
 
 
