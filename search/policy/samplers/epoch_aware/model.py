@@ -8,13 +8,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from search.policy.samplers.epoch_aware.axes import Axes
-from search.policy.samplers.epoch_aware.candidates import candidates, expected_improvement
 from search.policy.samplers.epoch_aware.conditions import learn, without
 from search.policy.samplers.epoch_aware.history import History, step_seconds
 from search.policy.samplers.epoch_aware.pace import relative_pace
-from search.policy.samplers.epoch_aware.process import Posterior, fit
 from search.policy.samplers.epoch_aware.ranks import scores
+from search.policy.surrogate.axes import Axes
+from search.policy.surrogate.candidates import candidates, expected_improvement
+from search.policy.surrogate.process import Posterior, fit
 
 Array = NDArray[np.float64]
 
@@ -60,7 +60,7 @@ class Model:
 
     def choose(self, theta: Sequence[float], rng: np.random.Generator) -> Array:
         """Return the point of the greatest expected improvement for its time, x_D."""
-        posterior = Posterior(theta, self._x_NF, self._z_N, self._pending_MF)
+        posterior = Posterior(theta, self._x_NF, self._z_N).believing(self._pending_MF)
         expected_N = posterior.mean(self._x_NF)
         leaders = np.argsort(-expected_N, kind="stable")[:_LEADERS]
         x_MD = candidates(self._axes, self._x_ND[leaders], rng)

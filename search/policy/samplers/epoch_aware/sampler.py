@@ -18,10 +18,11 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial
 
-from search.policy.samplers.epoch_aware.axes import Axes, axis_of
-from search.policy.samplers.epoch_aware.candidates import LISTED, every_point
+from search.policy.samplers.epoch_aware.distributions import axes_of, axis_of
 from search.policy.samplers.epoch_aware.history import History, read
 from search.policy.samplers.epoch_aware.model import Model, untried
+from search.policy.surrogate.axes import Axes
+from search.policy.surrogate.candidates import LISTED, every_point
 
 Array = NDArray[np.float64]
 
@@ -74,7 +75,7 @@ class EpochAwareSampler(BaseSampler):
         self._raise_error_if_multi_objective(study)
         if not search_space:
             return {}
-        axes = Axes(search_space)
+        axes = axes_of(search_space)
         sign = 1.0 if study.direction == StudyDirection.MINIMIZE else -1.0
         trials = study.get_trials(deepcopy=False)[: trial.number]
         history = read(trials, self._rungs, sign)

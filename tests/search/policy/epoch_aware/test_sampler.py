@@ -12,11 +12,11 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.policy.samplers.epoch_aware import model
-from search.policy.samplers.epoch_aware.axes import Axes
-from search.policy.samplers.epoch_aware.candidates import LISTED, candidates
+from search.policy.samplers.epoch_aware.distributions import axes_of
 from search.policy.samplers.epoch_aware.history import read, stops
-from search.policy.samplers.epoch_aware.process import Posterior
 from search.policy.samplers.epoch_aware.sampler import FITTED, EpochAwareSampler
+from search.policy.surrogate.candidates import LISTED, candidates
+from search.policy.surrogate.process import Posterior
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -166,9 +166,9 @@ def test_of_two_thousand_trials_the_best_and_the_latest_are_seen(monkeypatch):
     seen = []
 
     class Watched(Posterior):
-        def __init__(self, theta, x_NF, z_N, pending_MF):
+        def __init__(self, theta, x_NF, z_N):
             seen.append(len(x_NF))
-            super().__init__(theta, x_NF, z_N, pending_MF)
+            super().__init__(theta, x_NF, z_N)
 
     monkeypatch.setattr(model, "Posterior", Watched)
     rng = np.random.default_rng(0)
@@ -223,7 +223,7 @@ def test_what_trials_reached_is_read():
 
 
 def test_candidates_of_a_small_space_are_all_of_it():
-    axes = Axes({"a": optuna.distributions.IntDistribution(1, 9)})
+    axes = axes_of({"a": optuna.distributions.IntDistribution(1, 9)})
     assert axes.size <= LISTED
     found = candidates(axes, np.zeros((0, 1)), np.random.default_rng(0))
     assert sorted(axes.configuration(x)["a"] for x in found) == list(range(1, 10))

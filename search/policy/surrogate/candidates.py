@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 from scipy.stats import qmc
 
-from search.policy.samplers.epoch_aware.axes import Axes
+from search.policy.surrogate.axes import Axes
 
 Array = NDArray[np.float64]
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_solve, cholesky, solve_triangular
-from scipy.optimize import OptimizeResult, minimize
+from scipy.optimize import minimize
 
 Array = NDArray[np.float64]
 
@@ -65,11 +65,13 @@ def _kernel(a_NF: Array, b_MF: Array, theta: Array) -> tuple[Array, Array]:
     return decay_NM * (1.0 + r_NM + r_NM**2 / 3.0), decay_NM * (1.0 + r_NM) * (5.0 / 3.0)
 
 
-def _loss(theta: Array, x_NF: Array, z_N: Array, prior: Prior) -> tuple[float, Array]:
+def _loss(
+    theta: Array, x_NF: Array, z_N: Array, known_N: Array, prior: Prior
+) -> tuple[float, Array]:
     """Return the negative log posterior of θ and its gradient."""
     k_NN, c_NN = _kernel(x_NF, x_NF, theta)
     noise = math.exp(theta[-1])
-    lower = cholesky(k_NN + (noise + _JITTER) * np.eye(len(z_N)), lower=True)
+    lower = cholesky(k_NN + np.diag(noise + _JITTER + known_N), lower=True)
     inverse_NN = cho_solve((lower, True), np.eye(len(z_N)))
     weights_N = inverse_NN @ z_N
     off = (theta - prior.mean) / prior.deviation
@@ -84,51 +86,59 @@ def _loss(theta: Array, x_NF: Array, z_N: Array, prior: Prior) -> tuple[float, A
     return float(loss), gradient + off / prior.deviation
 
 
-def fit(x_NF: Array, z_N: Array, start: Sequence[float] | None) -> list[float]:
+def fit(
+    x_NF: Array, z_N: Array, start: Sequence[float] | None, known_N: Array | None = None
+) -> list[float]:
     """Return the most probable θ, by L-BFGS from ``start``, or from the prior's mean.
+
+    ``known_N`` is what is known of each observation's variance beside the noise of all.
 
     Few observations can be taken for noise, or for a surface without any, and each is a maximum of
     its own. So a second ascent begins at a rugged surface, while there are few.
     """
     prior = Prior.of(x_NF.shape[1])
+    known_N = np.zeros(len(z_N)) if known_N is None else known_N
     starts = [prior.mean if start is None else np.asarray(start, dtype=np.float64)]
     if len(z_N) <= _FEW:
         starts.append(prior.rugged())
     found = [
-        _ascend(x_NF, z_N, prior, begin, _STEPS if start is None else _LATER_STEPS)
+        minimize(
+            _loss,
+            begin,
+            args=(x_NF, z_N, known_N, prior),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=[_LENGTHS] * x_NF.shape[1] + [_SIGNAL, _NOISE],
+            options={"maxiter": _STEPS if start is None else _LATER_STEPS},
+        )
         for begin in starts
     ]
     best = min(found, key=lambda result: float(result.fun))
     return [round(float(value), 6) for value in best.x]
 
 
-def _ascend(x_NF: Array, z_N: Array, prior: Prior, begin: Array, steps: int) -> OptimizeResult:
-    return minimize(
-        _loss,
-        begin,
-        args=(x_NF, z_N, prior),
-        jac=True,
-        method="L-BFGS-B",
-        bounds=[_LENGTHS] * x_NF.shape[1] + [_SIGNAL, _NOISE],
-        options={"maxiter": steps},
-    )
-
-
 class Posterior:
-    """The process behind observations; of ``pending`` points it takes what it expects of them."""
+    """The process behind observations, of which ``known_N`` is as for ``fit``."""
 
-    def __init__(self, theta: Sequence[float], x_NF: Array, z_N: Array, pending_MF: Array) -> None:
+    def __init__(
+        self, theta: Sequence[float], x_NF: Array, z_N: Array, known_N: Array | None = None
+    ) -> None:
         self._theta = np.asarray(theta, dtype=np.float64)
-        self._observe(x_NF, z_N)
-        if len(pending_MF):
-            expected_M = self.mean(pending_MF)
-            self._observe(np.vstack((x_NF, pending_MF)), np.concatenate((z_N, expected_M)))
-
-    def _observe(self, x_NF: Array, z_N: Array) -> None:
         covariance, _ = _kernel(x_NF, x_NF, self._theta)
         noise = math.exp(self._theta[-1]) + _JITTER
-        self._lower = cholesky(covariance + noise * np.eye(len(z_N)), lower=True)
+        self._known_N = np.zeros(len(z_N)) if known_N is None else known_N
+        self._z_N = z_N
+        self._lower = cholesky(covariance + np.diag(noise + self._known_N), lower=True)
         self._x_NF, self._weights_N = x_NF, cho_solve((self._lower, True), z_N)
+
+    def believing(self, x_MF: Array) -> "Posterior":
+        """Return the process as if points had come to what it expects of them."""
+        if not len(x_MF):
+            return self
+        x_NF = np.vstack((self._x_NF, x_MF))
+        z_N = np.concatenate((self._z_N, self.mean(x_MF)))
+        known_N = np.concatenate((self._known_N, np.zeros(len(x_MF))))
+        return Posterior(self._theta.tolist(), x_NF, z_N, known_N)
 
     def mean(self, x_MF: Array) -> Array:
         """Return what is expected at points."""
@@ -141,3 +151,10 @@ class Posterior:
         explained = solve_triangular(self._lower, covariance.T, lower=True)
         variance = math.exp(self._theta[-2]) - np.sum(explained**2, axis=0)
         return covariance @ self._weights_N, np.sqrt(np.maximum(variance, 1e-12))
+
+    def joint(self, x_MF: Array) -> tuple[Array, Array]:
+        """Return what is expected at points, and the covariance of it, k_MM, without the noise."""
+        covariance, _ = _kernel(x_MF, self._x_NF, self._theta)
+        explained = solve_triangular(self._lower, covariance.T, lower=True)
+        among_MM, _ = _kernel(x_MF, x_MF, self._theta)
+        return covariance @ self._weights_N, among_MM - explained.T @ explained

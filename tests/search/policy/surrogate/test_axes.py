@@ -11,7 +11,7 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from search.policy.samplers.epoch_aware.axes import Axes, axis_of
+from search.policy.samplers.epoch_aware.distributions import axes_of, axis_of
 
 DISTRIBUTIONS = {
     "float": FloatDistribution(-2.0, 3.0),
@@ -74,7 +74,7 @@ def test_a_value_of_a_grid_is_known_however_it_was_reckoned():
 
 
 def test_numbers_are_in_order_and_names_are_not():
-    axes = Axes({name: DISTRIBUTIONS[name] for name in ("sizes", "names", "switch")})
+    axes = axes_of({name: DISTRIBUTIONS[name] for name in ("sizes", "names", "switch")})
     x_ND = axes.points(
         [
             {"sizes": 32, "names": "last", "switch": False},
@@ -90,7 +90,7 @@ def test_numbers_are_in_order_and_names_are_not():
 
 
 def test_what_a_configuration_lacks_is_a_feature_of_its_own():
-    axes = Axes({"momentum": FloatDistribution(0, 1), "names": DISTRIBUTIONS["names"]})
+    axes = axes_of({"momentum": FloatDistribution(0, 1), "names": DISTRIBUTIONS["names"]})
     x_ND = axes.points([{"momentum": 0.5, "names": "max"}, {"names": "max"}, {}])
     assert np.isnan(x_ND[1:, 0]).all()
     x_NF = axes.features(x_ND, np.array([True, False]))
@@ -108,7 +108,7 @@ def test_what_a_configuration_lacks_is_a_feature_of_its_own():
     ],
 )
 def test_the_size_of_a_space(space: dict[str, BaseDistribution], size):
-    assert Axes(space).size == size
+    assert axes_of(space).size == size
 
 
 def test_a_value_of_another_space_has_no_position():

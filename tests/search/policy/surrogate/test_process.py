@@ -5,9 +5,9 @@ import pytest
 from scipy.optimize import approx_fprime
 
 from search.policy.samplers.epoch_aware.pace import relative_pace
-from search.policy.samplers.epoch_aware.process import Posterior, Prior, _loss, fit
+from search.policy.surrogate.process import Posterior, Prior, _loss, fit
 
-NOTHING = np.zeros((0, 3))
+NOTHING = np.zeros(60)
 
 
 def surface(seed: int = 0, points: int = 60, noise: float = 0.0):
@@ -21,8 +21,8 @@ def test_the_gradient_is_that_of_the_loss():
     x, z = surface()
     prior = Prior.of(3)
     theta = prior.mean + np.array([0.3, -0.4, 0.1, 0.2, -0.3])
-    numeric = approx_fprime(theta, lambda t: _loss(t, x, z, prior)[0], 1e-6)
-    assert _loss(theta, x, z, prior)[1] == pytest.approx(numeric, rel=1e-3, abs=1e-3)
+    numeric = approx_fprime(theta, lambda t: _loss(t, x, z, NOTHING, prior)[0], 1e-6)
+    assert _loss(theta, x, z, NOTHING, prior)[1] == pytest.approx(numeric, rel=1e-3, abs=1e-3)
 
 
 def test_a_surface_is_learnt_and_a_dimension_without_effect_gets_a_long_scale():
@@ -30,7 +30,7 @@ def test_a_surface_is_learnt_and_a_dimension_without_effect_gets_a_long_scale():
     theta = fit(x, z, None)
     assert theta[2] > max(theta[0], theta[1]) + 1
     others, truth = surface(seed=1)
-    assert np.corrcoef(Posterior(theta, x, z, NOTHING).mean(others), truth)[0, 1] > 0.95
+    assert np.corrcoef(Posterior(theta, x, z).mean(others), truth)[0, 1] > 0.95
 
 
 def test_noise_is_seen_as_noise():
@@ -44,24 +44,25 @@ def test_few_points_of_a_rugged_surface_are_not_taken_for_noise():
     x = rng.random((14, 3))
     z = np.cos(9 * x[:, 0])
     z = (z - z.mean()) / z.std()
-    found = np.array(fit(x, z, None))
+    found, known = np.array(fit(x, z, None)), np.zeros(len(z))
     prior = Prior.of(3)
-    assert _loss(found, x, z, prior)[0] <= _loss(prior.rugged(), x, z, prior)[0]
+    assert _loss(found, x, z, known, prior)[0] <= _loss(prior.rugged(), x, z, known, prior)[0]
 
 
 def test_a_fit_from_another_ends_where_it_would_have():
     """From one that was made on the first half of the points."""
     x, z = surface(points=80)
     prior = Prior.of(3)
+    known = np.zeros(80)
     went_on = np.array(fit(x, z, fit(x[:40], z[:40], None)))
     anew = np.array(fit(x, z, None))
-    assert _loss(went_on, x, z, prior)[0] < _loss(anew, x, z, prior)[0] + 0.5
+    assert _loss(went_on, x, z, known, prior)[0] < _loss(anew, x, z, known, prior)[0] + 0.5
 
 
 def test_pending_points_make_their_neighbourhood_certain_and_move_nothing():
     x, z = surface(points=10)
     theta, pending = fit(x, z, None), np.array([[0.5, 0.5, 0.5]])
-    before, after = Posterior(theta, x, z, NOTHING), Posterior(theta, x, z, pending)
+    before, after = Posterior(theta, x, z), Posterior(theta, x, z).believing(pending)
     assert after.predict(pending)[1] < before.predict(pending)[1]
     assert after.mean(pending) == pytest.approx(before.mean(pending), abs=1e-3)
 
@@ -69,7 +70,7 @@ def test_pending_points_make_their_neighbourhood_certain_and_move_nothing():
 def test_coinciding_points_are_no_trouble():
     x = np.repeat(np.array([[0.2, 0.2, 0.2], [0.8, 0.8, 0.8]]), 5, axis=0)
     z = np.array([1.0] * 5 + [-1.0] * 5)
-    mean, deviation = Posterior(fit(x, z, None), x, z, x[:2]).predict(x)
+    mean, deviation = Posterior(fit(x, z, None), x, z).believing(x[:2]).predict(x)
     assert np.isfinite(mean).all() and (deviation > 0).all()
 
 
@@ -82,3 +83,25 @@ def test_slow_configurations_are_known_for_slow():
     assert slow > 2 > 1 > fast
     assert (relative_pace(x[:2], seconds[:2], x) == 1).all(), "too few to tell"
     assert (relative_pace(x, np.full(30, np.nan), x) == 1).all()
+
+
+def test_an_observation_that_is_known_for_uncertain_counts_less():
+    x, z = surface(points=40)
+    off = z.copy()
+    off[7] += 5.0
+    known = np.zeros(40)
+    known[7] = 25.0
+    trusted = Posterior(fit(x, off, None), x, off).mean(x[7:8])[0]
+    doubted = Posterior(fit(x, off, None, known), x, off, known).mean(x[7:8])[0]
+    assert abs(doubted - z[7]) < abs(trusted - z[7]) / 2
+
+
+def test_the_covariance_of_points_together():
+    x, z = surface(points=30)
+    theta = fit(x, z, None)
+    posterior = Posterior(theta, x, z)
+    points = np.array([[0.1, 0.2, 0.3], [0.1, 0.2, 0.31], [0.9, 0.9, 0.9]])
+    mean, covariance = posterior.joint(points)
+    assert mean == pytest.approx(posterior.predict(points)[0])
+    assert np.sqrt(np.diag(covariance)) == pytest.approx(posterior.predict(points)[1], rel=1e-3)
+    assert covariance[0, 1] > 0.9 * covariance[0, 0]

@@ -10,12 +10,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
 
 Array = NDArray[np.float64]
 
@@ -121,24 +115,8 @@ class Axis:
         return math.log(value) if self.log else float(value)
 
 
-def axis_of(distribution: BaseDistribution) -> Axis:
-    """Return the axis of one of Optuna's distributions.
-
-    A list of numbers is ordered. So is a pair of values.
-    """
-    if isinstance(distribution, CategoricalDistribution):
-        return _choice(distribution.choices)
-    assert isinstance(distribution, (FloatDistribution, IntDistribution))
-    return Axis(
-        low=float(distribution.low),
-        high=float(distribution.high),
-        step=None if distribution.log or distribution.step is None else float(distribution.step),
-        log=distribution.log,
-        whole=isinstance(distribution, IntDistribution),
-    )
-
-
-def _choice(options: Sequence[Any]) -> Axis:
+def choice(options: Sequence[Any]) -> Axis:
+    """Return the axis of a list of values. A list of numbers is ordered. So is a pair of values."""
     if all(isinstance(option, (int, float)) for option in options):
         return Axis(tuple(sorted(options)))
     return Axis(tuple(options), nominal=len(options) > 2)
@@ -150,9 +128,8 @@ class Axes:
     A dimension that some configurations lack has a feature that says so.
     """
 
-    def __init__(self, space: Mapping[str, BaseDistribution]) -> None:
-        self.names = tuple(space)
-        self.axes = tuple(axis_of(space[name]) for name in self.names)
+    def __init__(self, axes: Mapping[str, Axis]) -> None:
+        self.names, self.axes = tuple(axes), tuple(axes.values())
 
     def __len__(self) -> int:
         return len(self.axes)

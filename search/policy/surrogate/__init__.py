@@ -1,0 +1,1 @@
+"""A model of what configurations are worth, where only some were tried."""
