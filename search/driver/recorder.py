@@ -28,6 +28,7 @@ from search.journal.trial import Trial
 from search.journal.unreported import read_unreported
 from search.policy.decisions import judge
 from search.policy.failures import Failure, retries
+from search.policy.outlook import reckon
 from search.policy.pausing import all_given_up, next_to_go_on, surplus
 from search.policy.samplers.registry import TrialChooser
 from search.spec.study import ResourcesSpec
@@ -43,13 +44,19 @@ class StudyRecorder:
     """Hands out work and takes in results; whatever it says is in the journal first."""
 
     def __init__(
-        self, folder: StudyDir, journal: Journal, state: StudyState, prepared: PreparedData
+        self,
+        folder: StudyDir,
+        journal: Journal,
+        state: StudyState,
+        prepared: PreparedData,
+        outlook: Callable[[StudyState], list[Event]] = reckon,
     ) -> None:
-        self.state = state
+        self.state, self._outlook = state, outlook
         self._folder, self._journal, self._prepared = folder, journal, prepared
         self._chooser = TrialChooser()
         self._observers: list[Observer] = []
         self._ended_before, self._any_paused = 0, False
+        self._reckoned = state.outlook.ended if state.outlook else 0
         self._resources = state.spec.resources
 
     def follow(self, observer: Observer) -> None:
@@ -90,6 +97,7 @@ class StudyRecorder:
         """Return the next attempt to start: one that was in flight, else a paused trial that may
         go on, else a new one."""
         state = self.state
+        self._look_ahead()
         waiting = state.next_waiting() or next_to_go_on(state)
         if waiting is None and len(state.trials) < state.total:
             self._record(self._chooser.choose(state))
@@ -103,6 +111,15 @@ class StudyRecorder:
         )
         self._record(attempt)
         return assign(waiting, state, self._resources, self._prepared, self._folder)
+
+    def _look_ahead(self) -> None:
+        """Reckon how the search stands, where a tenth more trials have ended than at last, or all;
+        it takes a tenth of a second."""
+        ended = self.state.ended
+        grown = ended - self._reckoned
+        if grown >= max(1, self._reckoned // 10) or (grown and self.state.finished):
+            self._reckoned = ended
+            self._record(*self._outlook(self.state))
 
     def report(self, reports: Sequence[Report]) -> bool:
         """Take in epochs of one attempt, in order; True when the trial goes on.

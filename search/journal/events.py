@@ -109,6 +109,30 @@ class SearchConcluded(_Event):
     reason: str
 
 
+class OutlookTaken(_Event):
+    """How the search stands, told from luck, when so many trials had ``ended``.
+
+    Attributes:
+        leader: the trial that had the configuration first whose estimated mean is the best, of
+            those trained to their ends.
+        mean, se: of that configuration's value over seeds, and its standard error.
+        chance: that it is the best of all tried.
+        left: trials that were still to be made.
+        gain, gain_low, gain_high: what they may add to the mean, expected and as a 95 % interval.
+    """
+
+    event: Literal["outlook"] = "outlook"
+    ended: int
+    leader: int
+    mean: float
+    se: float
+    chance: float
+    left: int
+    gain: float
+    gain_low: float
+    gain_high: float
+
+
 class TrialCreated(_Event):
     """A new configuration, or one that was tried before.
 
@@ -205,6 +229,7 @@ Event = Annotated[
     | SessionEnded
     | SpecChanged
     | WarmStarted
+    | OutlookTaken
     | SearchConcluded
     | TrialCreated
     | AttemptStarted

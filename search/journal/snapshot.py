@@ -25,6 +25,7 @@ from search.journal.epochs import Epochs
 from search.journal.events import (
     AttemptFailed,
     Event,
+    OutlookTaken,
     SessionEnded,
     SessionStarted,
     SpecChanged,
@@ -125,6 +126,8 @@ def _state(folder: StudyDir, head: dict[str, Any], ended: Sequence[dict[str, Any
         state.session_end = SessionEnded.model_validate(head["session_end"])
     state.former = [WarmStarted.model_validate(dumped) for dumped in head["former"]]
     state.concluded = head["concluded"]
+    if head["outlook"]:
+        state.outlook = OutlookTaken.model_validate(head["outlook"])
     state.total, state.applied = head["total"], head["journal"]["lines"]
     return state
 
@@ -259,6 +262,7 @@ class SnapshotWriter:
             "total": state.total,
             "former": [former.model_dump(mode="json") for former in state.former],
             "concluded": state.concluded,
+            "outlook": state.outlook.model_dump(mode="json") if state.outlook else None,
             "latest": state.rungs.dump(),
             "live": [_dumped(trial) for trial in state.open_trials()],
         }

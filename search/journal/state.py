@@ -14,6 +14,7 @@ from search.journal.events import (
     EndState,
     EpochDone,
     Event,
+    OutlookTaken,
     SearchConcluded,
     SessionEnded,
     SessionStarted,
@@ -36,6 +37,7 @@ class StudyState:
 
     Attributes:
         former: what was taken from other studies at the beginning.
+        outlook: how the search stood when that was last reckoned.
         concluded: why no more trials are made; None while there are to be more.
         changes: the study's changes; ``revision`` counts them, and what was derived from an earlier
             one is stale.
@@ -49,6 +51,7 @@ class StudyState:
         self.created = created
         self.applied = 1
         self.former: list[WarmStarted] = []
+        self.outlook: OutlookTaken | None = None
         self.concluded: str | None = None
         self.changes: list[SpecChanged] = []
         self.trials: list[Trial] = []
@@ -91,6 +94,8 @@ class StudyState:
                 self._change(event)
             case WarmStarted():
                 self.former.append(event)
+            case OutlookTaken():
+                self.outlook = event
             case SearchConcluded():
                 self.total, self.concluded = event.total, event.reason
             case TrialCreated():
@@ -146,7 +151,7 @@ class StudyState:
     def _change(self, event: SpecChanged) -> None:
         self.changes.append(event)
         self._adopt(event)
-        self._leader = None
+        self._leader, self.outlook = None, None
         for trial in self.trials:
             trial.epochs.revalue(self.objective)
             self._compare(trial)

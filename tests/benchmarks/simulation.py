@@ -17,10 +17,11 @@ from landscapes.base import Curve, Landscape
 from studies import NUMERICS, prepared
 
 from search.driver.recorder import StudyRecorder
-from search.journal.events import FORMAT, SessionStarted, StudyCreated
+from search.journal.events import FORMAT, OutlookTaken, SessionStarted, StudyCreated
 from search.journal.folder import StudyDir
 from search.journal.journal import Journal
 from search.journal.state import StudyState, replay
+from search.policy.outlook import take_outlook
 from search.policy.samplers.optuna_adapter import to_distributions
 from search.policy.seeds import derive_seed
 from search.spec.space import parse_space
@@ -55,6 +56,16 @@ def simulate(landscape: Landscape, setting: Setting) -> list[float]:
         return _Simulation(landscape, setting, Path(place)).run()
 
 
+def foretell(landscape: Landscape, setting: Setting) -> list[dict[str, float]]:
+    """Return what a search foretells of itself after a quarter and half of its time, as gains on
+    the landscape's scale, and what came."""
+    with tempfile.TemporaryDirectory(dir=_fast_disk()) as place:
+        before = _Simulation(landscape, setting, Path(place))
+        before.run()
+    with tempfile.TemporaryDirectory(dir=_fast_disk()) as place:
+        return _Simulation(landscape, setting, Path(place)).foretell(before.made)
+
+
 def _fast_disk() -> str | None:
     """Memory where there is a disk of it: a simulation has nothing to lose."""
     return "/dev/shm" if Path("/dev/shm").is_dir() else None
@@ -84,6 +95,57 @@ class _Simulation:
             else:
                 self._start(now)
         return found
+
+    def foretell(self, total: int) -> list[dict[str, float]]:
+        """Return what is foretold where regrets are taken, and what came by the end."""
+        taken = list[tuple[OutlookTaken, float, bool]]()
+
+        def take() -> float:
+            self._state.total, before = total, self._state.total
+            outlook = take_outlook(self._state)
+            self._state.total = before
+            if outlook is not None:
+                best = self._state.best()
+                assert best is not None
+                beside = self._truth(best.trial.number) - self._truth(outlook.leader)
+                tried = max(self._truth(number) for number in self._curves)
+                taken.append((outlook, beside, self._truth(outlook.leader) >= tried))
+            return 0.0
+
+        self._regret = take  # type: ignore[method-assign]
+        self.run()
+        last = taken[-1][0] if taken and taken[-1][0].left == 0 else None
+        if last is None:
+            return []
+        return [self._compared(*then, last) for then in taken[:-1]]
+
+    def _compared(
+        self, then: OutlookTaken, beside: float, is_best: bool, last: OutlookTaken
+    ) -> dict[str, float]:
+        leader = self._truth(then.leader)
+        came = self._truth(last.leader) - leader
+        top, middle, _ = self._landscape.scale
+        sign = 1.0 if top > middle else -1.0
+        slack = 1e-9 + 0.02 * abs(top - middle)
+        return {
+            "gain": then.gain / abs(top - middle),
+            "came": came / abs(top - middle),
+            "covered": float(then.gain_low - slack <= came <= then.gain_high + slack),
+            "leader_covered": float(abs(sign * then.mean - leader) <= 2 * then.se + slack),
+            "chance": then.chance,
+            "leader_best": float(is_best),
+            "beside": beside / abs(top - middle),
+        }
+
+    @property
+    def made(self) -> int:
+        """How many trials were made."""
+        return len(self._state.trials)
+
+    def _truth(self, number: int) -> float:
+        """Return a configuration's value at its best epoch, more is better."""
+        curve = self._curves[number].mean_E
+        return float(curve.max() if self._landscape.problem.mode == "max" else -curve.min())
 
     def _start(self, now: float) -> None:
         work = self._study.next()
@@ -137,7 +199,7 @@ def _new_study(
     journal = Journal(folder.journal)
     journal.append(first)
     state = replay([first])
-    study = StudyRecorder(folder, journal, state, prepared(place))
+    study = StudyRecorder(folder, journal, state, prepared(place), outlook=lambda state: [])
     session = SessionStarted(pid=1, host="h", total=1_000_000, resources={}, versions={}, code={})
     study.begin(session, ResourcesSpec())
     (place / "checkpoint").touch()

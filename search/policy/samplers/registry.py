@@ -78,11 +78,25 @@ def check_sampler(name: str) -> None:
         raise SpecError(f"search.sampler = {name!r}: no such sampler: {hint}")
 
 
+def _to_repeat(state: StudyState) -> int | None:
+    """Return the trial that the next one repeats, by the share of them that are to; None for a new
+    configuration."""
+    share = state.spec.search.replicates
+    made = sum(trial.origin == "replicate" for trial in state.trials) if share else 0
+    if made + 1 > share * (len(state.trials) + 1):
+        return None
+    from search.policy.outlook import to_repeat
+
+    return to_repeat(state)
+
+
 class TrialChooser:
     """Makes each new trial: one of ``[[first]]``, or what the study's sampler suggests."""
 
     def __init__(self) -> None:
         self._samplers: dict[str, Sampler] = {}
+        self._first: dict[tuple[Any, ...], int] = {}
+        self._looked_at = 0
 
     def choose(self, state: StudyState) -> TrialCreated:
         """Choose the next trial.
@@ -91,15 +105,32 @@ class TrialChooser:
         """
         number, first = len(state.trials), state.spec.first
         if number < len(first) and first[number]:
-            return self._first(state, number, first[number])
+            return self._preset(state, number, first[number])
+        repeated = _to_repeat(state)
+        if repeated is not None:
+            params = dict(state.trials[repeated].params)
+            return TrialCreated(trial=number, params=params, origin="replicate", repeats=repeated)
         kind = state.spec.search.sampler
         suggestion = self._sampler(kind).suggest(state, number)
         params = {name: suggestion.params[name] for name in state.space}
         return TrialCreated(
-            trial=number, params=params, origin=kind, attributes=suggestion.attributes
+            trial=number,
+            params=params,
+            origin=kind,
+            repeats=self._first_with(state, params),
+            attributes=suggestion.attributes,
         )
 
-    def _first(self, state: StudyState, number: int, preset: dict[str, Any]) -> TrialCreated:
+    def _first_with(self, state: StudyState, params: dict[str, Any]) -> int | None:
+        """Return the first trial of the same configuration, over the same data."""
+        for trial in state.trials[self._looked_at :]:
+            self._first.setdefault(
+                (trial.data, trial.revision, *trial.params.items()), trial.number
+            )
+        self._looked_at = len(state.trials)
+        return self._first.get((state.data, state.revision, *params.items()))
+
+    def _preset(self, state: StudyState, number: int, preset: dict[str, Any]) -> TrialCreated:
         from search.policy.samplers.random_search import draw
 
         left = {name: dimension for name, dimension in state.space.items() if name not in preset}

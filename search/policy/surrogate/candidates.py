@@ -8,7 +8,6 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
-from scipy.stats import qmc
 
 from search.policy.surrogate.axes import Axes
 
@@ -35,7 +34,7 @@ def candidates(axes: Axes, best_ND: Array, rng: np.random.Generator) -> Array:
     spread_ND = axes.spread((_sobol(len(axes)) + shift_D) % 1.0)
     if not len(best_ND):
         return spread_ND
-    return np.vstack((spread_ND, _neighbours(axes, best_ND, rng)))
+    return np.vstack((spread_ND, neighbours(axes, best_ND, _NEIGHBOURS, rng)))
 
 
 def every_point(axes: Axes) -> Array:
@@ -48,14 +47,16 @@ def every_point(axes: Axes) -> Array:
 @lru_cache(maxsize=4)
 def _sobol(dimensions: int) -> Array:
     """Return one Sobol sequence; a question shifts it as a whole (Cranley & Patterson 1976)."""
+    from scipy.stats import qmc  # 0.3 s, which a command that reads need not wait for
+
     return np.asarray(qmc.Sobol(dimensions, rng=np.random.default_rng(0)).random(_SPREAD))
 
 
-def _neighbours(axes: Axes, best_ND: Array, rng: np.random.Generator) -> Array:
-    """Return points that differ from one of the best on some axes, on one at least."""
-    near_ND = best_ND[np.arange(_NEIGHBOURS) % len(best_ND)]
+def neighbours(axes: Axes, best_ND: Array, count: int, rng: np.random.Generator) -> Array:
+    """Return so many points that differ from one of the best on some axes, on one at least."""
+    near_ND = best_ND[np.arange(count) % len(best_ND)]
     moves_ND = rng.random(near_ND.shape) < _MOVES
-    moves_ND[np.arange(_NEIGHBOURS), rng.integers(len(axes), size=_NEIGHBOURS)] = True
+    moves_ND[np.arange(count), rng.integers(len(axes), size=count)] = True
     steps_ND = rng.normal(0.0, _STEP, near_ND.shape)
     drawn_ND = axes.spread(rng.random(near_ND.shape))
     few_D = np.array([axis.size <= _FEW_VALUES for axis in axes.axes])

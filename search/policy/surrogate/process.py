@@ -152,9 +152,15 @@ class Posterior:
         variance = math.exp(self._theta[-2]) - np.sum(explained**2, axis=0)
         return covariance @ self._weights_N, np.sqrt(np.maximum(variance, 1e-12))
 
-    def joint(self, x_MF: Array) -> tuple[Array, Array]:
-        """Return what is expected at points, and the covariance of it, k_MM, without the noise."""
-        covariance, _ = _kernel(x_MF, self._x_NF, self._theta)
-        explained = solve_triangular(self._lower, covariance.T, lower=True)
-        among_MM, _ = _kernel(x_MF, x_MF, self._theta)
-        return covariance @ self._weights_N, among_MM - explained.T @ explained
+    def worths(self, x_CF: Array) -> tuple[Array, Array]:
+        """Return the mean and the covariance, of what was observed and of other points together, if
+        the noise is not one: if every point deviates so from the process, and what is ``known`` of
+        each observation's variance is all that there is of chance."""
+        own, count = math.exp(self._theta[-1]), len(self._x_NF)
+        x_XF = np.vstack((self._x_NF, x_CF))
+        k_XN, _ = _kernel(x_XF, self._x_NF, self._theta)
+        k_XN[:count] += own * np.eye(count)
+        explained = solve_triangular(self._lower, k_XN.T, lower=True)
+        k_XX, _ = _kernel(x_XF, x_XF, self._theta)
+        k_XX += own * np.eye(len(x_XF))
+        return k_XN @ self._weights_N, k_XX - explained.T @ explained

@@ -96,12 +96,17 @@ def test_an_observation_that_is_known_for_uncertain_counts_less():
     assert abs(doubted - z[7]) < abs(trusted - z[7]) / 2
 
 
-def test_the_covariance_of_points_together():
-    x, z = surface(points=30)
-    theta = fit(x, z, None)
-    posterior = Posterior(theta, x, z)
-    points = np.array([[0.1, 0.2, 0.3], [0.1, 0.2, 0.31], [0.9, 0.9, 0.9]])
-    mean, covariance = posterior.joint(points)
-    assert mean == pytest.approx(posterior.predict(points)[0])
-    assert np.sqrt(np.diag(covariance)) == pytest.approx(posterior.predict(points)[1], rel=1e-3)
-    assert covariance[0, 1] > 0.9 * covariance[0, 0]
+def test_what_is_not_chance_is_worth():
+    """A point that stands out is worth what was seen of it where chance is small; less, where it is
+    large; and nothing of it is told of another."""
+    x, z = surface(points=40)
+    z[7] += 2.0
+    small, large = (
+        Posterior(fit(x, z, None, known), x, z, known).worths(x[7:8])
+        for known in (np.full(40, 1e-4), np.full(40, 1.0))
+    )
+    assert small[0][7] == pytest.approx(z[7], abs=0.05)
+    assert large[0][7] < z[7] - 0.4
+    assert small[0][40] < z[7] - 0.4, "another trial there would deviate for itself"
+    assert small[1][7, 7] < 0.01 < large[1][7, 7]
+    assert small[1].shape == (41, 41)

@@ -1,0 +1,147 @@
+"""What the configurations of a study are worth, apart from luck.
+
+Legend: N trials, M configurations, C others, X both, D axes.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.journal.state import StudyState
+from search.policy.expectations import Expectations, expectations
+from search.policy.surrogate.axes import Axes, Axis, choice
+from search.policy.surrogate.process import Posterior, fit
+from search.spec.space import Choice, Dimension
+
+Array = NDArray[np.float64]
+
+#: Configurations that must be known before anything is said.
+_FEWEST = 8
+
+#: A bad outlier counts as so many times as far below the median as the best tenth is above.
+_OUTLIERS = 1.5
+
+#: What a configuration deviates by from the process is taken for chance by half, where it was not
+#: run again. So many further runs weigh as much as that.
+_CHANCE, _WEIGHT = 0.5, 4.0
+
+
+@dataclass(frozen=True)
+class Merits:
+    """The model of one moment.
+
+    Attributes:
+        first: the trial that had each configuration first.
+        x_MD: the configurations.
+        z_M: what was observed of each: worth less ``centre``, by ``scale``.
+        whole_M: whether one was trained to its end.
+        chance: the variance of a trial's worth around its configuration's, as z.
+    """
+
+    axes: Axes
+    first: list[int]
+    x_MD: Array
+    z_M: Array
+    whole_M: NDArray[np.bool_]
+    posterior: Posterior
+    centre: float
+    scale: float
+    chance: float
+
+    def worths(self, x_CD: Array) -> tuple[Array, Array]:
+        """Return the mean and the covariance of what the configurations and others are worth, as z:
+        first those that were tried."""
+        optional_D = np.any(np.isnan(self.x_MD), axis=0)
+        return self.posterior.worths(self.axes.features(x_CD, optional_D))
+
+
+def learn_merits(state: StudyState) -> Merits | None:
+    """Return the model of a state; None while too little is known, or all is alike."""
+    known = expectations(state)
+    if len(known.trials) < _FEWEST or not known.whole_N.any() or not state.space:
+        return None
+    worth_N = _bounded(-known.costs_N)
+    centre, scale = float(np.mean(worth_N)), float(np.std(worth_N))
+    if not np.isfinite(scale) or scale <= 1e-12 * max(1.0, abs(centre)):
+        return None
+    axes = axes_of(state.space)
+    x_ND = axes.points([trial.params for trial in known.trials])
+    z_N, known_N = (worth_N - centre) / scale, np.minimum(known.variances_N / scale**2, 100.0)
+    groups = _groups(x_ND)
+    if len(groups) < _FEWEST:
+        return None
+    x_NF = axes.features(x_ND, np.any(np.isnan(x_ND), axis=0))
+    theta = fit(x_NF, z_N, None, known_N)
+    chance, own = _split(math.exp(theta[-1]), z_N, groups, known)
+    theta[-1] = math.log(own)
+    z_M, known_M = _together(z_N, known_N + chance, groups)
+    rows = [group[0] for group in groups]
+    return Merits(
+        axes=axes,
+        first=[known.trials[row].number for row in rows],
+        x_MD=x_ND[rows],
+        z_M=z_M,
+        whole_M=np.array([known.whole_N[group].any() for group in groups], dtype=np.bool_),
+        posterior=Posterior(theta, x_NF[rows], z_M, known_M),
+        centre=centre,
+        scale=scale,
+        chance=chance,
+    )
+
+
+def _bounded(worth_N: Array) -> Array:
+    """Return worths with bad outliers bounded: how bad they are says nothing of the best."""
+    middle, upper = np.quantile(worth_N, (0.5, 0.9))
+    return np.asarray(np.maximum(worth_N, middle - _OUTLIERS * (upper - middle)))
+
+
+def _groups(x_ND: Array) -> list[list[int]]:
+    """Return the rows of each configuration, in the order of their first."""
+    rows: dict[bytes, list[int]] = {}
+    for index, row in enumerate(np.round(x_ND, 9)):
+        rows.setdefault(row.tobytes(), []).append(index)
+    return list(rows.values())
+
+
+def _split(
+    deviation: float, z_N: Array, groups: list[list[int]], known: Expectations
+) -> tuple[float, float]:
+    """Return which part of trials' ``deviation`` from the process, a variance, is the chance of a
+    training, and which is the configurations' own.
+
+    Configurations that were trained to their ends more than once tell.
+    """
+    repeated = [[row for row in group if known.whole_N[row]] for group in groups]
+    repeated = [group for group in repeated if len(group) > 1]
+    squares = sum(float(np.sum((z_N[group] - z_N[group].mean()) ** 2)) for group in repeated)
+    freedom = sum(len(group) - 1 for group in repeated)
+    chance = (_WEIGHT * _CHANCE * deviation + squares) / (_WEIGHT + freedom)
+    return max(chance, 1e-6), max(deviation - chance, 0.1 * deviation)
+
+
+def _together(z_N: Array, variance_N: Array, groups: list[list[int]]) -> tuple[Array, Array]:
+    """Return one observation of each configuration, and its variance."""
+    precisions = np.array([np.sum(1.0 / variance_N[group]) for group in groups])
+    sums = np.array([np.sum(z_N[group] / variance_N[group]) for group in groups])
+    return sums / precisions, 1.0 / precisions
+
+
+def axes_of(space: Mapping[str, Dimension]) -> Axes:
+    """Return the axes of a study's space."""
+    return Axes({name: _axis(dimension) for name, dimension in space.items()})
+
+
+def _axis(dimension: Dimension) -> Axis:
+    if isinstance(dimension, Choice):
+        return choice(dimension.options)
+    step = dimension.step or (1.0 if dimension.kind == "int" else None)
+    return Axis(
+        low=dimension.low,
+        high=dimension.high,
+        step=None if dimension.log else step,
+        log=dimension.log,
+        whole=dimension.kind == "int",
+    )

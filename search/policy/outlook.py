@@ -1,0 +1,144 @@
+"""How a search stands, told from luck: which configuration leads, and what is left to be gained.
+
+A configuration's worth is the value that it comes to on average over seeds, signed so that more is
+better. It is a Gaussian process of the configuration and a deviation of its own; what a trial would
+come to at its end is an observation of it. All figures are read off worths that are drawn.
+
+Legend: M configurations, C candidates, S draws.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from search.journal.events import Event, OutlookTaken, SearchConcluded
+from search.journal.state import StudyState
+from search.policy.merits import Array, Merits, learn_merits
+from search.policy.seeds import derive_seed
+from search.policy.surrogate.axes import Axes
+from search.policy.surrogate.candidates import neighbours
+
+#: Worths drawn; candidates over the whole space, and near so many of the best.
+_DRAWS, _SPREAD, _NEAR, _LEADERS = 1000, 256, 128, 8
+
+#: Gains drawn are multiplied by this, and errors by the other: what the model leaves out, by
+#: ``tests/benchmarks/outlook.py`` on the tasks that are for developing.
+_GAINS, _ERRORS = 1.5, 1.5
+
+
+class _Worths(NamedTuple):
+    """Worths of M that were tried and C candidates, together X, as z.
+
+    Attributes:
+        tried: how many of them were.
+        w_SX: worths that were drawn.
+        chance: the variance of a trial around its configuration's worth.
+    """
+
+    tried: int
+    mean_X: Array
+    covariance_XX: Array
+    w_SX: Array
+    chance: float
+
+
+def take_outlook(state: StudyState) -> OutlookTaken | None:
+    """Return how the search stands; None while too little is known.
+
+    Gains are in the metric's units, of worths and not by luck.
+    """
+    merits = learn_merits(state)
+    if merits is None:
+        return None
+    rng = np.random.default_rng(derive_seed(state.spec.search.seed, "outlook", state.ended))
+    order = np.argsort(-merits.z_M, kind="stable")
+    x_CD = _candidates(merits.axes, merits.x_MD[order[:_LEADERS]], rng)
+    worths = _draw(merits, x_CD, rng)
+    tried_M = slice(worths.tried)
+    leader = int(np.argmax(worths.mean_X[tried_M]))
+    left = max(0, state.total - len(state.trials))
+    gain_S = _gains(worths, leader, left, rng) * merits.scale
+    low, high = np.percentile(gain_S, (2.5, 97.5))
+    sign = -state.objective.cost(1.0)
+    return OutlookTaken(
+        ended=state.ended,
+        leader=merits.first[leader],
+        mean=sign * (merits.centre + merits.scale * float(worths.mean_X[leader])),
+        se=_ERRORS * merits.scale * math.sqrt(float(worths.covariance_XX[leader, leader])),
+        chance=float(np.mean(np.argmax(worths.w_SX[:, tried_M], axis=1) == leader)),
+        left=left,
+        gain=float(np.mean(gain_S)),
+        gain_low=float(low),
+        gain_high=float(high),
+    )
+
+
+def _candidates(axes: Axes, best_MD: Array, rng: np.random.Generator) -> Array:
+    spread_CD = axes.spread(rng.random((_SPREAD, len(axes))))
+    return np.vstack((spread_CD, neighbours(axes, best_MD, _NEAR, rng)))
+
+
+def _draw(merits: Merits, x_CD: Array, rng: np.random.Generator) -> _Worths:
+    mean_X, covariance_XX = merits.worths(x_CD)
+    size = len(mean_X)
+    jitter = 1e-6 * np.trace(covariance_XX) / size
+    lower_XX = np.linalg.cholesky(covariance_XX + jitter * np.eye(size))
+    w_SX = mean_X + rng.standard_normal((_DRAWS, size)) @ lower_XX.T
+    return _Worths(len(merits.first), mean_X, covariance_XX, w_SX, merits.chance)
+
+
+def _gains(worths: _Worths, leader: int, left: int, rng: np.random.Generator) -> Array:
+    """Return by how much the best that ``left`` more trials seem to find exceeds the leader, g_S;
+    0 where none seems better.
+
+    Each takes the best candidate of one draw, as a sampler would; what that is worth, the other
+    draws say, and what is seen of it has the chance of a training.
+    """
+    half = _DRAWS // 2
+    if not left:
+        return np.zeros(half)
+    chosen = worths.tried + np.unique(np.argmax(worths.w_SX[:half, worths.tried :][:left], axis=1))
+    mean_C, w_SC = worths.mean_X[chosen], worths.w_SX[half:, chosen]
+    variance_C = np.diag(worths.covariance_XX)[chosen]
+    trusted_C = variance_C / (variance_C + worths.chance)
+    seen_SC = w_SC + rng.standard_normal(w_SC.shape) * math.sqrt(worths.chance)
+    expected_SC = mean_C + trusted_C * (seen_SC - mean_C)
+    picked_S = np.argmax(expected_SC, axis=1)
+    rows = np.arange(half)
+    better_S = expected_SC[rows, picked_S] > worths.mean_X[leader]
+    gain_S = w_SC[rows, picked_S] - worths.w_SX[half:, leader]
+    return np.asarray(_GAINS * np.where(better_S, gain_S, 0.0))
+
+
+def to_repeat(state: StudyState) -> int | None:
+    """Return the trial whose configuration is worth another run; None while too little is known.
+
+    It is one of two that were drawn for the best of those trained to their ends (top-two Thompson
+    sampling, Russo 2016, arXiv 1602.08448): what is surely best, or surely not, need not be run.
+    """
+    merits = learn_merits(state)
+    if merits is None:
+        return None
+    rng = np.random.default_rng(derive_seed(state.spec.search.seed, "repeat", len(state.trials)))
+    w_SM = _draw(merits, merits.x_MD[:0], rng).w_SX
+    best_S = np.argmax(np.where(merits.whole_M, w_SM, -np.inf), axis=1)
+    others = best_S[best_S != best_S[0]]
+    picked = others[0] if len(others) and rng.random() < 0.5 else best_S[0]
+    return merits.first[int(picked)]
+
+
+def reckon(state: StudyState) -> list[Event]:
+    """Return how the search stands, if anything is known; and its conclusion, where it has surely
+    nothing left to gain."""
+    outlook = take_outlook(state)
+    if outlook is None:
+        return []
+    threshold = state.spec.stopping.when_gain_below
+    if not outlook.left or outlook.gain_high >= threshold:
+        return [outlook]
+    reason = (
+        f"{outlook.left} more trials would surely gain less than {threshold:g} "
+        f"{state.objective.metric}"
+    )
+    return [outlook, SearchConcluded(total=len(state.trials), reason=reason)]
