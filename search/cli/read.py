@@ -17,6 +17,7 @@ from search.cli.output import show
 @results_option
 def status(name: str | None, watch: bool, form: str, results_dir: Path) -> None:
     """Where a study, or every study, stands."""
+    from search.report.outlook import sentences
     from search.report.rows import failure_causes
 
     known: dict[str, Any] = {}
@@ -26,6 +27,8 @@ def status(name: str | None, watch: bool, form: str, results_dir: Path) -> None:
         for state in states if form == "table" else []:
             for cause, numbers in failure_causes(state).items():
                 click.echo(f"{state.created.name}: {len(numbers)} failed: {cause}")
+            for sentence in sentences(state) if name else []:
+                click.echo(sentence)
         if not watch or all(row["state"] != "running" for row in rows):
             return
         time.sleep(2)

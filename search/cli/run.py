@@ -163,11 +163,14 @@ def _from_here(path: Path) -> Path:
 def _print_outcome(outcome: Any, hint: str) -> None:
     from search.errors import NoFiniteResult
     from search.monitor.say import put, say
+    from search.report.outlook import sentences
 
     state, best = outcome.state, outcome.state.best()
     if best is not None:
         value = f"{state.objective.metric} {best.value:.4f}"
         put(f"best trial {best.trial.number}: {value}", sys.stdout)
+        for sentence in sentences(state):
+            say(sentence)
         put(f"report: {_from_here(outcome.folder.report)}", sys.stdout)
     if outcome.reason != "finished":
         say(f"{outcome.reason}; {state.ended} of {state.total} trials done; {hint}")

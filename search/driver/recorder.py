@@ -105,6 +105,7 @@ class StudyRecorder:
         if waiting is None:
             if not state.running:
                 self._record(*all_given_up(state))
+                self._look_ahead()
             return "finished" if state.finished else "wait"
         attempt = AttemptStarted(
             trial=waiting.number, attempt=waiting.attempts + 1, from_epoch=waiting.epoch

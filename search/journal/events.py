@@ -109,6 +109,26 @@ class SearchConcluded(_Event):
     reason: str
 
 
+class Finding(BaseModel):
+    """Something that is wrong with a search.
+
+    Attributes:
+        kind: ``edge``: the best lie at an ``end`` of a range, at ``value``; ``no_effect``: a
+            hyperparameter explains a share ``value``; ``no_gain``: over the first configuration,
+            ``value`` with an error of ``other``; ``harsh`` and ``mild``: halving; ``alike``: the
+            configurations explain a share ``value``.
+        name: the hyperparameter.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["edge", "no_effect", "no_gain", "harsh", "mild", "alike"]
+    name: str | None = None
+    end: str | None = None
+    value: float
+    other: float | None = None
+
+
 class OutlookTaken(_Event):
     """How the search stands, told from luck, when so many trials had ``ended``.
 
@@ -119,6 +139,7 @@ class OutlookTaken(_Event):
         chance: that it is the best of all tried.
         left: trials that were still to be made.
         gain, gain_low, gain_high: what they may add to the mean, expected and as a 95 % interval.
+        findings: what is wrong with the search.
     """
 
     event: Literal["outlook"] = "outlook"
@@ -131,6 +152,7 @@ class OutlookTaken(_Event):
     gain: float
     gain_low: float
     gain_high: float
+    findings: list[Finding] = []
 
 
 class TrialCreated(_Event):

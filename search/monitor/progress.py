@@ -9,7 +9,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from search.journal.events import EpochDone, Event, TrialEnded, TrialRestored
+from search.journal.events import EpochDone, Event, SearchConcluded, TrialEnded, TrialRestored
 from search.journal.state import StudyState
 from search.monitor.say import say
 from search.monitor.streams import for_people
@@ -76,6 +76,8 @@ class Progress:
             case TrialEnded():
                 why = f" ({event.reason})" if event.reason else ""
                 say(f"trial {event.trial} {event.state}{why}; {self._headline()}")
+            case SearchConcluded():
+                say(f"no more trials: {event.reason}")
             case _:
                 pass
 
@@ -99,7 +101,15 @@ class Progress:
         stopped = f"{state.ends['pruned']} stopped early"
         if state.paused:
             stopped += f", {len(state.paused)} paused"
-        return f"{state.ended}/{state.total} done, {stopped}, {top}, {self._eta()}"
+        return f"{state.ended}/{state.total} done, {stopped}, {top}{self._ahead()}, {self._eta()}"
+
+    def _ahead(self) -> str:
+        """Say how surely the best is known, and what is still expected of the search."""
+        said = self._state.outlook
+        if said is None:
+            return ""
+        sure = f", trial {said.leader} leads with {said.chance:.0%}"
+        return sure + (f", {said.left} more may add {short(said.gain)}" if said.left else "")
 
     def _done(self) -> int:
         """Count the trials that have ended, or will without much more: few paused ones go on."""

@@ -43,10 +43,10 @@ class Expectations:
 
 
 def expectations(state: StudyState) -> Expectations:
-    """Return what is expected of the best and the latest trials."""
+    """Return what is expected of the first, the best and the latest trials."""
     valued = [trial for trial in state.comparable_trials() if trial.best_value is not None]
     best = sorted(valued, key=lambda t: (_cost(state, t), t.number))[:_BEST]
-    seen = {trial.number: trial for trial in [*best, *valued[-_LATEST:]]}
+    seen = {trial.number: trial for trial in [*valued[:1], *best, *valued[-_LATEST:]]}
     trials = [seen[number] for number in sorted(seen)]
     rest = _Rest(state, valued)
     found = [

@@ -21,7 +21,8 @@ Array = NDArray[np.float64]
 #: Configurations that must be known before anything is said.
 _FEWEST = 8
 
-#: A bad outlier counts as so many times as far below the median as the best tenth is above.
+#: A bad outlier counts as so many times as far below the median as the best tenth is above, or the
+#: worst quarter is below.
 _OUTLIERS = 1.5
 
 #: What a configuration deviates by from the process is taken for chance by half, where it was not
@@ -54,8 +55,11 @@ class Merits:
     def worths(self, x_CD: Array) -> tuple[Array, Array]:
         """Return the mean and the covariance of what the configurations and others are worth, as z:
         first those that were tried."""
-        optional_D = np.any(np.isnan(self.x_MD), axis=0)
-        return self.posterior.worths(self.axes.features(x_CD, optional_D))
+        return self.posterior.worths(self.features(x_CD))
+
+    def features(self, x_ND: Array) -> Array:
+        """Return what the process measures distances by, x_NF."""
+        return self.axes.features(x_ND, np.any(np.isnan(self.x_MD), axis=0))
 
 
 def learn_merits(state: StudyState) -> Merits | None:
@@ -94,8 +98,9 @@ def learn_merits(state: StudyState) -> Merits | None:
 
 def _bounded(worth_N: Array) -> Array:
     """Return worths with bad outliers bounded: how bad they are says nothing of the best."""
-    middle, upper = np.quantile(worth_N, (0.5, 0.9))
-    return np.asarray(np.maximum(worth_N, middle - _OUTLIERS * (upper - middle)))
+    low, middle, upper = np.quantile(worth_N, (0.25, 0.5, 0.9))
+    least = middle - _OUTLIERS * max(upper - middle, middle - low)
+    return np.asarray(np.maximum(worth_N, least))
 
 
 def _groups(x_ND: Array) -> list[list[int]]:

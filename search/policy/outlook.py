@@ -14,6 +14,7 @@ import numpy as np
 
 from search.journal.events import Event, OutlookTaken, SearchConcluded
 from search.journal.state import StudyState
+from search.policy.health import findings
 from search.policy.merits import Array, Merits, learn_merits
 from search.policy.seeds import derive_seed
 from search.policy.surrogate.axes import Axes
@@ -71,6 +72,7 @@ def take_outlook(state: StudyState) -> OutlookTaken | None:
         gain=float(np.mean(gain_S)),
         gain_low=float(low),
         gain_high=float(high),
+        findings=findings(state, merits),
     )
 
 

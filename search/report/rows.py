@@ -4,6 +4,7 @@ from collections import Counter
 from typing import Any
 
 from search.errors import NoFiniteResult
+from search.journal.events import OutlookTaken
 from search.journal.folder import StudyDir
 from search.journal.state import StudyState
 from search.journal.trial import Trial
@@ -75,11 +76,12 @@ def best_row(state: StudyState, running: bool, folder: StudyDir) -> dict[str, An
             f"no trial of {state.created.name!r} has a finite {state.spec.metric} yet"
         )
     row = trial_row(best.trial, state, running, folder)
-    return row | {
-        "study": state.created.name,
-        "metric": state.spec.metric,
-        "mode": state.spec.mode,
-    }
+    row |= {"study": state.created.name, "metric": state.spec.metric, "mode": state.spec.mode}
+    return row | ({"leader": _leader(state.outlook)} if state.outlook else {})
+
+
+def _leader(said: OutlookTaken) -> dict[str, float]:
+    return {"number": said.leader, "mean": said.mean, "se": said.se}
 
 
 def status_row(folder: StudyDir, state: StudyState) -> dict[str, Any]:
@@ -93,6 +95,19 @@ def status_row(folder: StudyDir, state: StudyState) -> dict[str, Any]:
         "counts": count_states(state, driver is not None),
         "best": best.trial.number if best else None,
         "driver": {"pid": driver.pid, "host": driver.host} if driver else None,
+    } | ({"outlook": _outlook(state.outlook)} if state.outlook else {})
+
+
+def _outlook(said: OutlookTaken) -> dict[str, Any]:
+    """Return how a search stood after so many trials had ended, apart from luck."""
+    gain = {"mean": said.gain, "ci95": [said.gain_low, said.gain_high]}
+    return {
+        "ended": said.ended,
+        "leader": _leader(said),
+        "chance": said.chance,
+        "left": said.left,
+        "gain": gain,
+        "findings": [finding.model_dump(exclude_none=True) for finding in said.findings],
     }
 
 

@@ -10,6 +10,7 @@ from search.journal.epochs import Epoch
 from search.journal.trial import Trial
 from search.report.content import Code, Listing, Paragraph, Part, Section, Subject, Table
 from search.report.early_stopping import audit_section
+from search.report.outlook import outlook_section
 from search.report.rows import count_states, failure_causes, trial_state
 from search.report.tables import short
 from search.spec.study import to_toml
@@ -135,6 +136,7 @@ def _study_file(subject: Subject) -> Section:
 SECTIONS: tuple[Callable[[Subject], Section | None], ...] = (
     _headline,
     _best_trial,
+    outlook_section,
     _ranking,
     _failures,
     _cost,

@@ -1,0 +1,188 @@
+"""What is wrong with a search, as far as its trials show it; a report puts it in words.
+
+Legend: N points, D axes, F features.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from search.journal.events import Finding
+from search.journal.state import StudyState
+from search.journal.trial import Trial
+from search.policy.audits import audit
+from search.policy.merits import Array, Merits
+from search.policy.seeds import derive_seed
+from search.spec.space import Choice, Dimension
+
+#: Configurations that must be known before anything is said, and before what has no effect is.
+_SOME, _MANY = 15, 30
+
+#: The best so many must lie in the outer so much of an axis, and the very best at its end; the
+#: hyperparameter must have a part in so much of what is explained, and so much must be lost, of the
+#: spread of all, by moving so far inwards from there.
+_BEST, _OUTER, _END = 5, 0.15, 0.04
+_PART, _LOST_INWARDS, _INWARDS = 0.05, 0.1, 0.2
+
+#: A hyperparameter that explains less of what the model explains has no effect; the model must
+#: explain so much of what was seen.
+_LITTLE, _ENOUGH = 0.01, 0.3
+
+#: Below this, what is explained is nothing.
+_NOTHING = 0.1
+
+#: A rank correlation of the first rung with the end below this says that halving stops too early,
+#: over so many trials; a loser beats the winner more often than this, surely.
+_CORRELATED, _PAIRS, _LOST = -0.3, 12, 0.05
+
+#: Halving is mild where so many times as many pass as should.
+_PASSING = 1.8
+
+
+def findings(state: StudyState, merits: Merits) -> list[Finding]:
+    """Return what is to be said of a search, the gravest first."""
+    if len(merits.first) < _SOME:
+        return []
+    ranked = _ranked(state)
+    return [
+        *_alike(merits),
+        *_gain(merits),
+        *_edges(state, ranked, merits),
+        *_idle(state, merits),
+        *_halving(state, ranked),
+    ]
+
+
+def _ranked(state: StudyState) -> list[Trial]:
+    """Return the trials that came beyond the first rung, the best first."""
+    first = state.rungs.epochs[0] if state.rungs.epochs else 0
+    found = [t for t in state.comparable_trials() if t.best_value is not None and t.epoch > first]
+    return sorted(found, key=lambda t: (state.objective.cost(t.best_value or 0.0), t.number))
+
+
+def _edges(state: StudyState, ranked: Sequence[Trial], merits: Merits) -> Iterator[Finding]:
+    """Yield the ranges at whose end the best lie, unless it can go no further."""
+    axes, parts = merits.axes, importance(state, merits)
+    x_ND = axes.points([trial.params for trial in ranked[:_BEST]])
+    if len(x_ND) < _BEST:
+        return
+    for index, (name, axis) in enumerate(zip(axes.names, axes.axes, strict=True)):
+        x_N = x_ND[:, index]
+        if axis.size < 3 or axis.nominal or np.any(np.isnan(x_N)) or parts[name] < _PART:
+            continue
+        for end, off_N in (("low", x_N), ("high", 1.0 - x_N)):
+            at_end = off_N[0] <= _END and float(np.median(off_N)) <= _OUTER
+            limit = _limit(state.space[name], end)
+            if at_end and not _is_bound(state, name, limit) and _falls(merits, x_ND[0], index):
+                yield Finding(kind="edge", name=name, end=end, value=float(limit))
+
+
+def _falls(merits: Merits, best_D: Array, index: int) -> bool:
+    """Whether the process expects less of a point that lies further inwards on an axis."""
+    inner_D = best_D.copy()
+    inner_D[index] += _INWARDS if best_D[index] < 0.5 else -_INWARDS
+    best, inner = merits.posterior.mean(merits.features(np.array([best_D, inner_D])))
+    return bool(best - inner > _LOST_INWARDS)
+
+
+def _limit(dimension: Dimension, end: str) -> float:
+    if isinstance(dimension, Choice):
+        numbers = [float(option) for option in dimension.options]
+        return min(numbers) if end == "low" else max(numbers)
+    return dimension.low if end == "low" else dimension.high
+
+
+def _is_bound(state: StudyState, name: str, limit: float) -> bool:
+    """Whether the hyperparameter takes nothing beyond."""
+    one = state.hyperparameters[name]
+    return limit in (one.minimum, one.above, one.maximum, one.below)
+
+
+def _explained(merits: Merits) -> float:
+    """Return which share of what was seen the process explains."""
+    smooth_M = merits.posterior.mean(merits.features(merits.x_MD))
+    rest = float(np.var(merits.z_M - smooth_M))
+    return max(0.0, 1.0 - rest / max(float(np.var(merits.z_M)), 1e-12))
+
+
+def _alike(merits: Merits) -> Iterator[Finding]:
+    explained = _explained(merits)
+    if len(merits.first) >= _MANY and explained < _NOTHING:
+        yield Finding(kind="alike", value=explained)
+
+
+def _gain(merits: Merits) -> Iterator[Finding]:
+    """Yield the gain over the first configuration, if it is within what chance explains."""
+    if 0 not in merits.first:
+        return
+    first = merits.first.index(0)
+    mean_M, covariance_MM = merits.worths(merits.x_MD[:0])
+    leader = int(np.argmax(mean_M))
+    pair = np.ix_([leader, first], [leader, first])
+    sign_2 = np.array([1.0, -1.0])
+    variance = float(sign_2 @ covariance_MM[pair] @ sign_2)
+    gain, error = mean_M[leader] - mean_M[first], np.sqrt(max(variance, 0.0))
+    if gain <= 2.0 * error:
+        yield Finding(
+            kind="no_gain", value=float(gain * merits.scale), other=float(error * merits.scale)
+        )
+
+
+def _idle(state: StudyState, merits: Merits) -> Iterator[Finding]:
+    """Yield the hyperparameters of which nothing is seen."""
+    if len(merits.first) < _MANY or _explained(merits) < _ENOUGH:
+        return
+    for name, share in importance(state, merits).items():
+        if share < _LITTLE:
+            yield Finding(kind="no_effect", name=name, value=share)
+
+
+def importance(state: StudyState, merits: Merits) -> dict[str, float]:
+    """Return which share of the variance of what the process expects each hyperparameter has a part
+    in, 0 to 1: its total index (Homma & Saltelli 1996), by Jansen's estimator (1999)."""
+    axes, count = merits.axes, 512
+    rng = np.random.default_rng(derive_seed(state.spec.search.seed, "importance", state.ended))
+    x_ND = axes.spread(rng.random((count, len(axes))))
+    other_ND = axes.spread(rng.random((count, len(axes))))
+    expected_N = merits.posterior.mean(merits.features(x_ND))
+    variance = max(float(np.var(expected_N)), 1e-12)
+    found = {}
+    for index, name in enumerate(axes.names):
+        changed_ND = x_ND.copy()
+        changed_ND[:, index] = other_ND[:, index]
+        moved_N: Array = merits.posterior.mean(merits.features(changed_ND)) - expected_N
+        found[name] = min(1.0, float(np.mean(moved_N**2)) / (2.0 * variance))
+    return found
+
+
+def _halving(state: StudyState, ranked: Sequence[Trial]) -> Iterator[Finding]:
+    """Yield what speaks for a halving that stops too early, or hardly at all."""
+    if not state.rungs.epochs:
+        return
+    audited = audit(state)
+    if audited is not None and audited.interval[0] > _LOST:
+        yield Finding(kind="harsh", value=len(audited.better) / len(audited.audited), end="audited")
+    first = state.rungs.epochs[0]
+    whole = [t for t in ranked if t.state == "completed" and t.epochs.value(first - 1) is not None]
+    if audited is None and len(whole) >= _PAIRS:
+        correlation = _rank_correlation(
+            [state.objective.cost(trial.epochs.value(first - 1) or 0.0) for trial in whole],
+            [state.objective.cost(trial.best_value or 0.0) for trial in whole],
+        )
+        if correlation < _CORRELATED:
+            yield Finding(kind="harsh", value=correlation, other=float(len(whole)))
+    came = len(state.rungs.at(first))
+    passing = sum(t.epoch > first and t.audited != first for t in state.comparable_trials())
+    share = passing / max(came, 1)
+    if came >= _MANY and share > _PASSING / state.spec.stopping.reduction_factor:
+        yield Finding(kind="mild", value=share)
+
+
+def _rank_correlation(a: Sequence[float], b: Sequence[float]) -> float:
+    """Return Spearman's; 0 where one is constant."""
+    if min(len(set(a)), len(set(b))) < 2:
+        return 0.0
+    from scipy.stats import rankdata
+
+    ranks = np.array([rankdata(a), rankdata(b)])
+    return float(np.corrcoef(ranks)[0, 1])

@@ -1,0 +1,38 @@
+"""Whole searches over a surface instead of a training, through the real recorder."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tests.study_harness import StudyHarness
+from trainables.attempts.messages import Assignment
+
+#: A trial's value after an epoch, by its parameters and its number.
+Value = Callable[[dict[str, Any], int, int], float]
+
+
+def search(harness: StudyHarness, value: Value, until: int | None = None) -> None:
+    """Train whatever is handed out, one after the other; to the end, or until so many trials."""
+    state = harness.study.state
+    while isinstance(work := harness.study.next(), Assignment):
+        trial = state.trials[work.number]
+        if until is not None and work.number >= until:
+            return
+        while harness.report(
+            work, trial.epoch + 1, value(trial.params, work.number, trial.epoch + 1)
+        ):
+            pass
+
+
+def hill(noise: float = 0.0, width: float = 1.0) -> Value:
+    """Accuracy is best at a learning rate of 0.01 and does not depend on dropout; a trial has its
+    own luck, and gains with every epoch."""
+
+    def value(params: dict[str, Any], number: int, epoch: int) -> float:
+        off = math.log10(params["learning_rate"]) + 2.0
+        luck = np.random.default_rng(number).normal(0.0, noise) if noise else 0.0
+        return 0.9 - 0.1 * (off / width) ** 2 - 0.05 / epoch + float(luck)
+
+    return value

@@ -1,0 +1,175 @@
+"""Who leads apart from luck, what is left to gain, and a search that ends for that."""
+
+import numpy as np
+import pytest
+
+from search.journal.events import SearchConcluded
+from search.journal.load import load_state
+from search.policy.merits import learn_merits
+from search.policy.outlook import take_outlook
+from search.report.content import Subject
+from search.report.outlook import outlook_section, outlook_sentences
+from search.report.rows import best_row, status_row
+from tests.search.policy.searches import hill, search
+from tests.study_harness import StudyHarness, changed
+
+
+@pytest.fixture
+def tables(tables):
+    tables["stopping"] |= {"losers": "pause", "max_epochs": 4, "reduction_factor": 3}
+    tables["search"] |= {"trials": 24, "sampler": "random"}
+    return tables
+
+
+def study(tmp_path, tables, total: int = 24) -> StudyHarness:
+    tables["search"]["trials"] = total
+    harness = StudyHarness(tmp_path, tables)
+    harness.crash_and_reopen(total=total)
+    return harness
+
+
+def test_nothing_is_said_of_few_trials(tmp_path, tables):
+    harness = study(tmp_path, tables)
+    search(harness, hill(), until=5)
+    assert harness.study.state.outlook is None
+    assert outlook_sentences(harness.study.state) == []
+    assert "outlook" not in status_row(harness.folder, harness.study.state)
+    assert "leader" not in best_row(harness.study.state, False, harness.folder)
+
+
+def test_trials_that_are_all_alike_say_nothing(tmp_path, tables):
+    harness = study(tmp_path, tables)
+    search(harness, lambda params, number, epoch: 0.5)
+    assert harness.study.state.outlook is None
+
+
+def test_the_leader_is_near_what_is_truly_best(tmp_path, tables):
+    harness = study(tmp_path, tables, 40)
+    search(harness, hill(noise=0.01))
+    state = harness.study.state
+    said = state.outlook
+    assert said is not None and said.ended == 40 and said.left == 0
+    assert said.gain == said.gain_low == said.gain_high == 0.0
+    rate = state.trials[said.leader].params["learning_rate"]
+    assert abs(np.log10(rate) + 2) < 0.4
+    truth = hill()(state.trials[said.leader].params, said.leader, 4)
+    assert abs(said.mean - truth) < 3 * said.se + 0.01
+    assert said.mean < state.best().value, "the best of many is lucky"
+    assert 0 < said.chance <= 1
+
+
+def test_a_search_has_less_to_gain_the_longer_it_goes(tmp_path, tables):
+    tables["search"]["sampler"] = "auto"
+    harness = study(tmp_path, tables, 60)
+    search(harness, hill(noise=0.002))
+    taken = [event for event in harness.events() if event.event == "outlook"]
+    assert [e.ended for e in taken] == sorted({e.ended for e in taken})
+    early, late = taken[0], [e for e in taken if e.left][-1]
+    assert early.gain_high > late.gain_high >= late.gain >= late.gain_low
+    assert late.gain_high < 0.05
+
+
+def test_it_is_the_same_for_the_same_state(tmp_path, tables):
+    harness = study(tmp_path, tables)
+    search(harness, hill(noise=0.01))
+    state = harness.study.state
+    assert take_outlook(state) == take_outlook(load_state(harness.folder)) == state.outlook
+
+
+def test_a_snapshot_has_it_too_and_a_change_forgets_it(tmp_path, tables):
+    harness = study(tmp_path, tables)
+    search(harness, hill(noise=0.01))
+    harness.snapshot.take(harness.study.state)
+    loaded = load_state(harness.folder)
+    assert loaded.outlook == harness.study.state.outlook is not None
+    loaded.apply(changed(loaded.spec, data="another"))
+    assert loaded.outlook is None
+
+
+def test_a_search_ends_that_has_nothing_left_to_find(tmp_path, tables):
+    tables["stopping"]["when_gain_below"] = 0.01
+    tables["search"]["sampler"] = "auto"
+    harness = study(tmp_path, tables, 400)
+    search(harness, hill())
+    state = harness.study.state
+    assert state.finished and 8 <= len(state.trials) < 200
+    assert state.total == len(state.trials) and "surely gain less than 0.01" in state.concluded
+    assert not state.paused
+    [line] = [event for event in harness.events() if isinstance(event, SearchConcluded)]
+    assert line.total == state.total
+    again = load_state(harness.folder)
+    assert (again.total, again.concluded) == (state.total, state.concluded)
+    assert "the search was ended" in " ".join(outlook_sentences(again))
+
+
+def test_a_search_that_was_ended_goes_on_when_more_is_asked_for(tmp_path, tables):
+    tables["stopping"]["when_gain_below"] = 10.0
+    harness = study(tmp_path, tables, 100)
+    search(harness, hill())
+    ended = len(harness.study.state.trials)
+    assert ended < 30
+    tables["stopping"]["when_gain_below"] = 0.0
+    harness.crash_and_reopen(total=ended + 6)
+    assert harness.study.state.concluded is None
+    harness.study.state.spec.stopping.__dict__["when_gain_below"] = 0.0
+    search(harness, hill())
+    assert len(harness.study.state.trials) == ended + 6
+
+
+def test_the_share_of_replicates_names_what_it_repeats(tmp_path, tables):
+    tables["search"]["replicates"] = 0.25
+    harness = study(tmp_path, tables, 60)
+    search(harness, hill(noise=0.01))
+    state = harness.study.state
+    repeated = [trial for trial in state.trials if trial.origin == "replicate"]
+    assert 8 <= len(repeated) <= 15
+    for trial in repeated:
+        original = state.trials[trial.repeats]
+        assert original.number < trial.number and original.params == trial.params
+        assert original.repeats is None, "the first of its configuration"
+    assert load_state(harness.folder).trials[repeated[0].number].repeats == repeated[0].repeats
+    worth = [hill()(trial.params, 0, 4) for trial in repeated]
+    everyone = [hill()(trial.params, 0, 4) for trial in state.trials if trial.repeats is None]
+    assert np.mean(worth) > np.median(everyone), "leaders are repeated"
+
+
+def test_replicates_tell_how_much_is_luck(tmp_path, tables):
+    """With runs of the same configurations apart, the chance of a training is known."""
+    tables["search"]["replicates"] = 0.5
+    tables["stopping"] |= {"grace_epochs": 4}
+    found = []
+    for index, noise in enumerate((0.001, 0.03)):
+        harness = study(tmp_path / str(index), tables, 80)
+        search(harness, hill(noise=noise))
+        merits = learn_merits(harness.study.state)
+        found.append(merits.scale * np.sqrt(merits.chance))
+    assert found[0] < 0.005
+    assert 0.015 < found[1] < 0.06
+
+
+def test_a_small_space_names_what_it_tries_again(tmp_path, tables):
+    tables["space"] = {"hidden_size": [4, 8], "dropout": {"low": 0.0, "high": 0.5, "step": 0.5}}
+    tables["search"]["sampler"] = "auto"
+    harness = study(tmp_path, tables, 10)
+    search(harness, lambda params, number, epoch: params["dropout"] + number / 1000)
+    state = harness.study.state
+    firsts = [trial.number for trial in state.trials if trial.repeats is None]
+    assert firsts == [0, 1, 2, 3]
+    assert all(state.trials[t.repeats].params == t.params for t in state.trials[4:])
+
+
+def test_what_readers_print(tmp_path, tables):
+    harness = study(tmp_path, tables)
+    search(harness, hill(noise=0.01))
+    state = harness.study.state
+    row = best_row(state, False, harness.folder)
+    assert row["leader"] == {
+        "number": state.outlook.leader,
+        "mean": state.outlook.mean,
+        "se": state.outlook.se,
+    }
+    outlook = status_row(harness.folder, state)["outlook"]
+    assert outlook["gain"] == {"mean": 0.0, "ci95": [0.0, 0.0]}
+    assert outlook["ended"] == 24
+    section = outlook_section(Subject(harness.folder, state, running=False))
+    assert f"trial {state.outlook.leader}'s configuration" in section.parts[0].text
