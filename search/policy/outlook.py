@@ -19,9 +19,10 @@ from search.policy.merits import Array, Merits, learn_merits
 from search.policy.seeds import derive_seed
 from search.policy.surrogate.axes import Axes
 from search.policy.surrogate.candidates import neighbours
+from search.policy.surrogate.threads import one_thread
 
 #: Worths drawn; candidates over the whole space, and near so many of the best.
-_DRAWS, _SPREAD, _NEAR, _LEADERS = 1000, 256, 128, 8
+_DRAWS, _SPREAD, _NEAR, _LEADERS = 1000, 128, 64, 8
 
 #: Gains drawn are multiplied by this, and errors by the other: what the model leaves out, by
 #: ``tests/benchmarks/outlook.py`` on the tasks that are for developing.
@@ -49,9 +50,12 @@ def take_outlook(state: StudyState) -> OutlookTaken | None:
 
     Gains are in the metric's units, of worths and not by luck.
     """
-    merits = learn_merits(state)
-    if merits is None:
-        return None
+    with one_thread():
+        merits = learn_merits(state)
+        return None if merits is None else _outlook(state, merits)
+
+
+def _outlook(state: StudyState, merits: Merits) -> OutlookTaken:
     rng = np.random.default_rng(derive_seed(state.spec.search.seed, "outlook", state.ended))
     order = np.argsort(-merits.z_M, kind="stable")
     x_CD = _candidates(merits.axes, merits.x_MD[order[:_LEADERS]], rng)
@@ -119,11 +123,12 @@ def to_repeat(state: StudyState) -> int | None:
     It is one of two that were drawn for the best of those trained to their ends (top-two Thompson
     sampling, Russo 2016, arXiv 1602.08448): what is surely best, or surely not, need not be run.
     """
-    merits = learn_merits(state)
-    if merits is None:
-        return None
     rng = np.random.default_rng(derive_seed(state.spec.search.seed, "repeat", len(state.trials)))
-    w_SM = _draw(merits, merits.x_MD[:0], rng).w_SX
+    with one_thread():
+        merits = learn_merits(state)
+        if merits is None:
+            return None
+        w_SM = _draw(merits, merits.x_MD[:0], rng).w_SX
     best_S = np.argmax(np.where(merits.whole_M, w_SM, -np.inf), axis=1)
     others = best_S[best_S != best_S[0]]
     picked = others[0] if len(others) and rng.random() < 0.5 else best_S[0]

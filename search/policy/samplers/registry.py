@@ -51,11 +51,14 @@ def _gp() -> Sampler:
 
 def _auto() -> Sampler:
     """Our own, which knows the epoch: see ``epoch_aware/sampler.py``."""
+    from search.policy.samplers.epoch_aware.history import Reader
     from search.policy.samplers.epoch_aware.sampler import EpochAwareSampler
     from search.policy.samplers.optuna_adapter import OptunaSampler
 
+    reader = Reader()
     return OptunaSampler(
-        lambda seed, state: EpochAwareSampler(seed, rungs=state.rungs.epochs), reads_rungs=True
+        lambda seed, state: EpochAwareSampler(seed, rungs=state.rungs.epochs, reader=reader),
+        reads_rungs=True,
     )
 
 

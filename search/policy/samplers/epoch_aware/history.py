@@ -6,7 +6,7 @@ Legend: N trials, K rungs; the last is the end of the training.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,35 +35,73 @@ class History:
     pending: list[dict[str, Any]]
 
 
-def read(trials: Sequence[FrozenTrial], rungs: Sequence[int] | None, sign: float) -> History:
-    """Read trials; ``sign`` makes costs of values: 1 where less is better, −1 else.
+class _Row(NamedTuple):
+    """What one trial says: its costs at the rungs, all NaN where it failed."""
 
-    A trial without parameters is passed over. One that was stopped without a finite value at the
-    last, as Optuna's pruners do with NaN, has failed.
-    """
-    steps = stops(trials) if rungs is None else tuple(rungs)
-    known, pending = list[FrozenTrial](), list[dict[str, Any]]()
-    costs, failed = list[list[float]](), list[bool]()
-    for trial in trials:
-        values, state = trial.intermediate_values, trial.state
-        if not trial.params:
-            continue
-        fails = _failed(state, values)
-        row = [] if fails else _costs(trial, values, steps, sign)
-        if fails or row:
-            known.append(trial)
-            costs.append(row + [math.nan] * (len(steps) + 1 - len(row)))
-            failed.append(fails)
-        elif state == TrialState.RUNNING:
-            pending.append(trial.params)
-    costs_NK = np.array(costs, dtype=np.float64).reshape(len(known), len(steps) + 1)
-    stopped = (trial.state not in (TrialState.RUNNING, TrialState.COMPLETE) for trial in known)
-    progress = Progress(
-        costs_NK,
-        _passed(costs_NK, np.array([*stopped], dtype=np.bool_)),
-        np.array(failed, dtype=np.bool_),
-    )
-    return History(known, progress, pending)
+    trial: FrozenTrial
+    costs: list[float]
+    fails: bool
+    stopped: bool
+
+
+class Reader:
+    """Reads trials, and remembers what it read of those that are the same objects the next time:
+    Optuna's storages change a trial by putting another in its place."""
+
+    def __init__(self) -> None:
+        self._of: tuple[tuple[int, ...], float] = ((), 1.0)
+        self._rows: list[_Row] = []
+
+    def read(
+        self, trials: Sequence[FrozenTrial], rungs: Sequence[int] | None, sign: float
+    ) -> History:
+        """Read trials; ``sign`` makes costs of values: 1 where less is better, −1 else.
+
+        A trial without parameters is passed over. One that was stopped without a finite value at
+        the last, as Optuna's pruners do with NaN, has failed.
+        """
+        steps = stops(trials) if rungs is None else tuple(rungs)
+        if self._of != (steps, sign):
+            self._of, self._rows = (steps, sign), []
+        before = self._rows
+        self._rows = [
+            before[index]
+            if index < len(before) and before[index].trial is trial
+            else _row(trial, steps, sign)
+            for index, trial in enumerate(trials)
+        ]
+        rows = [row for row in self._rows if row.costs]
+        costs_NK = np.array([row.costs for row in rows], dtype=np.float64)
+        costs_NK = costs_NK.reshape(len(rows), len(steps) + 1)
+        stopped_N = np.array([row.stopped for row in rows], dtype=np.bool_)
+        failed_N = np.array([row.fails for row in rows], dtype=np.bool_)
+        return History(
+            [row.trial for row in rows],
+            Progress(costs_NK, _passed(costs_NK, stopped_N), failed_N),
+            [
+                row.trial.params
+                for row in self._rows
+                if not row.costs and row.trial.state == TrialState.RUNNING and row.trial.params
+            ],
+        )
+
+
+def read(trials: Sequence[FrozenTrial], rungs: Sequence[int] | None, sign: float) -> History:
+    """Read trials once; see ``Reader``."""
+    return Reader().read(trials, rungs, sign)
+
+
+def _row(trial: FrozenTrial, steps: Sequence[int], sign: float) -> _Row:
+    """Read one trial; without costs where it says nothing."""
+    values, state = trial.intermediate_values, trial.state
+    stopped = state not in (TrialState.RUNNING, TrialState.COMPLETE)
+    if not trial.params:
+        return _Row(trial, [], False, stopped)
+    fails = _failed(state, values)
+    costs = [] if fails else _costs(trial, values, steps, sign)
+    if fails or costs:
+        costs = costs + [math.nan] * (len(steps) + 1 - len(costs))
+    return _Row(trial, costs, fails, stopped)
 
 
 def _failed(state: TrialState, values: dict[int, float]) -> bool:

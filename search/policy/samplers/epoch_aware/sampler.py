@@ -19,10 +19,11 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial
 
 from search.policy.samplers.epoch_aware.distributions import axes_of, axis_of
-from search.policy.samplers.epoch_aware.history import History, read
+from search.policy.samplers.epoch_aware.history import History, Reader
 from search.policy.samplers.epoch_aware.model import Model, untried
 from search.policy.surrogate.axes import Axes
 from search.policy.surrogate.candidates import LISTED, every_point
+from search.policy.surrogate.threads import one_thread
 
 Array = NDArray[np.float64]
 
@@ -45,6 +46,7 @@ class EpochAwareSampler(BaseSampler):
         rungs: Sequence[int] | None = None,
         startup_trials: int = 4,
         random_share: float = 0.05,
+        reader: Reader | None = None,
     ) -> None:
         """Make a sampler.
 
@@ -54,10 +56,12 @@ class EpochAwareSampler(BaseSampler):
                 stopped.
             startup_trials: so many trials are drawn at random, one at least.
             random_share: so many of the later ones, 0 to 1.
+            reader: one that other samplers of the same study have read its trials by.
         """
         self._seed = int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0])
         self._rungs, self._startup = rungs, max(1, startup_trials)
         self._random = random_share
+        self._reader = reader or Reader()
 
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
@@ -78,19 +82,20 @@ class EpochAwareSampler(BaseSampler):
         axes = axes_of(search_space)
         sign = 1.0 if study.direction == StudyDirection.MINIMIZE else -1.0
         trials = study.get_trials(deepcopy=False)[: trial.number]
-        history = read(trials, self._rungs, sign)
+        history = self._reader.read(trials, self._rungs, sign)
         rng = np.random.default_rng([self._seed, trial.number])
         known = len(history.known)
         if known < self._startup or rng.random() < self._random:
             return axes.configuration(_draw(axes, history, rng))
-        model = Model(axes, history)
-        before = _last_fitted(trials, axes, model.features)
-        if before is not None and 0 <= known - before["known"] < min(10, max(1, known // 10)):
-            return axes.configuration(model.choose(before["theta"], rng))
-        theta = model.fit(None if before is None else before["theta"])
-        fitted: dict[str, Any] = {"known": known, "axes": list(axes.names), "theta": theta}
-        study._storage.set_trial_system_attr(trial._trial_id, FITTED, fitted)
-        return axes.configuration(model.choose(theta, rng))
+        with one_thread():
+            model = Model(axes, history)
+            before = _last_fitted(trials, axes, model.features)
+            if before is not None and 0 <= known - before["known"] < min(10, max(1, known // 10)):
+                return axes.configuration(model.choose(before["theta"], rng))
+            theta = model.fit(None if before is None else before["theta"])
+            fitted: dict[str, Any] = {"known": known, "axes": list(axes.names), "theta": theta}
+            study._storage.set_trial_system_attr(trial._trial_id, FITTED, fitted)
+            return axes.configuration(model.choose(theta, rng))
 
     def sample_independent(
         self,
