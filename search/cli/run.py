@@ -31,9 +31,10 @@ def run(study: str, results_dir: Path, dry_run: bool, **options: Any) -> None:
     plan = plan_session(spec, given)
     if dry_run:
         from search.driver.dry_run import describe
+        from search.driver.former import recall_former
 
         check_free(results_dir, spec.name)
-        click.echo(describe(spec, plan))
+        click.echo(describe(spec, plan, former=recall_former(spec, results_dir)))
         return
     folder = StudyDir(results_dir.absolute() / spec.name)
     if plan.cluster.drives_itself:

@@ -32,7 +32,7 @@ _SAFE = (
 )
 
 #: What would make it another study, forced or not.
-_NEVER = ("name", "task")
+_NEVER = ("name", "task", "search.warm_start")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from search.driver.checks import check_session, start_request
 from search.driver.plan import SessionPlan
 from search.driver.preparation import PreparedData, prepare_study
 from search.driver.session import creation
-from search.journal.state import StudyState
+from search.journal.events import WarmStarted
+from search.journal.state import StudyState, replay
 from search.policy.samplers.registry import TrialChooser
 from search.spec.study import StudySpec, to_toml
 from trainables.core.hyperparameters import Hyperparameters
@@ -22,10 +23,16 @@ _SAMPLES = 3
 _GIB = 1 << 30
 
 
-def describe(spec: StudySpec, plan: SessionPlan, begun: StudyState | None = None) -> str:
+def describe(
+    spec: StudySpec,
+    plan: SessionPlan,
+    begun: StudyState | None = None,
+    former: Sequence[WarmStarted] = (),
+) -> str:
     """Return the resolved study, its data, the next configurations, memory and time.
 
-    Of a study that has ``begun`` it also says what would change; the state moves on with it.
+    Of a study that has ``begun`` it also says what would change; the state moves on with it. A new
+    one begins with what it takes from ``former`` ones.
 
     Raises:
         DataError: the data cannot be learnt from.
@@ -35,7 +42,7 @@ def describe(spec: StudySpec, plan: SessionPlan, begun: StudyState | None = None
     prepared = prepare_study(spec, plan.cache, begun.trials if begun else ())
     check_session(spec, plan, prepared)
     change = record_change(begun, plan.change, prepared, plan.total, plan.force) if begun else None
-    state = begun or StudyState(creation(spec, prepared))
+    state = begun or replay([creation(spec, prepared), *former])
     if change is not None:
         state.apply(change)
     unfinished = [t for t in state.trials if not t.ended and state.pending_end(t) is None]
@@ -49,6 +56,7 @@ def describe(spec: StudySpec, plan: SessionPlan, begun: StudyState | None = None
         f"data: {inputs.summary}",
         *inputs.preview(),
         *(f"note: {note}" for note in inputs.notes),
+        *(f"former: {len(one.trials)} trials of study {one.study}" for one in former),
         *(f"changed: {text}" for text in (change.changes if change else ())),
         *(f"sample {i}: {params}" for i, params in samples.items()),
         f"memory: at most {memory_needed(spec, prepared) / _GIB:.2f} GiB a trial",

@@ -99,7 +99,7 @@ def study_of_tables(tables: dict[str, Any], options: Options, origin: str) -> St
 def _checked(spec: StudySpec, origin: str) -> StudySpec:
     """Return a study whose sampler exists and whose local files have whole paths."""
     try:
-        check_sampler(spec.search.sampler)
+        check_sampler(spec)
     except SpecError as error:
         raise SpecError(f"{origin}: {error}") from None
     sections = find_task(spec.task).declaration.inputs.parse(spec.inputs)

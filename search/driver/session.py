@@ -18,6 +18,7 @@ from search.driver.changes import (
     tell_differences,
 )
 from search.driver.checks import check_cluster, check_session, kernel_notes, start_request
+from search.driver.former import recall_former
 from search.driver.hangs import HangWatch
 from search.driver.plan import SessionPlan
 from search.driver.preparation import PreparedData, prepare_study
@@ -25,13 +26,13 @@ from search.driver.recorder import StudyRecorder
 from search.driver.retention import CheckpointKeeper
 from search.driver.signals import Halt, Interrupter
 from search.errors import NoFiniteResult, StudyExists, StudyFailed
-from search.journal.events import FORMAT, SpecChanged, StudyCreated
+from search.journal.events import FORMAT, SpecChanged, StudyCreated, WarmStarted
 from search.journal.folder import StudyDir, create_study_dir
 from search.journal.journal import Journal
 from search.journal.load import Loaded, load
 from search.journal.lock import Lock
 from search.journal.snapshot import SnapshotWriter
-from search.journal.state import StudyState
+from search.journal.state import StudyState, replay
 from search.monitor.logs import TrialLogs, logging_to
 from search.monitor.progress import Progress
 from search.monitor.say import say
@@ -69,6 +70,11 @@ class _Work:
     plan: SessionPlan
     change: SpecChanged | None
     lock: Lock
+    former: tuple[WarmStarted, ...] = ()
+
+    def first_events(self) -> list[StudyCreated | WarmStarted]:
+        """Return what a new study's journal begins with."""
+        return [creation(self.spec, self.prepared), *self.former]
 
 
 def start(spec: StudySpec, results: Path, plan: SessionPlan, interrupter: Interrupter) -> Outcome:
@@ -77,13 +83,15 @@ def start(spec: StudySpec, results: Path, plan: SessionPlan, interrupter: Interr
     Raises:
         SeqtuneError: something is wrong and nothing was started.
     """
+    former = recall_former(spec, results)
     folder = create_study_dir(results, spec.name)
     with folder.locked(plan.take_over, interrupter) as lock, logging_to(folder):
         _tell_of_locks(lock)
         if folder.exists():  # begun by another driver a moment ago
             raise StudyExists(f"study {spec.name!r} exists: choose another --name")
         prepared = prepare_study(spec, plan.cache)
-        return _session(_Work(folder, spec, None, prepared, plan, None, lock), interrupter)
+        work = _Work(folder, spec, None, prepared, plan, None, lock, former)
+        return _session(work, interrupter)
 
 
 def resume(folder: StudyDir, plan: SessionPlan, interrupter: Interrupter, past: Loaded) -> Outcome:
@@ -147,6 +155,8 @@ def _introduce(work: _Work) -> None:
         notes += kernel_notes(work.spec)
     for note in notes:
         say(f"note: {note}")
+    for former in work.former:
+        say(f"beginning with {len(former.trials)} trials of study {former.study}")
 
 
 def _resources(work: _Work, nodes: list[Node]) -> TrialResources:
@@ -177,7 +187,7 @@ def _leave_resumable(work: _Work) -> None:
     if work.lock.is_held() and not work.folder.exists():
         journal = Journal(work.folder.journal, work.lock)
         try:
-            journal.append(creation(work.spec, work.prepared))
+            journal.append(*work.first_events())
         finally:
             journal.close()
 
@@ -193,9 +203,9 @@ def _opened(work: _Work) -> Iterator[StudyRecorder]:
     journal = Journal(folder.journal, work.lock, past.prefix if past else None)
     try:
         if past is None:
-            first = creation(work.spec, prepared)
-            journal.append(first)
-        state = past.state if past else StudyState(first)
+            first = work.first_events()
+            journal.append(*first)
+        state = past.state if past else replay(first)
         recorder = StudyRecorder(folder, journal, state, prepared)
         session = describe_session(work.spec, prepared, plan.total, plan.resources)
         tell_differences(state.session, session, work.change)

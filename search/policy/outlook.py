@@ -24,9 +24,10 @@ from search.policy.surrogate.threads import one_thread
 #: Worths drawn; candidates over the whole space, and near so many of the best.
 _DRAWS, _SPREAD, _NEAR, _LEADERS = 1000, 128, 64, 8
 
-#: Gains drawn are multiplied by this, and errors by the other: what the model leaves out, by
-#: ``tests/benchmarks/outlook.py`` on the tasks that are for developing.
-_GAINS, _ERRORS = 1.5, 1.5
+#: The gain expected is multiplied by the first, the upper end of its interval by the second, and
+#: errors by the third: what the model leaves out, by ``tests/benchmarks/outlook.py`` on the tasks
+#: that are for developing.
+_GAINS, _HIGHEST, _ERRORS = 1.2, 2.0, 1.5
 
 
 class _Worths(NamedTuple):
@@ -71,11 +72,11 @@ def _outlook(state: StudyState, merits: Merits) -> OutlookTaken:
         leader=merits.first[leader],
         mean=sign * (merits.centre + merits.scale * float(worths.mean_X[leader])),
         se=_ERRORS * merits.scale * math.sqrt(float(worths.covariance_XX[leader, leader])),
-        chance=float(np.mean(np.argmax(worths.w_SX[:, tried_M], axis=1) == leader)),
+        chance=_chance(worths, leader),
         left=left,
-        gain=float(np.mean(gain_S)),
+        gain=_GAINS * float(np.mean(gain_S)),
         gain_low=float(low),
-        gain_high=float(high),
+        gain_high=_HIGHEST * float(high),
         findings=findings(state, merits),
     )
 
@@ -114,7 +115,14 @@ def _gains(worths: _Worths, leader: int, left: int, rng: np.random.Generator) ->
     rows = np.arange(half)
     better_S = expected_SC[rows, picked_S] > worths.mean_X[leader]
     gain_S = w_SC[rows, picked_S] - worths.w_SX[half:, leader]
-    return np.asarray(_GAINS * np.where(better_S, gain_S, 0.0))
+    return np.asarray(np.where(better_S, gain_S, 0.0))
+
+
+def _chance(worths: _Worths, leader: int) -> float:
+    """Return how often the leader is the best of those tried."""
+    mean_M, w_SM = worths.mean_X[: worths.tried], worths.w_SX[:, : worths.tried]
+    apart_SM = mean_M + _ERRORS * (w_SM - mean_M)
+    return float(np.mean(np.argmax(apart_SM, axis=1) == leader))
 
 
 def to_repeat(state: StudyState) -> int | None:

@@ -32,7 +32,13 @@ def _headline(subject: Subject) -> Section:
         f"{state.ended} of {state.total} trials ended ({counts}); "
         f"metric `{state.objective.metric}`, {state.objective.mode} is better."
     )
-    return Section(f"Study `{subject.folder.name}`", (Paragraph(text),))
+    parts = [Paragraph(text)]
+    for former in state.former:
+        said = (
+            f"It began with what {len(former.trials)} trials of study `{former.study}` had shown."
+        )
+        parts.append(Paragraph(said))
+    return Section(f"Study `{subject.folder.name}`", tuple(parts))
 
 
 def _best_trial(subject: Subject) -> Section:

@@ -24,6 +24,7 @@ class _RangeTable(BaseModel):
     high: int | float
     log: bool = False
     step: int | float | None = None
+    prior: int | float | None = None
 
 
 @dataclass(frozen=True)
@@ -35,13 +36,15 @@ class Choice:
 
 @dataclass(frozen=True)
 class Range:
-    """A number from ``low`` to ``high``, both included; ``step`` counts from ``low``."""
+    """A number from ``low`` to ``high``, both included; ``step`` counts from ``low``. The good ones
+    are believed to lie around ``prior``."""
 
     kind: Literal["int", "float"]
     low: float
     high: float
     log: bool = False
     step: float | None = None
+    prior: float | None = None
 
     @property
     def ends(self) -> tuple[Value, Value]:
@@ -119,9 +122,13 @@ def _range(where: str, kind: str, entry: dict[str, Any]) -> Range:
         raise SpecError(f"{where}: step = {step} must be within the range, and not with log")
     if kind == "int" and step is not None and step != int(step):
         raise SpecError(f"{where}: step = {step} must be a whole number")
-    parsed = Range("int" if kind == "int" else "float", low, high, table.log, step)
+    prior = None if table.prior is None else float(table.prior)
+    parsed = Range("int" if kind == "int" else "float", low, high, table.log, step, prior)
     if step is not None and not _on_grid(parsed, high):
         raise SpecError(f"{where}: high = {table.high} is no whole number of steps above low")
+    whole = kind != "int" or prior is None or prior == int(prior)
+    if prior is not None and not (whole and contains(parsed, prior)):
+        raise SpecError(f"{where}: prior = {table.prior} must be one of its own values")
     return parsed
 
 

@@ -7,6 +7,7 @@ from search.errors import SpecError
 from search.journal.events import TrialCreated
 from search.journal.state import StudyState
 from search.policy.samplers.base import Sampler
+from search.spec.study import StudySpec
 from trainables.errors import did_you_mean
 
 
@@ -51,15 +52,23 @@ def _gp() -> Sampler:
 
 def _auto() -> Sampler:
     """Our own, which knows the epoch: see ``epoch_aware/sampler.py``."""
+    from search.policy.samplers.beliefs import beliefs_of
+    from search.policy.samplers.epoch_aware.beliefs import Beliefs
     from search.policy.samplers.epoch_aware.history import Reader
     from search.policy.samplers.epoch_aware.sampler import EpochAwareSampler
     from search.policy.samplers.optuna_adapter import OptunaSampler
 
-    reader = Reader()
-    return OptunaSampler(
-        lambda seed, state: EpochAwareSampler(seed, rungs=state.rungs.epochs, reader=reader),
-        reads_rungs=True,
-    )
+    reader, held = Reader(), dict[int, Beliefs]()
+
+    def make(seed: int, state: StudyState) -> EpochAwareSampler:
+        if state.revision not in held:  # what is learnt of former studies takes a moment
+            held.clear()
+            held[state.revision] = beliefs_of(state)
+        return EpochAwareSampler(
+            seed, rungs=state.rungs.epochs, reader=reader, beliefs=held[state.revision]
+        )
+
+    return OptunaSampler(make, reads_rungs=True)
 
 
 SAMPLERS: dict[str, Callable[[], Sampler]] = {
@@ -70,15 +79,30 @@ SAMPLERS: dict[str, Callable[[], Sampler]] = {
 }
 
 
-def check_sampler(name: str) -> None:
-    """Make sure that there is a sampler of this name.
+#: The samplers that heed former studies and the centres of ranges.
+_BELIEVING = ("auto",)
+
+
+def check_sampler(spec: StudySpec) -> None:
+    """Make sure that a study's sampler exists, and heeds what is said to it.
 
     Raises:
-        SpecError: there is none.
+        SpecError: there is none of that name, or a setting would have no effect.
     """
+    name = spec.search.sampler
     if name not in SAMPLERS:
         hint = did_you_mean(name, list(SAMPLERS))
         raise SpecError(f"search.sampler = {name!r}: no such sampler: {hint}")
+    if name in _BELIEVING:
+        return
+    centred = [
+        key for key, table in spec.space.items() if isinstance(table, dict) and "prior" in table
+    ]
+    idle = ["search.warm_start"] * bool(spec.search.warm_start)
+    for setting in [*idle, *(f"space.{key}.prior" for key in centred)]:
+        raise SpecError(
+            f"{setting} has no effect with search.sampler = {name!r}: take it out, or take 'auto'"
+        )
 
 
 def _to_repeat(state: StudyState) -> int | None:

@@ -21,9 +21,9 @@ class TestSamplers(SamplerContract):
         return SAMPLERS[request.param]
 
 
-def test_a_misspelt_sampler_is_told():
+def test_a_misspelt_sampler_is_told(tables):
     with pytest.raises(SpecError, match="no such sampler: known: auto, gp, random, tpe"):
-        check_sampler("grid")
+        check_sampler(resolve(tables | {"search": {"sampler": "grid"}}, "x"))
     with pytest.raises(SpecError, match="did you mean 'random'"):
         check_sampler("randon")
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from search.policy.samplers.epoch_aware.beliefs import Beliefs, weights
 from search.policy.samplers.epoch_aware.conditions import learn, without
 from search.policy.samplers.epoch_aware.history import History, step_seconds
 from search.policy.samplers.epoch_aware.pace import relative_pace
@@ -36,7 +37,8 @@ class Model:
         features: how many features it measures distances by.
     """
 
-    def __init__(self, axes: Axes, history: History) -> None:
+    def __init__(self, axes: Axes, history: History, beliefs: Beliefs) -> None:
+        self._beliefs, self._trials = beliefs, len(history.known)
         z_N = scores(history.progress)
         seen = _seen(z_N)
         self._axes = axes
@@ -48,6 +50,9 @@ class Model:
         self._x_NF = self._features(self._x_ND)
         self._pending_MF = self._features(pending_MD)
         self._z_N = (z_N[seen] - z_N[seen].mean()) / (z_N[seen].std() + 1e-9)
+        m_NS = beliefs.expected(axes, self._x_ND)
+        self._weights_S = weights(m_NS, self._z_N)
+        self._rest_N = self._z_N - m_NS @ self._weights_S
         self._seconds_N = np.array([step_seconds(history.known[index]) for index in seen])
         self.features = self._x_NF.shape[1]
 
@@ -55,21 +60,28 @@ class Model:
         return self._axes.features(x_ND, self._optional_D)
 
     def fit(self, start: Sequence[float] | None) -> list[float]:
-        """Return the most probable parameters of the process."""
-        return fit(self._x_NF, self._z_N, start)
+        """Return the most probable parameters of the process: of what the former searches do not
+        explain."""
+        return fit(self._x_NF, self._rest_N, start)
 
     def choose(self, theta: Sequence[float], rng: np.random.Generator) -> Array:
         """Return the point of the greatest expected improvement for its time, x_D."""
-        posterior = Posterior(theta, self._x_NF, self._z_N).believing(self._pending_MF)
-        expected_N = posterior.mean(self._x_NF)
+        posterior = Posterior(theta, self._x_NF, self._rest_N).believing(self._pending_MF)
+        expected_N = posterior.mean(self._x_NF) + self._believed(self._x_ND)
         leaders = np.argsort(-expected_N, kind="stable")[:_LEADERS]
         x_MD = candidates(self._axes, self._x_ND[leaders], rng)
         x_MD = untried(without(x_MD, self._conditions), self._tried_ND)
         x_MF = self._features(x_MD)
         mean_M, deviation_M = posterior.predict(x_MF)
+        mean_M = mean_M + self._believed(x_MD)
         gain_M = expected_improvement(mean_M, deviation_M, float(self._z_N.max()))
         pace_M = relative_pace(self._x_NF, self._seconds_N, x_MF)
-        return np.asarray(x_MD[int(np.argmax(gain_M / pace_M**_COST))])
+        liked_M = np.exp(self._beliefs.log_density(self._axes, x_MD, self._trials))
+        return np.asarray(x_MD[int(np.argmax(gain_M * liked_M / pace_M**_COST))])
+
+    def _believed(self, x_ND: Array) -> Array:
+        """Return what the former searches expect of points."""
+        return self._beliefs.expected(self._axes, x_ND) @ self._weights_S
 
 
 def _seen(z_N: Array) -> NDArray[np.intp]:

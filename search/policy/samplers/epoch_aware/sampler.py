@@ -18,6 +18,7 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial
 
+from search.policy.samplers.epoch_aware.beliefs import Beliefs
 from search.policy.samplers.epoch_aware.distributions import axes_of, axis_of
 from search.policy.samplers.epoch_aware.history import History, Reader
 from search.policy.samplers.epoch_aware.model import Model, untried
@@ -26,6 +27,9 @@ from search.policy.surrogate.candidates import LISTED, every_point
 from search.policy.surrogate.threads import one_thread
 
 Array = NDArray[np.float64]
+
+#: So many points are drawn to choose one near the centres, if there are any.
+_DRAWN = 32
 
 #: Where a trial carries what was fitted for it: no later question, and no resume, fits again.
 FITTED = "seqtune:fitted"
@@ -47,6 +51,7 @@ class EpochAwareSampler(BaseSampler):
         startup_trials: int = 4,
         random_share: float = 0.05,
         reader: Reader | None = None,
+        beliefs: Beliefs | None = None,
     ) -> None:
         """Make a sampler.
 
@@ -56,12 +61,14 @@ class EpochAwareSampler(BaseSampler):
                 stopped.
             startup_trials: so many trials are drawn at random, one at least.
             random_share: so many of the later ones, 0 to 1.
+            beliefs: what is known before the first trial.
             reader: one that other samplers of the same study have read its trials by.
         """
         self._seed = int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0])
         self._rungs, self._startup = rungs, max(1, startup_trials)
         self._random = random_share
-        self._reader = reader or Reader()
+        self._reader, self._beliefs = reader or Reader(), beliefs or Beliefs()
+        self._startup *= 2 if self._beliefs.searches else 1
 
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
@@ -86,9 +93,9 @@ class EpochAwareSampler(BaseSampler):
         rng = np.random.default_rng([self._seed, trial.number])
         known = len(history.known)
         if known < self._startup or rng.random() < self._random:
-            return axes.configuration(_draw(axes, history, rng))
+            return axes.configuration(self._begin(axes, history, trial.number, rng))
         with one_thread():
-            model = Model(axes, history)
+            model = Model(axes, history, self._beliefs)
             before = _last_fitted(trials, axes, model.features)
             if before is not None and 0 <= known - before["known"] < min(10, max(1, known // 10)):
                 return axes.configuration(model.choose(before["theta"], rng))
@@ -97,6 +104,18 @@ class EpochAwareSampler(BaseSampler):
             study._storage.set_trial_system_attr(trial._trial_id, FITTED, fitted)
             return axes.configuration(model.choose(theta, rng))
 
+    def _begin(self, axes: Axes, history: History, number: int, rng: np.random.Generator) -> Array:
+        """Return a point that no model has chosen, x_D: of the first trials the best of former
+        searches, else one drawn at random, near the centres at first."""
+        former = self._beliefs.to_begin_with(number) if number < self._startup else None
+        if former is not None:
+            return np.asarray(axes.points([former])[0])
+        if not self._beliefs.centres:
+            return _draw(axes, history, rng)
+        drawn_MD = np.array([_draw(axes, history, rng) for _ in range(_DRAWN)])
+        liked_M = self._beliefs.log_density(axes, drawn_MD, len(history.known))
+        return np.asarray(drawn_MD[int(np.argmax(liked_M + rng.gumbel(size=_DRAWN)))])
+
     def sample_independent(
         self,
         study: Study,
@@ -104,10 +123,17 @@ class EpochAwareSampler(BaseSampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        """Draw a parameter that no trial had yet."""
-        rng = np.random.default_rng([self._seed, trial.number, crc32(param_name.encode())])
+        """Draw a parameter that no trial had yet, or take it over from a former search."""
+        former = self._beliefs.to_begin_with(trial.number) or {}
         axis = axis_of(param_distribution)
-        return axis.value(float(axis.spread(rng.random(1))[0]))
+        if param_name in former and axis.position(former[param_name]) >= 0.0:
+            return former[param_name]
+        rng = np.random.default_rng([self._seed, trial.number, crc32(param_name.encode())])
+        axes = Axes({param_name: axis})
+        drawn_M1 = axes.spread(rng.random((_DRAWN, 1)))
+        liked_M = self._beliefs.log_density(axes, drawn_M1, 0)
+        at = int(np.argmax(liked_M + rng.gumbel(size=_DRAWN))) if np.any(liked_M) else 0
+        return axis.value(float(drawn_M1[at, 0]))
 
 
 def _draw(axes: Axes, history: History, rng: np.random.Generator) -> Array:

@@ -1,0 +1,36 @@
+"""Former studies that a new one begins with."""
+
+from pathlib import Path
+
+from search.driver.changes import declared
+from search.errors import SpecError, StudyNotFound
+from search.journal.events import WarmStarted
+from search.journal.folder import StudyDir, open_study_dir
+from search.journal.load import load_state
+from search.spec.study import StudySpec
+
+
+def recall_former(spec: StudySpec, results: Path) -> tuple[WarmStarted, ...]:
+    """Return what a new study takes from those that it names.
+
+    Raises:
+        SeqtuneError: there is no such study, or nothing of it can be used.
+    """
+    if not spec.search.warm_start:
+        return ()
+    from search.policy.samplers.recall import recall
+
+    if len(set(spec.search.warm_start)) < len(spec.search.warm_start):
+        raise SpecError("search.warm_start names a study twice")
+    states = [load_state(_folder(name, results)) for name in spec.search.warm_start]
+    return tuple(recall(spec, declared(spec), state) for state in states)
+
+
+def _folder(name: str, results: Path) -> StudyDir:
+    """Return a study's folder, by its name or, with a slash in it, by its path."""
+    if "/" not in name:
+        return open_study_dir(results, name)
+    folder = StudyDir(Path(name).expanduser().absolute())
+    if not folder.exists():
+        raise StudyNotFound(f"search.warm_start: there is no study in {folder.root}")
+    return folder
