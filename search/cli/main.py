@@ -17,6 +17,8 @@ COMMANDS = {
     "replay": "search.cli.read:replay",
     "logs": "search.cli.read:logs",
     "neighbours": "search.cli.read:neighbours",
+    "export": "search.cli.model:export",
+    "predict": "search.cli.model:predict",
     "board": "search.cli.manage:board",
     "init": "search.cli.init:init",
     "studies": "search.cli.manage:studies",

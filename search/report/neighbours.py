@@ -10,11 +10,10 @@ from tokenizers import Tokenizer
 from search.errors import NoFiniteResult, SpecError
 from search.journal.folder import StudyDir
 from search.journal.state import StudyState
-from trainables.data.corpus import Corpus, open_corpus
+from search.report.corpus import study_corpus
 from trainables.data.text.tokens import UNKNOWN
-from trainables.errors import CheckpointError, DataError, did_you_mean
+from trainables.errors import CheckpointError, did_you_mean
 from trainables.storage import Cache
-from trainables.tasks.registry import find_task
 
 #: Averaged weights before the last ones: they are what was evaluated.
 _WEIGHTS = ("average.module.embedding.weight", "model.embedding.weight")
@@ -34,7 +33,7 @@ def nearest_words(
     best = state.best()
     if best is None:
         raise NoFiniteResult(f"no trial of {folder.name!r} has a result yet")
-    corpus = _corpus(state, cache)
+    corpus = study_corpus(state, cache)
     tokenizer = Tokenizer.from_file(str(corpus.tokenizer_file))
     index_of = tokenizer.get_vocab()
     ids = tokenizer.encode(word, add_special_tokens=False).ids
@@ -48,27 +47,6 @@ def nearest_words(
     word_of = {index: name for name, index in index_of.items()}
     order = [int(i) for i in np.argsort(-cosines_V) if i > UNKNOWN and i != ids[0]]
     return [{"word": word_of[i], "cosine": float(cosines_V[i])} for i in order[:count]]
-
-
-def _corpus(state: StudyState, cache: Cache) -> Corpus:
-    """Open the texts that the study was searched over, and no others.
-
-    They are prepared anew where the cache has lost them.
-
-    Raises:
-        DataError: what is in their place now is other data.
-    """
-    folder = cache.corpus(state.data)
-    if not folder.exists():
-        prepared = find_task(state.spec.task).declaration.inputs.prepare(
-            state.spec.inputs, {}, cache
-        )
-        if prepared.key != state.data:
-            raise DataError(
-                f"the data of study {state.created.name!r} has changed since, and the prepared "
-                f"texts are no longer in the cache ({folder}): put the old data back"
-            )
-    return open_corpus(folder)
 
 
 def _embedding(path: Path) -> Any:

@@ -155,6 +155,22 @@ class Delimited(RowFile):
             self.notes.append(f"{self.path.name}: an empty cell at the end of every row is no cell")
         return read
 
+    def stream(self, name: str) -> Iterator[Cell]:
+        """Yield the cells of a column, as they are read; every row must have as many cells as the
+        first."""
+        place, width = self.names.index(name), len(self.names)
+        quoted, header = self.dialect.quoting != "none", self.dialect.header
+        try:
+            records = _records(self.path, self.dialect, self.delimiter, quoted)
+            for row, (line, record) in enumerate(records, start=0 if header else 1):
+                if header and row == 0:
+                    continue
+                if len(record) != width:
+                    raise self._other_width(row, line, record)
+                yield record[place]
+        except _Malformed as error:
+            raise _stray(self.path, error) from error
+
     def _has_quotes(self) -> bool:
         with opened_text(self.path, self.dialect.encoding) as lines:
             return any('"' in line for line in lines)

@@ -1,6 +1,6 @@
 """Rows of a Parquet file; only the columns that are asked for are read."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +36,19 @@ class ParquetRows(RowFile):
             table = pyarrow.parquet.read_table(self.path, columns=list(dict.fromkeys(names)))
             return [table.column(name).to_pylist() for name in names]
         except (ArrowException, OSError, ValueError, OverflowError) as error:
-            raise DataError(
-                f"cannot read {str(self.path)!r}: {str(error).splitlines()[0]}"
-            ) from error
+            raise self._unreadable(error) from error
+
+    def stream(self, name: str, rows: int) -> Iterator[Cell]:
+        """Yield the cells of a column, so many of them in memory at a time."""
+        import pyarrow.parquet
+        from pyarrow.lib import ArrowException
+
+        try:
+            with pyarrow.parquet.ParquetFile(self.path) as file:
+                for batch in file.iter_batches(rows, columns=[name]):
+                    yield from batch.column(0).to_pylist()
+        except (ArrowException, OSError, ValueError, OverflowError) as error:
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: Exception) -> DataError:
+        return DataError(f"cannot read {str(self.path)!r}: {str(error).splitlines()[0]}")

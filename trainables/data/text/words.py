@@ -15,6 +15,7 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import count
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,11 +32,19 @@ def word_splitter() -> PreTokenizer:
     return Split(Regex(_WORD), "removed", invert=True)
 
 
+def is_word_splitter(tokenizer: Mapping[str, Any]) -> bool:
+    """Whether a tokenizer, as its file describes it, looks up words that are split so."""
+    splitter = tokenizer.get("pre_tokenizer") or {}
+    pattern = splitter.get("pattern") or {}
+    words = (tokenizer.get("model") or {}).get("type") == "WordLevel"
+    return words and pattern == {"Regex": _WORD}
+
+
 _SPLITTER = word_splitter()
 _ASCII_WORD = re.compile(_WORD, re.ASCII)
 
 
-def _split(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """Split a text into words.
 
     No word contains a space, so pieces between spaces can be split on their own.
@@ -63,7 +72,7 @@ def index_words(
     number: defaultdict[str, int] = defaultdict(count().__next__)
 
     def numbers_N(text: str) -> Ids:
-        words = _split(text)
+        words = split_words(text)
         return np.fromiter(map(number.__getitem__, words), dtype=np.int32, count=len(words))
 
     numbered = {part: [numbers_N(text) for text in some] for part, some in texts.items()}

@@ -1,0 +1,72 @@
+"""How predictions are printed: as a table, one object a line, or CSV; or written to a file."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from search.cli.output import speaks_unicode
+from trainables.serving.streams import flat, writer_of
+
+#: Characters of a text that a table shows.
+_SHOWN = 60
+
+
+def write_rows(rows: Iterator[list[dict[str, Any]]], form: str, output: Path | None) -> None:
+    """Write predictions to a file, or to the terminal as one object a line, CSV, or a table."""
+    if output is not None:
+        with writer_of(output.expanduser()) as file:
+            for some in rows:
+                file.write(some)
+        click.echo(output)
+        return
+    show = {"json": _as_lines, "csv": _as_csv, "table": _as_table}[form]
+    show(rows)
+
+
+def _as_lines(rows: Iterator[list[dict[str, Any]]]) -> None:
+    ascii_only = not speaks_unicode()
+    for some in rows:
+        for row in some:
+            click.echo(json.dumps(row, ensure_ascii=ascii_only))
+
+
+def _as_csv(rows: Iterator[list[dict[str, Any]]]) -> None:
+    from search.report.tables import as_csv
+
+    head = True
+    for some in rows:
+        text = as_csv([flat(row) for row in some])
+        click.echo(text if head else text.partition("\n")[2])
+        head = False
+
+
+def _as_table(rows: Iterator[list[dict[str, Any]]]) -> None:
+    from search.report.tables import as_lines
+
+    for some in rows:
+        shown = [{"text": _cut(row["text"]), **_best(row)} for row in some]
+        for line in as_lines("", shown, list(shown[0])):
+            click.echo(line)
+        for row in some:
+            if "tokens" in row:
+                click.echo(_moving(row["tokens"]))
+
+
+def _cut(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"
+
+
+def _best(row: dict[str, Any]) -> dict[str, Any]:
+    if "value" in row:
+        return {"value": row["value"]}
+    return {"label": row["label"], "probability": row["probabilities"][row["label"]]}
+
+
+def _moving(tokens: list[list[Any]]) -> str:
+    """Say which tokens speak most for the decision, and which against it."""
+    ranked = sorted(tokens, key=lambda one: -abs(one[1]))[:8]
+    return "  moved by: " + ", ".join(f"{token} {gain:+.3f}" for token, gain in ranked)

@@ -1,0 +1,1 @@
+"""After a search: the model that it found, handed over."""

@@ -1,0 +1,27 @@
+"""Which folder a MODEL on the command line means."""
+
+from pathlib import Path
+
+from search.errors import StudyNotFound
+from search.journal.folder import StudyDir
+from trainables.serving.folder import CONFIG
+
+
+def find_model(name: str, results: Path) -> Path:
+    """Return a model's folder, given by its path, or by the study that it was finalised from.
+
+    Raises:
+        StudyNotFound: there is neither.
+    """
+    path = Path(name).expanduser()
+    if (path / CONFIG).is_file():
+        return path
+    study = StudyDir(results / name)
+    of_study = study.root / "model"
+    if "/" not in name and (of_study / CONFIG).is_file():
+        return of_study
+    if "/" not in name and study.exists():
+        raise StudyNotFound(
+            f"study {name!r} has no model yet: take a trial's with seqtune export {name} --trial N"
+        )
+    raise StudyNotFound(f"no model in {str(path)!r}, and no study of that name in {results}")
