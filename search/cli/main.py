@@ -18,6 +18,7 @@ COMMANDS = {
     "logs": "search.cli.read:logs",
     "neighbours": "search.cli.read:neighbours",
     "export": "search.cli.model:export",
+    "evaluate": "search.cli.model:evaluate",
     "predict": "search.cli.model:predict",
     "board": "search.cli.manage:board",
     "init": "search.cli.init:init",

@@ -61,3 +61,49 @@ def predict(
         raise click.UsageError("--text names a column of --input")
     request = Request(find_model(model, results_dir), texts, source, column, explain, threads)
     write_rows(predictions(request), form, output)
+
+
+@click.command()
+@click.argument("model")
+@click.option("--data", metavar="SOURCE", required=True, help="File, folder or hub data set.")
+@click.option("--part", help="Which part of it; its test part by default, if it has one.")
+@click.option(
+    "--labels",
+    "pairs",
+    multiple=True,
+    metavar="LABEL=CLASS",
+    help="The class that a label in the data means.",
+)
+@click.option(
+    "--set", "settings", multiple=True, metavar="data.KEY=VALUE", help="How the data is written."
+)
+@click.option("--include-training", is_flag=True, help="Score texts that it was trained on too.")
+@click.option("--threads", type=click.IntRange(1), help="CPU threads; all by default.")
+@format_option
+@results_option
+def evaluate(
+    model: str,
+    data: str,
+    part: str | None,
+    pairs: tuple[str, ...],
+    settings: tuple[str, ...],
+    include_training: bool,
+    threads: int | None,
+    form: str,
+    results_dir: Path,
+) -> None:
+    """Score MODEL (a folder, or a study that was finalised) over labelled texts.
+
+    Figures carry 95 % intervals over texts. Texts that stand in the training part are counted, and
+    left out.
+    """
+    from search.cli.scores import show_scores
+    from search.final.evaluating import Request, evaluate_model, parse_names
+    from search.final.models import find_model
+    from search.spec.overrides import data_of
+    from trainables.storage import default_cache
+
+    spec, names = data_of(data, settings), parse_names(pairs)
+    folder = find_model(model, results_dir)
+    request = Request(folder, spec, part, names, include_training, threads)
+    show_scores(evaluate_model(request, default_cache()), form)

@@ -6,14 +6,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from search.errors import SpecError
-from search.spec.overrides import parse_setting
+from search.spec.overrides import data_of, data_settings
 from search.spec.template import Found, study_file
 from trainables.data.corpus import Corpus, prepare
 from trainables.data.preview import histogram, preview
-from trainables.data.spec import DataSpec
 from trainables.data.tables import Table, read_tables
 from trainables.storage import default_cache
 
@@ -28,14 +25,8 @@ def write_study_file(source: str, settings: tuple[str, ...], output: Path | None
         DataError: the data cannot be learnt from.
         SpecError: the file is there already, or a setting is not of the data.
     """
-    given = _data_settings(settings)
-    try:
-        spec = DataSpec(source=source, **given).located()
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(["data", *map(str, first["loc"])])
-        message = first["msg"].removeprefix("Value error, ")
-        raise SpecError(f"{where} = {first['input']!r}: {message}") from error
+    given = data_settings(settings)
+    spec = data_of(source, settings)
     cache = default_cache()
     table = read_tables(spec, cache.datasets)["train"]
     task = _task_for(table)
@@ -58,16 +49,6 @@ def write_study_file(source: str, settings: tuple[str, ...], output: Path | None
     except OSError as error:
         raise SpecError(f"cannot write {path}: {error.strerror}; name another --output") from error
     return [*said, *histogram(corpus), f"{path}: search with 'seqtune run {path}'"]
-
-
-def _data_settings(settings: tuple[str, ...]) -> dict[str, Any]:
-    given = {}
-    for text in settings:
-        keys, value = parse_setting(text)
-        if len(keys) != 2 or keys[0] != "data" or keys[1] == "source":
-            raise SpecError(f"--set {text}: only settings of the data, data.KEY=VALUE, count here")
-        given[keys[1]] = value
-    return given
 
 
 def _name_of(source: str) -> str:

@@ -19,6 +19,7 @@ from search.report.corpus import study_corpus
 from trainables.errors import CheckpointError
 from trainables.serving.card import model_card
 from trainables.serving.folder import ModelFiles, write_model
+from trainables.serving.labelled import fingerprints
 from trainables.storage import Cache
 from trainables.tasks.registry import TASKS
 
@@ -61,8 +62,15 @@ def hand_over(folder: StudyDir, state: StudyState, number: int, out: Path, cache
     }
     name = f"{folder.name}, trial {number}"
     card = model_card(name, config, metrics)
-    tokenizer = corpus.tokenizer_file.read_bytes()
-    write_model(out, ModelFiles(config, weights, tokenizer, metrics, card))
+    files = ModelFiles(
+        config=config,
+        weights=weights,
+        tokenizer=corpus.tokenizer_file.read_bytes(),
+        trained=fingerprints(corpus.part("train")),
+        metrics=metrics,
+        card=card,
+    )
+    write_model(out, files)
 
 
 def _trial(state: StudyState, number: int) -> tuple[Trial, Epoch]:

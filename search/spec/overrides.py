@@ -8,6 +8,7 @@ from typing import Any
 from search.errors import SpecError
 from search.spec.sections import parse_section
 from search.spec.study import StoppingSpec
+from trainables.data.spec import DataSpec
 from trainables.errors import TaskError
 from trainables.tasks.declaration import TaskDeclaration
 from trainables.tasks.registry import DEFAULT_TASK, find_task
@@ -129,3 +130,28 @@ def other_stopping(stopping: StoppingSpec, settings: Sequence[str]) -> StoppingS
             f"{stopping.max_epochs} epochs at most, and what came after is not known"
         )
     return changed
+
+
+def data_of(source: str, settings: Sequence[str]) -> DataSpec:
+    """Return the ``[data]`` table of a source, with settings of how it is written.
+
+    Raises:
+        SpecError: one is wrong, or not of the data.
+    """
+    table = {"source": source, **data_settings(settings)}
+    return parse_section(DataSpec, table, "data").located()
+
+
+def data_settings(settings: Sequence[str]) -> dict[str, Any]:
+    """Return the values of settings that are all of the data.
+
+    Raises:
+        SpecError: one is not.
+    """
+    given = {}
+    for text in settings:
+        keys, value = parse_setting(text)
+        if len(keys) != 2 or keys[0] != "data" or keys[1] == "source":
+            raise SpecError(f"--set {text}: only settings of the data, data.KEY=VALUE, count here")
+        given[keys[1]] = value
+    return given

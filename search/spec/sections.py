@@ -37,4 +37,6 @@ def explain(error: ValidationError, root: type[BaseModel], section: str = "") ->
     if first["type"] == "missing":
         return f"{where!r} is missing"
     message = first["msg"].removeprefix("Value error, ")
-    return f"{where}: {message}" if where else message
+    given = first["input"]
+    value = f" = {given!r}" if where and isinstance(given, (int, float)) else ""
+    return f"{where}{value}: {message}" if where else message

@@ -42,20 +42,25 @@ class TextEncoder:
 
     def encode(self, texts: Sequence[str]) -> list[Ids]:
         """Return ids_N of each text, cut to what the model reads; empty for one without tokens."""
+        return [self.cut(ids_N) for ids_N in self.encode_whole(texts)]
+
+    def encode_whole(self, texts: Sequence[str]) -> list[Ids]:
+        """Return ids_N of each text."""
         cleaned = [clean(text) for text in texts]
         if self._words is not None:
-            return [self._cut(_numbered(split_words(text), self._words)) for text in cleaned]
+            return [_numbered(split_words(text), self._words) for text in cleaned]
         encoded = self._whole.encode_batch_fast(cleaned, add_special_tokens=False)
-        return [self._cut(np.array(one.ids, dtype=np.int32)) for one in encoded]
+        return [np.array(one.ids, dtype=np.int32) for one in encoded]
 
     def tokens(self, texts: Sequence[str]) -> list[list[str]]:
         """Return the tokens that ``encode`` numbers: words as they stand, and else as the
         vocabulary has them."""
         if self._words is not None:
-            return [list(self._cut(split_words(clean(text)))) for text in texts]
+            return [list(self.cut(split_words(clean(text)))) for text in texts]
         return [[self._name_of[int(number)] for number in ids_N] for ids_N in self.encode(texts)]
 
-    def _cut(self, sequence: Any) -> Any:
+    def cut(self, sequence: Any) -> Any:
+        """Return what the model reads of a text's tokens."""
         if self._keep == "end":
             return sequence[-self._max_tokens :]
         return sequence[: self._max_tokens]

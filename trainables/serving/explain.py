@@ -30,7 +30,7 @@ def weigh_tokens(model: Model, texts: Sequence[str]) -> list[list[Weight]]:
 
 
 def _of_text(model: Model, text: str) -> list[Weight]:
-    (ids_N,), (tokens,) = model.encode([text]), model.tokens([text])
+    (ids_N,), (tokens,) = model.encoder.encode([text]), model.encoder.tokens([text])
     if not len(ids_N):
         return []
     others = [np.delete(ids_N, place) for place in range(len(ids_N))]

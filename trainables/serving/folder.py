@@ -20,10 +20,10 @@ from trainables.storage import new_folder, replace_file
 FORMAT = 1
 
 CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
-METRICS, CARD = "metrics.json", "README.md"
+METRICS, CARD, TRAINED = "metrics.json", "README.md", "training.digests"
 
 #: Files whose bytes the configuration vouches for.
-_VOUCHED = (WEIGHTS, TOKENIZER)
+_VOUCHED = (WEIGHTS, TOKENIZER, TRAINED)
 
 
 class ModelConfig(BaseModel):
@@ -56,6 +56,7 @@ class ModelFiles:
 
     Attributes:
         config: fields of ``ModelConfig`` but ``files``.
+        trained: the digests of the texts that it was trained on (``labelled.fingerprints``).
         metrics: what it scored, and where it comes from; plain JSON.
         card: the model card, as Markdown.
     """
@@ -63,6 +64,7 @@ class ModelFiles:
     config: Mapping[str, Any]
     weights: bytes
     tokenizer: bytes
+    trained: bytes
     metrics: Mapping[str, Any]
     card: str
 
@@ -75,14 +77,14 @@ def write_model(folder: Path, files: ModelFiles) -> None:
     """
     if folder.exists() and not (folder / CONFIG).is_file() and any(folder.iterdir()):
         raise DataError(f"{folder} is there and is no model: name another with --output")
-    digests = {WEIGHTS: files.weights, TOKENIZER: files.tokenizer}
+    digests = {WEIGHTS: files.weights, TOKENIZER: files.tokenizer, TRAINED: files.trained}
     vouched = {name: hashlib.sha256(content).hexdigest() for name, content in digests.items()}
     config = ModelConfig.model_validate({**files.config, "files": vouched})
     try:
         building = new_folder(folder.parent, f".{folder.name}-")
         try:
-            replace_file(building / WEIGHTS, files.weights)
-            replace_file(building / TOKENIZER, files.tokenizer)
+            for name, content in digests.items():
+                replace_file(building / name, content)
             replace_file(building / METRICS, _json(files.metrics))
             replace_file(building / CARD, files.card.encode())
             replace_file(building / CONFIG, _json(config.model_dump(mode="json")))

@@ -58,11 +58,12 @@ class Model:
 
     Attributes:
         config: what it is.
+        encoder: what turns texts into token ids.
         network: the module from ids_BT and lengths_B to outputs_BC, in evaluation mode.
     """
 
     def __init__(self, config: ModelConfig, network: nn.Module, encoder: TextEncoder) -> None:
-        self.config, self.network, self._encoder = config, network, encoder
+        self.config, self.network, self.encoder = config, network, encoder
         h = network.hyperparameters
         assert isinstance(h, RecurrentHyperparameters)
         self._steps = micro_batch_steps(h.activation_bytes_per_step(), ON_CPU)
@@ -100,17 +101,9 @@ class Model:
         found = np.zeros((len(texts), width), dtype=np.float32)
         for start in range(0, len(texts), CHUNK):
             self._fill(
-                found[start : start + CHUNK], self._encoder.encode(texts[start : start + CHUNK])
+                found[start : start + CHUNK], self.encoder.encode(texts[start : start + CHUNK])
             )
         return found
-
-    def encode(self, texts: Sequence[str]) -> list[Ids]:
-        """Return ids_N of each text, as the network reads it."""
-        return self._encoder.encode(texts)
-
-    def tokens(self, texts: Sequence[str]) -> list[list[str]]:
-        """Return the tokens of each text that the network reads, beside their ids."""
-        return self._encoder.tokens(texts)
 
     def outputs_of(self, ids: Sequence[Ids]) -> NDArray[np.float32]:
         """Return the network's outputs for token ids, outputs_NC."""

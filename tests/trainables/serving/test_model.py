@@ -92,7 +92,7 @@ def test_raw_texts_are_read_as_in_training(tmp_path, tables, reviews, tokens, ke
     folder, _, state, cache = made(tmp_path, one_trial(tables, tokens=tokens, keep=keep))
     model, corpus = load_model(folder), open_corpus(cache.corpus(state.data))
     read = read_tables(DataSpec(source=str(reviews)), cache.datasets)["train"].texts
-    encoded = {tuple(ids.tolist()) for ids in model.encode(read)}
+    encoded = {tuple(ids.tolist()) for ids in model.encoder.encode(read)}
     for part in ("train", "validation"):
         stored = corpus.part(part)
         for a, b in zip(stored.offsets[:-1], stored.offsets[1:], strict=True):
@@ -101,8 +101,8 @@ def test_raw_texts_are_read_as_in_training(tmp_path, tables, reviews, tokens, ke
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     whole = [tokenizer.encode(text, add_special_tokens=False).ids for text in TEXTS]
     cut = [ids[-16:] if keep == "end" else ids[:16] for ids in whole]
-    assert [ids.tolist() for ids in model.encode(TEXTS)] == cut
-    assert [len(tokens) for tokens in model.tokens(TEXTS)] == list(map(len, cut))
+    assert [ids.tolist() for ids in model.encoder.encode(TEXTS)] == cut
+    assert [len(tokens) for tokens in model.encoder.tokens(TEXTS)] == list(map(len, cut))
 
 
 def test_a_number_is_predicted_in_its_own_unit(tmp_path, tables):
@@ -124,7 +124,8 @@ def test_the_folder_is_what_others_read(tmp_path, tables):
     folder, _study, state, _cache = made(tmp_path, one_trial(tables))
     names = {path.name for path in folder.iterdir()}
     assert names == {
-        *("config.json", "model.safetensors", "tokenizer.json", "metrics.json", "README.md")
+        *("config.json", "model.safetensors", "tokenizer.json", "metrics.json", "README.md"),
+        "training.digests",
     }
     card = ModelCard.load(folder / "README.md")
     assert card.data.library_name == "seqtune"
@@ -132,7 +133,8 @@ def test_the_folder_is_what_others_read(tmp_path, tables):
     assert {result.metric_type for result in card.data.eval_results} >= {"accuracy", "loss"}
     fast = PreTrainedTokenizerFast(tokenizer_file=str(folder / "tokenizer.json"))
     assert (
-        fast("a warm film")["input_ids"] == load_model(folder).encode(["a warm film"])[0].tolist()
+        fast("a warm film")["input_ids"]
+        == load_model(folder).encoder.encode(["a warm film"])[0].tolist()
     )
     about = json.loads((folder / "metrics.json").read_text())
     assert about["metrics"]["val/accuracy"] == state.trials[0].best_value

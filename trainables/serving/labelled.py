@@ -1,0 +1,115 @@
+"""Labelled texts to score a model by: any file, folder or data set that a study could be over."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainables.data.part import Part
+from trainables.data.spec import DataSpec, whole_path
+from trainables.data.tables import Table, read_tables
+from trainables.data.text.words import Ids
+from trainables.errors import DataError
+from trainables.serving.folder import ModelConfig
+
+#: The part that is scored where a source brings several.
+_PREFERRED = ("test", "validation", "train")
+
+_DIGEST_BYTES = 8
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Texts with targets.
+
+    Attributes:
+        part: the part of the source that they are.
+        notes: what a person should know of how they were read.
+    """
+
+    texts: list[str]
+    targets_N: NDArray[Any]
+    part: str
+    notes: list[str]
+
+
+def read_labelled(
+    spec: DataSpec, part: str | None, names: Mapping[str, str], config: ModelConfig, cache_dir: Path
+) -> Labelled:
+    """Read the labelled texts of a source.
+
+    Args:
+        spec: where they are, and how they are written.
+        part: which part; None for the test part, where the source has one.
+        names: the class that each label in the data means, where it is called otherwise.
+        config: the model's, whose classes the labels must be.
+        cache_dir: where the ``datasets`` library caches what it read.
+
+    Raises:
+        DataError: it cannot be read, has no such part, or other labels.
+    """
+    tables = read_tables(spec.model_copy(update={"source": whole_path(spec.source)}), cache_dir)
+    chosen = part or next(name for name in _PREFERRED if name in tables)
+    if chosen not in tables:
+        raise DataError(f"{spec.source!r} has no part {chosen!r}; it has: {', '.join(tables)}")
+    table = tables[chosen]
+    left_out = f"{len(table.left_out)} rows have no text or no label: left out"
+    notes = [*dict.fromkeys(table.notes), *([left_out] if table.left_out else [])]
+    targets = _classes(table, names, config) if config.classes else _numbers(table)
+    return Labelled(table.texts, targets, chosen, notes)
+
+
+def _classes(table: Table, names: Mapping[str, str], config: ModelConfig) -> NDArray[np.int64]:
+    number_of = {name: number for number, name in enumerate(config.classes)}
+    strange = sorted({c for c in names.values() if c not in number_of})
+    if strange:
+        raise DataError(f"the model has no class {strange[0]!r}; it has: {_shown(config.classes)}")
+    meant = [names.get(label, label) for label in table.labels]
+    unknown = sorted({label for label in meant if label not in number_of})
+    if unknown:
+        raise DataError(
+            f"the data has the label {unknown[0]!r}, which is no class of the model "
+            f"({_shown(config.classes)}): say which it means with --labels {unknown[0]}=CLASS"
+        )
+    return np.array([number_of[label] for label in meant], dtype=np.int64)
+
+
+def _shown(classes: Sequence[str]) -> str:
+    return ", ".join(map(repr, classes[:20])) + (" …" if len(classes) > 20 else "")
+
+
+def _numbers(table: Table) -> NDArray[np.float64]:
+    found = []
+    for index, label in enumerate(table.labels):
+        try:
+            found.append(float(label))
+        except ValueError as error:
+            raise DataError(f"{table.where(index)}: {label!r} is no number") from error
+    numbers_N = np.array(found, dtype=np.float64)
+    if not np.isfinite(numbers_N).all():
+        raise DataError("a label is not finite: take its row out")
+    return numbers_N
+
+
+def fingerprint(ids_N: Ids) -> bytes:
+    """Return a digest of a text as a model reads it, before it is cut."""
+    return hashlib.blake2b(
+        np.ascontiguousarray(ids_N, dtype="<i4").tobytes(), digest_size=_DIGEST_BYTES
+    ).digest()
+
+
+def fingerprints(part: Part) -> bytes:
+    """Return the digests of a part's texts, sorted, one behind the other."""
+    bounds = zip(part.offsets[:-1], part.offsets[1:], strict=True)
+    return b"".join(sorted({fingerprint(part.ids[a:b]) for a, b in bounds}))
+
+
+def seen_in_training(prints: bytes, ids: Sequence[Ids]) -> NDArray[np.bool_]:
+    """Return which texts read as one of the training part does, seen_N."""
+    size = _DIGEST_BYTES
+    known = {prints[at : at + size] for at in range(0, len(prints), size)}
+    return np.array([fingerprint(ids_N) in known for ids_N in ids], dtype=np.bool_)

@@ -1,0 +1,183 @@
+"""How good predictions are: metrics with intervals, each class, and whether probabilities can be
+believed.
+
+Shapes: N texts, C classes, R bins of confidence, D draws.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from trainables.serving.model import Model, probabilities
+from trainables.tasks.metrics import auc
+
+Array = NDArray[np.float64]
+
+#: Samples of the texts drawn again with replacement (Efron 1979), and fewer for what takes long.
+_DRAWS, _FEW_DRAWS = 1000, 200
+
+#: Bins of confidence, of equal width (Guo et al. 2017, arXiv 1706.04599).
+_BINS = 10
+
+#: Of more classes no ROC-AUC is computed.
+_AUC_CLASSES = 100
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure with its 95 % interval over texts."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    """One class: how many texts are of it, and how they fared."""
+
+    name: str
+    texts: int
+    precision: float
+    recall: float
+    f1: float
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """Predictions of one range of confidence: how sure they were, and how often right."""
+
+    low: float
+    high: float
+    texts: int
+    confidence: float
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a model's predictions are worth over some texts.
+
+    Attributes:
+        ece: expected calibration error: how far confidence is from accuracy, on average; None for
+            a regression.
+    """
+
+    texts: int
+    figures: dict[str, Figure]
+    classes: list[ClassScore]
+    ece: float | None
+    reliability: list[Reliability]
+
+
+def score(model: Model, outputs_NC: NDArray[np.float32], targets_N: NDArray[Any]) -> Scores:
+    """Score outputs against targets: class numbers, or numbers in the labels' own unit."""
+    if not model.config.classes:
+        return _of_numbers(model.values(outputs_NC), targets_N.astype(np.float64))
+    return _of_classes(outputs_NC, targets_N.astype(np.int64), model.config.classes)
+
+
+def _of_classes(
+    logits_NC: NDArray[np.float32], targets_N: NDArray[np.int64], classes: Sequence[str]
+) -> Scores:
+    p_NC = probabilities(logits_NC)
+    predicted_N = p_NC.argmax(axis=1)
+    right_N = (predicted_N == targets_N).astype(np.float64)
+    surprise_N = -np.log(np.maximum(p_NC[np.arange(len(targets_N)), targets_N], 1e-300))
+    count = len(classes)
+
+    def f1(rows: NDArray[np.intp]) -> float:
+        return _macro_f1(predicted_N[rows], targets_N[rows], count)
+
+    def area(rows: NDArray[np.intp]) -> float:
+        return auc(torch.from_numpy(logits_NC[rows]).double(), torch.from_numpy(targets_N[rows]))
+
+    figures = _figures({"accuracy": right_N, "loss": surprise_N}, {"macro_f1": (f1, _DRAWS)})
+    if count <= _AUC_CLASSES:
+        figures |= _figures({"accuracy": right_N}, {"auc": (area, _FEW_DRAWS)})
+    ece, bins = _calibration(p_NC.max(axis=1), right_N)
+    rows = _per_class(predicted_N, targets_N, classes)
+    return Scores(len(targets_N), figures, rows, ece, bins)
+
+
+def _of_numbers(predicted_N: Array, targets_N: Array) -> Scores:
+    errors_N = predicted_N - targets_N
+
+    def rmse(rows: NDArray[np.intp]) -> float:
+        return float(np.sqrt(np.mean(errors_N[rows] ** 2)))
+
+    def r2(rows: NDArray[np.intp]) -> float:
+        variance = float(np.var(targets_N[rows]))
+        return 1.0 - float(np.mean(errors_N[rows] ** 2)) / variance if variance else 0.0
+
+    figures = _figures({"mae": np.abs(errors_N)}, {"rmse": (rmse, _DRAWS), "r2": (r2, _DRAWS)})
+    return Scores(len(targets_N), figures, [], None, [])
+
+
+_Statistic = Callable[[NDArray[np.intp]], float]
+
+
+def _figures(
+    means: Mapping[str, Array], others: Mapping[str, tuple[_Statistic, int]]
+) -> dict[str, Figure]:
+    """Return means over texts, and other statistics of rows, with intervals over texts drawn
+    again."""
+    texts = len(next(iter(means.values())))
+    rng = np.random.default_rng(0)
+    every = np.arange(texts)
+    found = {}
+    for name, values_N in means.items():
+        drawn_D = [values_N[rng.integers(texts, size=texts)].mean() for _ in range(_DRAWS)]
+        found[name] = _figure(float(values_N.mean()), drawn_D)
+    for name, (statistic, draws) in others.items():
+        drawn_D = [statistic(rng.integers(texts, size=texts)) for _ in range(draws)]
+        found[name] = _figure(statistic(every), drawn_D)
+    return found
+
+
+def _figure(value: float, drawn_D: Sequence[float]) -> Figure:
+    low, high = np.percentile(drawn_D, (2.5, 97.5))
+    return Figure(value, float(low), float(high))
+
+
+def _confusion(
+    predicted_N: NDArray[np.intp], targets_N: NDArray[np.int64], count: int
+) -> NDArray[np.int64]:
+    flat = np.bincount(targets_N * count + predicted_N, minlength=count * count)
+    return flat.reshape(count, count)
+
+
+def _macro_f1(predicted_N: NDArray[np.intp], targets_N: NDArray[np.int64], count: int) -> float:
+    counts_CC = _confusion(predicted_N, targets_N, count)
+    met_C = counts_CC.sum(axis=0) + counts_CC.sum(axis=1)
+    return float(np.mean(2.0 * np.diag(counts_CC)[met_C > 0] / met_C[met_C > 0]))
+
+
+def _per_class(
+    predicted_N: NDArray[np.intp], targets_N: NDArray[np.int64], classes: Sequence[str]
+) -> list[ClassScore]:
+    counts_CC = _confusion(predicted_N, targets_N, len(classes))
+    found = []
+    for number, name in enumerate(classes):
+        right = int(counts_CC[number, number])
+        said, true = int(counts_CC[:, number].sum()), int(counts_CC[number].sum())
+        f1 = 2.0 * right / (said + true) if said + true else 0.0
+        found.append(ClassScore(name, true, right / max(said, 1), right / max(true, 1), f1))
+    return found
+
+
+def _calibration(confidence_N: Array, right_N: Array) -> tuple[float, list[Reliability]]:
+    bin_N = np.minimum((confidence_N * _BINS).astype(np.int64), _BINS - 1)
+    found, error = [], 0.0
+    for number in range(_BINS):
+        here_N = bin_N == number
+        if here_N.any():
+            sure, right = float(confidence_N[here_N].mean()), float(right_N[here_N].mean())
+            error += abs(sure - right) * int(here_N.sum())
+            low, high = number / _BINS, (number + 1) / _BINS
+            found.append(Reliability(low, high, int(here_N.sum()), sure, right))
+    return error / len(right_N), found
