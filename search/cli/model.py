@@ -8,21 +8,39 @@ from search.cli.options import format_option, results_option
 
 
 @click.command()
-@click.argument("name")
-@click.option("--trial", type=click.IntRange(0), required=True, help="Which trial's model.")
+@click.argument("model")
+@click.option("--trial", type=click.IntRange(0), help="Of a study: which trial's model.")
+@click.option(
+    "--to",
+    "form",
+    type=click.Choice(["safetensors", "onnx", "torch-export"]),
+    default="safetensors",
+    show_default=True,
+    help="The format; the last two run without this project.",
+)
+@click.option("--int8", is_flag=True, help="With onnx: eight bits a weight, too. Needs --data.")
+@click.option("--data", metavar="SOURCE", help="Labelled texts that tell what eight bits cost.")
 @click.option("--output", type=click.Path(path_type=Path), help="The folder to write.")
 @results_option
-def export(name: str, trial: int, output: Path | None, results_dir: Path) -> None:
-    """Write the model of a trial of study NAME, by itself: weights, tokenizer, labels, card."""
-    from search.final.handover import hand_over
-    from search.journal.folder import open_study_dir
-    from search.journal.load import load_state
-    from trainables.storage import default_cache
+def export(
+    model: str,
+    trial: int | None,
+    form: str,
+    int8: bool,
+    data: str | None,
+    output: Path | None,
+    results_dir: Path,
+) -> None:
+    """Write MODEL (a folder, or a study) in a format that others read.
 
-    folder = open_study_dir(results_dir, name)
-    out = output or results_dir / name / "models" / f"trial-{trial:04d}"
-    hand_over(folder, load_state(folder), trial, out.expanduser(), default_cache())
-    click.echo(out)
+    With --trial, MODEL is a study, and the model of one of its trials is taken.
+    """
+    from search.final.exporting import Request, export_to
+
+    if int8 != (data is not None) or (int8 and form != "onnx"):
+        raise click.UsageError("--int8 goes with --to onnx and --data, and --data with --int8")
+    for line in export_to(Request(model, trial, form, data, output), results_dir):
+        click.echo(line)
 
 
 @click.command()

@@ -216,3 +216,14 @@ def test_export_has_a_place_of_its_own_and_replaces_what_it_wrote(here):
         done = run("export", "small", "--trial", "1")
         assert done.stdout == "results/small/models/trial-0001\n"
     assert load_model("results/small/models/trial-0001").config.classes == ("bad", "good")
+
+
+def test_a_program_for_another_runtime_with_what_eight_bits_cost(here):
+    done = run("export", "small", "--trial", "0", "--to", "onnx")
+    assert done.stdout == "results/small/models/trial-0000-onnx\n"
+    arguments = ["export", "model", "--to", "onnx", "--int8", "--data", "reviews.csv"]
+    first, whole, eight = run(*arguments).stdout.splitlines()
+    assert first == "model-onnx"
+    assert whole.startswith("model.onnx: accuracy ") and eight.startswith("model.int8.onnx: acc")
+    done = run("export", "model", "--to", "onnx", "--int8")
+    assert done.exit_code == 2 and "--int8 goes with --to onnx and --data" in done.stderr

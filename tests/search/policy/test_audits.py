@@ -6,6 +6,7 @@ from search.errors import SpecError
 from search.journal.load import load_state
 from search.policy.audits import audit
 from search.policy.replays import replay_stopping
+from search.policy.samplers.optuna_adapter import OptunaSampler
 from search.policy.samplers.registry import SAMPLERS
 from search.report.content import Subject, Table
 from search.report.early_stopping import audit_section, replay_rows
@@ -95,6 +96,7 @@ def test_one_that_would_pass_by_now_is_no_loser(harness):
 def test_a_sampler_sees_an_audited_trial_where_it_lost(harness):
     finish(harness, rising)
     sampler = SAMPLERS["auto"]()
+    assert isinstance(sampler, OptunaSampler)
     told = sampler.history(harness.study.state).trials()
     loser = told[5]
     assert loser.state.name == "PRUNED"

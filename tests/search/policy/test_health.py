@@ -21,7 +21,9 @@ def found(tmp_path, tables, value) -> dict:
     harness.crash_and_reopen(total=tables["search"]["trials"])
     search(harness, value)
     state = harness.study.state
-    said = findings(state, learn_merits(state))
+    merits = learn_merits(state)
+    assert merits is not None
+    said = findings(state, merits)
     assert len(health_sentences(state)) == len(state.outlook.findings)
     return {(finding.kind, finding.name): finding for finding in said}
 
@@ -57,7 +59,9 @@ def test_the_part_that_each_has(tmp_path, tables):
     harness = StudyHarness(tmp_path, tables)
     harness.crash_and_reopen(total=60)
     search(harness, hill(noise=0.001))
-    parts = importance(harness.study.state, learn_merits(harness.study.state))
+    merits = learn_merits(harness.study.state)
+    assert merits is not None
+    parts = importance(harness.study.state, merits)
     assert parts["learning_rate"] > 0.9 > 0.1 > parts["dropout"]
     assert set(parts) == set(tables["space"])
 

@@ -124,6 +124,7 @@ def test_the_share_of_replicates_names_what_it_repeats(tmp_path, tables):
     repeated = [trial for trial in state.trials if trial.origin == "replicate"]
     assert 8 <= len(repeated) <= 15
     for trial in repeated:
+        assert trial.repeats is not None
         original = state.trials[trial.repeats]
         assert original.number < trial.number and original.params == trial.params
         assert original.repeats is None, "the first of its configuration"
@@ -155,7 +156,7 @@ def test_a_small_space_names_what_it_tries_again(tmp_path, tables):
     state = harness.study.state
     firsts = [trial.number for trial in state.trials if trial.repeats is None]
     assert firsts == [0, 1, 2, 3]
-    assert all(state.trials[t.repeats].params == t.params for t in state.trials[4:])
+    assert all(state.trials[t.repeats or 0].params == t.params for t in state.trials[4:])
 
 
 def test_what_readers_print(tmp_path, tables):

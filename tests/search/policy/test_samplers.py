@@ -25,7 +25,7 @@ def test_a_misspelt_sampler_is_told(tables):
     with pytest.raises(SpecError, match="no such sampler: known: auto, gp, random, tpe"):
         check_sampler(resolve(tables | {"search": {"sampler": "grid"}}, "x"))
     with pytest.raises(SpecError, match="did you mean 'random'"):
-        check_sampler("randon")
+        check_sampler(resolve(tables | {"search": {"sampler": "randon"}}, "x"))
 
 
 def test_a_dimension_that_a_forced_change_adds_is_searched(tmp_path, tables):

@@ -1,0 +1,79 @@
+"""``seqtune export``: a trial's model, or a finalised one, in the format that is asked for."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from search.final.handover import hand_over
+from search.final.models import find_model
+from search.journal.folder import open_study_dir
+from search.journal.load import load_state
+from search.spec.overrides import data_of
+from trainables.serving.folder import read_config
+from trainables.storage import Cache, default_cache
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be written where.
+
+    Attributes:
+        trial: of a study; None for a model that has a folder.
+        data: labelled texts, for weights of eight bits; None without these.
+    """
+
+    model: str
+    trial: int | None
+    form: str
+    data: str | None
+    output: Path | None
+
+
+def export_to(request: Request, results: Path) -> Iterator[str]:
+    """Write an export; yield what is to be said: where it is, and what eight bits cost.
+
+    Raises:
+        SeqtuneError: the model, the study or the data is wrong; nothing is written.
+    """
+    cache, folder = default_cache(), None
+    if request.trial is None:
+        folder = find_model(request.model, results)
+    else:
+        study = open_study_dir(results, request.model)
+        own = results / request.model / "models" / f"trial-{request.trial:04d}"
+        plain = request.form == "safetensors"
+        folder = (request.output or own).expanduser() if plain else own
+        hand_over(study, load_state(study), request.trial, folder, cache)
+        if plain:
+            yield str(folder)
+            return
+    from trainables.serving.export import export_model
+
+    out = request.output or folder.with_name(f"{folder.name}-{request.form}")
+    export_model(folder, request.form, out.expanduser(), int8=request.data is not None)
+    yield str(out)
+    if request.data is not None:
+        yield from _cost_of_int8(folder, out.expanduser(), request.data, cache)
+
+
+def _cost_of_int8(model: Path, out: Path, data: str, cache: Cache) -> Iterator[str]:
+    """Yield how good both graphs are over labelled texts, in their own runtime."""
+    from trainables.serving.encoding import TextEncoder
+    from trainables.serving.export import INT8, ONNX
+    from trainables.serving.folder import TOKENIZER, read_vouched
+    from trainables.serving.labelled import read_labelled
+    from trainables.serving.onnx_scores import run_graph
+
+    config = read_config(model)
+    labelled = read_labelled(data_of(data, ()), None, {}, config, cache.datasets)
+    tokenizer = read_vouched(model, config)[TOKENIZER]
+    ids = TextEncoder(tokenizer, config.max_tokens, config.keep).encode(labelled.texts)
+    for name in (ONNX, INT8):
+        said = run_graph(out / name, ids)
+        size = (out / name).stat().st_size / 1e6
+        if config.classes:
+            right = float((said.argmax(axis=1) == labelled.targets_N).mean())
+            figure = f"accuracy {right:.4f}"
+        else:
+            figure = f"mean absolute error {float(abs(said - labelled.targets_N).mean()):.4g}"
+        yield f"{name}: {figure} over {len(ids):,} texts of {data}, {size:.1f} MB"
