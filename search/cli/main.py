@@ -17,6 +17,7 @@ COMMANDS = {
     "replay": "search.cli.read:replay",
     "logs": "search.cli.read:logs",
     "neighbours": "search.cli.read:neighbours",
+    "finalize": "search.cli.finalize:finalize",
     "export": "search.cli.model:export",
     "evaluate": "search.cli.model:evaluate",
     "predict": "search.cli.model:predict",

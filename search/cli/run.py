@@ -1,13 +1,13 @@
 """``run`` and ``resume``."""
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from search.cli.options import launch_options
+from search.cli.sessions import carry_out, resume_hint
 from search.program import resume_command
 
 if TYPE_CHECKING:
@@ -43,7 +43,9 @@ def run(study: str, results_dir: Path, dry_run: bool, **options: Any) -> None:
     interrupter = Interrupter(
         plan.time_budget, resume_hint(folder, spec.name, results_dir, given.cluster)
     )
-    _carry_out(lambda: start(spec, results_dir, plan, interrupter), interrupter, folder)
+    carry_out(
+        lambda: start(spec, results_dir, plan, interrupter), interrupter, folder, _print_outcome
+    )
 
 
 @click.command()
@@ -80,7 +82,7 @@ def resume(
     interrupter = Interrupter(
         plan.time_budget, resume_hint(folder, name, results_dir, given.cluster)
     )
-    _carry_out(lambda: go_on(folder, plan, interrupter, past), interrupter, folder)
+    carry_out(lambda: go_on(folder, plan, interrupter, past), interrupter, folder, _print_outcome)
 
 
 #: Options that are not passed on to a driver on the head: where it runs, or what is said anew.
@@ -110,50 +112,6 @@ def _on_head(
             options += [parameter.opts[0], *([] if one is True else [str(one)])]
     resume = resume_command(spec.name, folder.root.parent, cluster_text)
     sys.exit(drive_on_head(verb, spec, options, cluster, folder, resume))
-
-
-def resume_hint(
-    folder: "StudyDir", name: str, results: Path, cluster: str = "local"
-) -> Callable[[], str]:
-    """Return a function that gives the command which resumes a study, or nothing before there is
-    one, or once another driver has it."""
-    command = resume_command(name, results, cluster)
-
-    def hint() -> str:
-        from search.journal.lock import Driver
-
-        if not folder.exists():
-            return ""
-        driver = folder.running_driver()
-        return f"resume with: {command}" if driver in (None, Driver.this()) else ""
-
-    return hint
-
-
-def _carry_out(session: Callable[[], Any], interrupter: Any, folder: "StudyDir") -> None:
-    """Run a session and print its outcome: results on stdout, the rest on stderr."""
-    from cluster.errors import ClusterError
-    from search.driver.signals import Halt
-    from search.errors import StudyFailed
-    from search.monitor.say import say
-    from trainables.errors import SeqtuneError
-
-    try:
-        with interrupter.listening():
-            outcome = session()
-    except Halt as halt:
-        hint = interrupter.resume_hint() or "nothing was begun"
-        say(f"{halt.reason} before the search began; {hint}")
-        sys.exit(halt.exit_code)
-    except (StudyFailed, OSError) as error:
-        raise StudyFailed(f"{error}\n{interrupter.resume_hint()}".strip()) from error
-    except (SeqtuneError, ClusterError):
-        raise
-    except Exception as error:  # a fault of ours, whose traceback is in the study's log
-        cause = f"{type(error).__name__}: {str(error).strip()}".splitlines()[0]
-        where = f"the traceback is in {folder.driver_log}"
-        raise StudyFailed(f"{cause}; {where}\n{interrupter.resume_hint()}") from error
-    _print_outcome(outcome, interrupter.resume_hint())
 
 
 def _from_here(path: Path) -> Path:

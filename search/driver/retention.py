@@ -2,9 +2,9 @@
 
 A trial that may go on keeps its best, and its last two, so that a damaged one has a predecessor; a
 paused one its best and its last. Of the trials that have ended, the best ``resources.keep_best``
-keep their best. So the disk holds at most ``keep_best`` files, two a paused trial and three a
-running one. A file is removed only after the journal line
-that makes it superfluous is on the disk.
+keep their best, or their last where ``resources.keep`` says so. So the disk holds at most
+``keep_best`` files, two a paused trial and three a running one. A file is removed only after the
+journal line that makes it superfluous is on the disk.
 """
 
 import bisect
@@ -30,14 +30,16 @@ class _Kept(NamedTuple):
 class CheckpointKeeper:
     """Follows a study and removes superfluous checkpoints after each epoch."""
 
-    def __init__(self, folder: StudyDir, state: StudyState, keep_best: int) -> None:
+    def __init__(
+        self, folder: StudyDir, state: StudyState, keep_best: int, keep: str = "best"
+    ) -> None:
         """Begin where the journal is, and remove files that a crash has left.
 
         Make a new keeper when the metric changes: this one remembers each epoch's value.
         """
         self._folder, self._root = folder, folder.root
         self._objective = state.objective
-        self._keep_best = keep_best
+        self._keep_best, self._keeps_last = keep_best, keep == "last"
         self._ranking: list[tuple[float, int]] = []
         #: The files of each trial, and what each is of; None if that was never acknowledged, or has
         #: no finite value.
@@ -96,7 +98,8 @@ class CheckpointKeeper:
 
     def _retire(self, trial: Trial, state: StudyState) -> None:
         """Rank an ended trial, and remove the file of the one that drops out."""
-        self._keep(trial, self._best(trial))
+        last = {trial.epochs.path(trial.epoch - 1)} if self._keeps_last and trial.epoch else None
+        self._keep(trial, last or self._best(trial))
         if trial.best_value is None:
             return
         bisect.insort(self._ranking, (self._objective.cost(trial.best_value), trial.number))

@@ -1,6 +1,6 @@
 """Starting, resuming and extending a study: one act over one journal."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +33,7 @@ from search.journal.load import Loaded, load
 from search.journal.lock import Lock
 from search.journal.snapshot import SnapshotWriter
 from search.journal.state import StudyState, replay
+from search.journal.trial import Trial
 from search.monitor.logs import TrialLogs, logging_to
 from search.monitor.progress import Progress
 from search.monitor.say import say
@@ -41,7 +42,10 @@ from search.monitor.tensorboard import TensorBoardWriter
 from search.report.markdown import write_report
 from search.spec.study import StudySpec, to_toml
 from trainables.data.shipping import pack
-from trainables.storage import replace_file
+from trainables.storage import Cache, replace_file
+
+#: Makes the data of a study ready, for its trials too.
+Prepare = Callable[[StudySpec, Cache, Sequence[Trial]], PreparedData]
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,13 @@ class _Work:
         return [creation(self.spec, self.prepared), *self.former]
 
 
-def start(spec: StudySpec, results: Path, plan: SessionPlan, interrupter: Interrupter) -> Outcome:
+def start(
+    spec: StudySpec,
+    results: Path,
+    plan: SessionPlan,
+    interrupter: Interrupter,
+    prepare: Prepare = prepare_study,
+) -> Outcome:
     """Begin a new study and run it.
 
     Raises:
@@ -89,12 +99,18 @@ def start(spec: StudySpec, results: Path, plan: SessionPlan, interrupter: Interr
         _tell_of_locks(lock)
         if folder.exists():  # begun by another driver a moment ago
             raise StudyExists(f"study {spec.name!r} exists: choose another --name")
-        prepared = prepare_study(spec, plan.cache)
+        prepared = prepare(spec, plan.cache, ())
         work = _Work(folder, spec, None, prepared, plan, None, lock, former)
         return _session(work, interrupter)
 
 
-def resume(folder: StudyDir, plan: SessionPlan, interrupter: Interrupter, past: Loaded) -> Outcome:
+def resume(
+    folder: StudyDir,
+    plan: SessionPlan,
+    interrupter: Interrupter,
+    past: Loaded,
+    prepare: Prepare = prepare_study,
+) -> Outcome:
     """Go on with a study until ``plan.total`` trials have ended.
 
     ``past`` is the study as it was read to make the plan.
@@ -111,7 +127,7 @@ def resume(folder: StudyDir, plan: SessionPlan, interrupter: Interrupter, past: 
             write_report(folder, state, running=False)
             return Outcome(folder, state, "finished", 0)
         spec = plan.change.spec if plan.change else state.spec
-        prepared = prepare_study(spec, plan.cache, state.trials)
+        prepared = prepare(spec, plan.cache, state.trials)
         change = record_change(state, plan.change, prepared, plan.total, plan.force)
         return _session(_Work(folder, spec, past, prepared, plan, change, lock), interrupter)
 
@@ -215,7 +231,7 @@ def _opened(work: _Work) -> Iterator[StudyRecorder]:
         examples = prepared.current.examples
         board = TensorBoardWriter(folder, state, journal.prefix, examples)
         snapshot = SnapshotWriter(folder, state, journal.prefix, past.kept if past else None)
-        keeper = CheckpointKeeper(folder, state, plan.resources.keep_best)
+        keeper = CheckpointKeeper(folder, state, plan.resources.keep_best, plan.resources.keep)
         for observer in (board, keeper, TrialLogs(folder), snapshot):
             recorder.follow(observer)
         try:

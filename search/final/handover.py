@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from search.journal.state import StudyState
 from search.journal.trial import Trial
 from search.policy.seeds import derive_seed
 from search.report.corpus import study_corpus
+from trainables.data.corpus import Corpus
 from trainables.errors import CheckpointError
 from trainables.serving.card import model_card
 from trainables.serving.folder import ModelFiles, write_model
@@ -27,7 +29,7 @@ from trainables.tasks.registry import TASKS
 _AVERAGED, _LAST = "average.module.", "model."
 
 #: Networks that read what BERT made of a text, whose weights are elsewhere.
-_FEATURES = "bert-features"
+FEATURES = "bert-features"
 
 
 def hand_over(folder: StudyDir, state: StudyState, number: int, out: Path, cache: Cache) -> None:
@@ -39,13 +41,38 @@ def hand_over(folder: StudyDir, state: StudyState, number: int, out: Path, cache
         DataError: the study's texts are gone, or the folder cannot be written.
     """
     trial, epoch = _trial(state, number)
-    weights, hyperparameters = _weights(folder, epoch)
-    if hyperparameters.get("embedding") == _FEATURES:
+    about = {
+        "part": "validation",
+        "metrics": epoch.metrics,
+        "provenance": provenance(folder, state, trial, epoch),
+    }
+    name = f"{folder.name}, trial {number}"
+    write_trial(Source(folder, trial, epoch, study_corpus(state, cache)), out, name, about)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a model's weights are, and the texts that it was trained on."""
+
+    folder: StudyDir
+    trial: Trial
+    epoch: Epoch
+    corpus: Corpus
+
+
+def write_trial(source: Source, out: Path, name: str, about: dict[str, Any]) -> None:
+    """Write the model of one epoch of a trial; ``about`` is what ``metrics.json`` says.
+
+    Raises:
+        SpecError, CheckpointError, DataError: see ``hand_over``.
+    """
+    trial, corpus = source.trial, source.corpus
+    weights, hyperparameters = _weights(source.folder, source.epoch)
+    if hyperparameters.get("embedding") == FEATURES:
         raise SpecError(
-            f"trial {number} reads what BERT makes of a text (embedding = {_FEATURES!r}), and "
-            "BERT's weights are not the model's: it cannot be handed over"
+            f"trial {trial.number} reads what BERT makes of a text (embedding = {FEATURES!r}), "
+            "and BERT's weights are not the model's: it cannot be handed over"
         )
-    corpus = study_corpus(state, cache)
     data = trial.spec.inputs["data"]
     config = {
         "task": trial.spec.task,
@@ -55,20 +82,13 @@ def hand_over(folder: StudyDir, state: StudyState, number: int, out: Path, cache
         "vocabulary": corpus.vocabulary,
         "classes": corpus.classes,
     }
-    metrics = {
-        "part": "validation",
-        "metrics": epoch.metrics,
-        "provenance": provenance(folder, state, trial, epoch),
-    }
-    name = f"{folder.name}, trial {number}"
-    card = model_card(name, config, metrics)
     files = ModelFiles(
         config=config,
         weights=weights,
         tokenizer=corpus.tokenizer_file.read_bytes(),
         trained=fingerprints(corpus.part("train")),
-        metrics=metrics,
-        card=card,
+        metrics=about,
+        card=model_card(name, config, about),
     )
     write_model(out, files)
 

@@ -22,6 +22,7 @@ def find_model(name: str, results: Path) -> Path:
         return of_study
     if "/" not in name and study.exists():
         raise StudyNotFound(
-            f"study {name!r} has no model yet: take a trial's with seqtune export {name} --trial N"
+            f"study {name!r} has no model yet: seqtune finalize {name}, or a trial's with "
+            f"seqtune export {name} --trial N"
         )
     raise StudyNotFound(f"no model in {str(path)!r}, and no study of that name in {results}")

@@ -101,6 +101,8 @@ def _check_hyperparameters(spec: StudySpec, task: TaskDeclaration) -> None:
     dimensions = parse_space(spec.space, declarations)
     for name, value in _bounds(dimensions):
         check_value(kind, name, value, "space")
+    for name, value in spec.baseline.items():
+        check_value(kind, name, value, "baseline")
     idle = kind.without_effect(spec.options())
     for name, reason in idle.items():
         if name in spec.space or name in spec.fixed:

@@ -85,7 +85,8 @@ class ResourcesSpec(_Section):
         hang_factor: a trial counts as hung when it reports nothing for so many times its longest
             epoch, and for ``hang_seconds`` at least.
         first_report_seconds: how long a trial may take for its first report.
-        keep_best: of so many of the best ended trials the best checkpoint stays on the disk.
+        keep_best: of so many of the best ended trials one checkpoint stays on the disk.
+        keep: which one: that of the best epoch, or of the last.
         tensorboard: which trials have a run in TensorBoard: ``all``, ``top:50`` for those that are
             among the best 50 when they end, or none with ``study``.
     """
@@ -100,6 +101,7 @@ class ResourcesSpec(_Section):
     hang_seconds: float = Field(default=120.0, gt=0.0)
     first_report_seconds: float = Field(default=3600.0, gt=0.0)
     keep_best: int = Field(default=10, ge=1)
+    keep: Literal["best", "last"] = "best"
     tensorboard: str = Field(default="all", pattern=r"^(all|study|top:[1-9][0-9]{0,5})$")
 
 
@@ -111,6 +113,7 @@ class StudySpec(_Section):
         fixed: hyperparameters that are not searched.
         space: the raw table of each searched hyperparameter; ``parse_space`` reads it.
         first: configurations to try first, each of some searched hyperparameters.
+        baseline: what the study is to beat in the end; without it its first configuration.
     """
 
     name: str
@@ -121,6 +124,7 @@ class StudySpec(_Section):
     fixed: dict[str, Any] = {}
     space: dict[str, Any] = {}
     first: tuple[dict[str, Any], ...] = ()
+    baseline: dict[str, Any] = {}
     search: SearchSpec = SearchSpec()
     stopping: StoppingSpec = StoppingSpec()
     resources: ResourcesSpec = ResourcesSpec()

@@ -111,11 +111,52 @@ def _of_numbers(predicted_N: Array, targets_N: Array) -> Scores:
         return float(np.sqrt(np.mean(errors_N[rows] ** 2)))
 
     def r2(rows: NDArray[np.intp]) -> float:
-        variance = float(np.var(targets_N[rows]))
-        return 1.0 - float(np.mean(errors_N[rows] ** 2)) / variance if variance else 0.0
+        return _r2(errors_N[rows], targets_N[rows])
 
     figures = _figures({"mae": np.abs(errors_N)}, {"rmse": (rmse, _DRAWS), "r2": (r2, _DRAWS)})
     return Scores(len(targets_N), figures, [], None, [])
+
+
+def metric_over(
+    model: Model, name: str, outputs_NC: NDArray[np.float32], targets_N: NDArray[Any]
+) -> "_Statistic":
+    """Return a metric as a function of the rows that it is computed over.
+
+    What is a mean over texts is computed for each text once.
+    """
+    if not model.config.classes:
+        return _number_metric(name, model.values(outputs_NC), targets_N.astype(np.float64))
+    p_NC, truth_N = probabilities(outputs_NC), targets_N.astype(np.int64)
+    predicted_N = p_NC.argmax(axis=1)
+    if name == "accuracy":
+        return _mean_of((predicted_N == truth_N).astype(np.float64))
+    if name == "loss":
+        sure_N = p_NC[np.arange(len(truth_N)), truth_N]
+        return _mean_of(-np.log(np.maximum(sure_N, 1e-300)))
+    if name == "macro_f1":
+        return lambda rows: _macro_f1(predicted_N[rows], truth_N[rows], p_NC.shape[1])
+    logits, truth = torch.from_numpy(outputs_NC).double(), torch.from_numpy(truth_N)
+    return lambda rows: auc(logits[rows], truth[rows])
+
+
+def _number_metric(name: str, predicted_N: Array, targets_N: Array) -> "_Statistic":
+    errors_N = predicted_N - targets_N
+    if name == "mae":
+        return _mean_of(np.abs(errors_N))
+    if name == "rmse":
+        return lambda rows: float(np.sqrt(np.mean(errors_N[rows] ** 2)))
+    if name == "r2":
+        return lambda rows: _r2(errors_N[rows], targets_N[rows])
+    return _mean_of(errors_N**2 / max(float(np.var(targets_N)), 1e-300))
+
+
+def _mean_of(values_N: Array) -> "_Statistic":
+    return lambda rows: float(values_N[rows].mean())
+
+
+def _r2(errors_N: Array, targets_N: Array) -> float:
+    variance = float(np.var(targets_N))
+    return 1.0 - float(np.mean(errors_N**2)) / variance if variance else 0.0
 
 
 _Statistic = Callable[[NDArray[np.intp]], float]

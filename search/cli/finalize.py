@@ -1,0 +1,66 @@
+"""``finalize``: from a study's best configurations to one honest figure, and its model."""
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import click
+
+from search.cli.options import Duration, results_option
+from search.program import called_as
+
+
+@click.command()
+@click.argument("name")
+@click.option("--top", type=click.IntRange(1), default=3, show_default=True, help="Configurations.")
+@click.option("--seeds", type=click.IntRange(2), default=5, show_default=True, help="Of each.")
+@click.option("--force", is_flag=True, help="Open the test part again; it stays on record.")
+@click.option("--time-budget", type=Duration(), help="Wall clock of this call: 30m, 1h30m.")
+@click.option("--max-concurrent", type=int, help="Trials at a time, at most.")
+@click.option("--cpus-per-trial", type=int, help="CPU cores (and threads) of one trial.")
+@click.option("--gpus-per-trial", type=float, help="GPUs, or a share of one, of one trial.")
+@click.option(
+    "--cluster",
+    default="local",
+    show_default=True,
+    help="local, a cluster file, or HOST:PORT of Ray.",
+)
+@results_option
+def finalize(
+    name: str, top: int, seeds: int, force: bool, results_dir: Path, **options: Any
+) -> None:
+    """Train the best of study NAME with several seeds, and score the winner on the test part, once.
+
+    The best configurations are ranked by their mean over validation texts. The winner and the
+    baseline ([baseline] of the study file, or the first configuration) are then trained on training
+    and validation texts together. Killed at any moment, the same command goes on.
+    """
+    from search.cli.sessions import carry_out
+    from search.driver.plan import Options
+    from search.driver.signals import Interrupter
+    from search.final.finalize import Request
+    from search.final.finalize import finalize as carry_to_its_end
+    from search.journal.folder import open_study_dir
+    from search.journal.load import load_state
+    from trainables.storage import default_cache
+
+    folder = open_study_dir(results_dir, name)
+    command = [*called_as(), "finalize", name, "--top", str(top), "--seeds", str(seeds)]
+    command += [] if results_dir == Path("results") else ["--results-dir", str(results_dir)]
+    given = Options(**options)
+    interrupter = Interrupter(options["time_budget"], lambda: f"go on with: {shlex.join(command)}")
+    request = Request(top, seeds, force, given)
+    carry_out(
+        lambda: carry_to_its_end(folder, load_state(folder), request, default_cache(), interrupter),
+        interrupter,
+        folder,
+        lambda result, hint: _tell(result, folder.root),
+    )
+
+
+def _tell(result: dict[str, Any], root: Path) -> None:
+    from search.report.final import final_lines
+
+    for line in final_lines(result):
+        click.echo(line)
+    click.echo(f"model: {root / 'model'}")

@@ -1,0 +1,134 @@
+"""What a study's end is about: its best configurations, and the one that they are to beat."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from search.errors import NoFiniteResult
+from search.journal.state import StudyState
+from search.journal.trial import Trial
+from search.policy.seeds import derive_seed
+from search.spec.resolve import resolve
+from search.spec.study import StudySpec
+from trainables.tasks.registry import find_task
+
+
+class Candidate(BaseModel):
+    """A configuration.
+
+    Attributes:
+        trial: the study's trial that had it first; None for a baseline of the study file's own.
+        params: its hyperparameters, but for those that are as by default.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    trial: int | None
+    params: dict[str, Any]
+
+
+def best_candidates(state: StudyState, count: int) -> list[Candidate]:
+    """Return a study's best configurations: the leader by its estimated mean, where that is known,
+    then the others by their best trial.
+
+    Raises:
+        NoFiniteResult: no trial has a finite result.
+    """
+    found: dict[int, tuple[float, Trial]] = {}
+    for trial in state.comparable_trials():
+        if trial.best_value is not None:
+            first = trial.number if trial.repeats is None else trial.repeats
+            cost = state.objective.cost(trial.best_value)
+            found[first] = min(found.get(first, (cost, trial)), (cost, trial), key=lambda f: f[0])
+    if not found:
+        raise NoFiniteResult(f"no trial of {state.created.name!r} has a finite result")
+    leader = state.outlook.leader if state.outlook else None
+    order = sorted(found, key=lambda number: (number != leader, found[number][0], number))
+    return [_candidate(state.trials[number]) for number in order[:count]]
+
+
+def baseline_of(state: StudyState) -> Candidate:
+    """Return what the study is to beat: its ``[baseline]``, or its first configuration."""
+    if state.spec.baseline:
+        return Candidate(trial=None, params=dict(state.spec.baseline))
+    return _candidate(state.trials[0])
+
+
+def _candidate(trial: Trial) -> Candidate:
+    return Candidate(trial=trial.number, params={**trial.spec.fixed, **trial.params})
+
+
+def contest(spec: StudySpec, candidates: Sequence[Candidate], seeds: int) -> StudySpec:
+    """Return a study that trains every candidate with every seed, to the end.
+
+    Trial ``n`` is of candidate ``n % len(candidates)``.
+    """
+    kind = find_task(spec.task).declaration.hyperparameters
+    names = list(dict.fromkeys(name for one in candidates for name in one.params))
+    default = {name: kind.model_fields[name].default for name in names}
+    configurations = [default | one.params for one in candidates]
+    options = {name: _values(name, configurations) for name in names}
+    for name in kind.without_effect(options):
+        options.pop(name, None)
+    searched = {name: values for name, values in options.items() if len(values) > 1}
+    first = [{name: one[name] for name in searched} for one in configurations]
+    return _study(
+        spec,
+        name="contest",
+        fixed={name: values[0] for name, values in options.items() if len(values) == 1},
+        space={name: list(values) for name, values in searched.items()},
+        first=first * seeds,
+        trials=len(candidates) * seeds,
+    )
+
+
+def _values(name: str, configurations: Sequence[Mapping[str, Any]]) -> tuple[Any, ...]:
+    return tuple(dict.fromkeys(one[name] for one in configurations))
+
+
+def retraining(
+    spec: StudySpec, role: str, candidate: Candidate, epochs: int, seeds: int
+) -> StudySpec:
+    """Return a study that trains one candidate with every seed for so many epochs, and keeps what
+    it has in the end."""
+    kind = find_task(spec.task).declaration.hyperparameters
+    idle = kind.without_effect({name: (value,) for name, value in candidate.params.items()})
+    # Patience looks at validation texts, which are trained on here.
+    fixed = {k: v for k, v in candidate.params.items() if k not in idle and k != "patience"}
+    return _study(
+        spec,
+        name=role,
+        fixed=fixed,
+        trials=seeds,
+        epochs=epochs,
+        resources={"keep": "last", "keep_best": seeds},
+    )
+
+
+def _study(
+    spec: StudySpec,
+    name: str,
+    fixed: dict[str, Any],
+    trials: int,
+    space: dict[str, Any] | None = None,
+    first: Sequence[dict[str, Any]] = (),
+    epochs: int | None = None,
+    resources: dict[str, Any] | None = None,
+) -> StudySpec:
+    whole = epochs or spec.stopping.max_epochs
+    tables = spec.tables() | {
+        "name": name,
+        "fixed": fixed,
+        "space": space or {},
+        "first": list(first),
+        "baseline": {},
+        "search": {
+            "trials": trials,
+            "sampler": "random",
+            "seed": derive_seed(spec.search.seed, "final", name),
+        },
+        "stopping": {"max_epochs": whole, "grace_epochs": whole},
+        "resources": spec.resources.model_dump(mode="json", exclude_none=True) | (resources or {}),
+    }
+    return resolve(tables, "finalize")

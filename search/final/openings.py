@@ -1,0 +1,74 @@
+"""When the test part of a study was opened, and what came of it: one line an event, for ever.
+
+An opening is written down before the part is read. One without a result may be finished; another
+after a result is refused, unless somebody insists, and then that is on record too.
+"""
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from search.errors import SpecError
+
+
+class Openings:
+    """The record of one study."""
+
+    def __init__(self, path: Path) -> None:
+        """Read it, as far as it is whole: a crash can tear the last line."""
+        self._path, self.lines = path, list[dict[str, Any]]()
+        content = path.read_bytes() if path.exists() else b""
+        whole = content[: content.rfind(b"\n") + 1]
+        for line in whole.splitlines():
+            self.lines.append(json.loads(line))
+        if len(whole) < len(content):
+            os.truncate(path, len(whole))
+
+    @property
+    def count(self) -> int:
+        """How often the test part was opened."""
+        return sum(line["event"] == "opened" for line in self.lines)
+
+    @property
+    def result(self) -> dict[str, Any] | None:
+        """The last result; None while there is none."""
+        results = [line["result"] for line in self.lines if line["event"] == "result"]
+        return results[-1] if results else None
+
+    @property
+    def _unfinished(self) -> bool:
+        return bool(self.lines) and self.lines[-1]["event"] == "opened"
+
+    def open(self, purpose: str, force: bool) -> None:
+        """Write down that the test part is about to be read; go on with one without a result.
+
+        Raises:
+            SpecError: it was opened before, and nobody insists.
+        """
+        if self._unfinished:
+            return
+        if self.lines and not force:
+            when = time.strftime("%Y-%m-%d %H:%M", time.localtime(self.lines[0]["time"]))
+            raise SpecError(
+                f"the test part was opened before, on {when}: its figure counts once. To open it "
+                "again and have that on record, insist with --force"
+            )
+        self._append({"event": "opened", "purpose": purpose, "forced": force and bool(self.lines)})
+
+    def close(self, result: dict[str, Any]) -> None:
+        """Write down what came of the last opening."""
+        self._append({"event": "result", "result": result})
+
+    def _append(self, event: dict[str, Any]) -> None:
+        line = {**event, "time": round(time.time(), 3)}
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        descriptor = os.open(self._path, flags, 0o600)
+        try:
+            os.write(descriptor, json.dumps(line, ensure_ascii=False).encode() + b"\n")
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        self.lines.append(line)
