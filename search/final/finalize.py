@@ -158,11 +158,10 @@ class _Stages:
         best = int(np.argmin(means[:-1]))
         if not np.isfinite(means[best]) or not np.isfinite(means[-1]):
             raise NoFiniteResult("not every seed was trained to a finite result")
-        chosen = {"winner": best, "baseline": len(everyone) - 1}
-        return [
-            self._finalist(role, everyone[place], ranked[place], held)
-            for role, place in chosen.items()
-        ]
+        winner = self._finalist("winner", everyone[best], ranked[best], held)
+        if winner.candidate.params == lineup.baseline.params:
+            return [winner, winner]
+        return [winner, self._finalist("baseline", lineup.baseline, ranked[-1], held)]
 
     def _finalist(
         self, role: str, candidate: Candidate, trials: Sequence[Trial], held: StudyState

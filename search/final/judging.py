@@ -23,6 +23,9 @@ from trainables.storage import default_cache
 #: Samples drawn again of what is a mean over texts, and of what takes longer.
 _DRAWS, _FEW_DRAWS = 2000, 300
 
+#: What is said where the search has found nothing.
+_SAME = "not better than the baseline: it is the baseline's own configuration"
+
 _MEANS = ("accuracy", "loss", "mae")
 
 
@@ -58,31 +61,28 @@ def judge(
     The model is the first seed's, which nobody chose by its figure.
     """
     winner, baseline = finalists
+    same = winner is baseline
     metric = study.objective.metric.removeprefix("val/")
     test = corpus.part("test")
     targets_N = np.asarray(test.labels)
-    models = {finalist.role: _models(finalist) for finalist in finalists}
-    outputs = {
-        role: [_outputs(model, corpus) for model in of_role] for role, of_role in models.items()
-    }
-    one = models["winner"][0]
-    metrics = {
-        role: [metric_over(models[role][0], metric, seed, targets_N) for seed in seeds]
-        for role, seeds in outputs.items()
-    }
+    models = [_models(finalist) for finalist in finalists]
+    outputs = [[_outputs(model, corpus) for model in seeds] for seeds in models]
+    one = models[0][0]
+    winners, baselines = [
+        [metric_over(one, metric, outputs_NC, targets_N) for outputs_NC in seeds]
+        for seeds in outputs
+    ]
     draws = _DRAWS if metric in _MEANS else _FEW_DRAWS
     sign = -study.objective.cost(1.0)
-    ours, theirs, gain = compare(
-        metrics["winner"], metrics["baseline"], len(targets_N), sign, draws
-    )
-    together_NC = np.mean(outputs["winner"], axis=0)
-    scores = score(one, outputs["winner"][0], targets_N)
+    ours, theirs, gain = compare(winners, baselines, len(targets_N), sign, draws)
+    together_NC = np.mean(outputs[0], axis=0)
+    scores = score(one, outputs[0][0], targets_N)
     result = {
         "metric": f"test/{metric}",
         "winner": _row(winner, ours),
         "baseline": _row(baseline, theirs),
         "gain": {"mean": gain.mean, "ci95": list(gain.ci95), "p": gain.p},
-        "verdict": verdict(gain, metric),
+        "verdict": _SAME if same else verdict(gain, metric),
         "ensemble": metric_over(one, metric, together_NC, targets_N)(np.arange(len(targets_N))),
         "scores": asdict(scores),
         "texts": len(targets_N),

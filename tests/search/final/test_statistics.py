@@ -1,0 +1,137 @@
+"""Intervals over seeds and texts, openings, and which configurations stand for a study's end."""
+
+import numpy as np
+import pytest
+
+from search.errors import SpecError
+from search.final.candidates import baseline_of, best_candidates, contest, retraining
+from search.final.openings import Openings
+from search.final.statistics import compare, verdict
+from search.spec.resolve import resolve
+from tests.search.policy.searches import hill, search
+from tests.study_harness import StudyHarness
+
+
+def of_values(values):
+    return lambda rows: float(values[rows].mean())
+
+
+def seeds(rng, mean: float, texts: int = 2000, count: int = 5, spread: float = 0.0):
+    """Seeds of a model that is right with some chance; texts are alike hard to all of them."""
+    hard = rng.random(texts)
+    return [
+        of_values((hard < mean + rng.normal(0, spread)).astype(float)) for _ in range(count)
+    ], hard
+
+
+def test_a_clear_gain_is_seen_and_a_small_one_is_not():
+    rng = np.random.default_rng(0)
+    hard = rng.random(2500)
+
+    def model(chance):
+        return [of_values((hard < chance + rng.normal(0, 0.003)).astype(float)) for _ in range(5)]
+
+    ours, _, gain = compare(model(0.88), model(0.86), 2500, 1.0, 1000)
+    assert ours.mean == pytest.approx(0.88, abs=0.01) and len(ours.each) == 5
+    assert ours.ci95[0] < ours.mean < ours.ci95[1]
+    assert gain.ci95[0] > 0 and gain.p < 0.05
+    assert "better than the baseline: +" in verdict(gain, "accuracy")
+    _, _, none = compare(model(0.86), model(0.86), 2500, 1.0, 1000)
+    assert none.ci95[0] < 0 < none.ci95[1] and none.p > 0.05
+    assert "not better than the baseline beyond noise" in verdict(none, "accuracy")
+    _, _, worse = compare(model(0.80), model(0.86), 2500, 1.0, 1000)
+    assert worse.ci95[1] < 0 and "worse than the baseline" in verdict(worse, "accuracy")
+
+
+def test_less_may_be_better():
+    rng = np.random.default_rng(0)
+    small, large = rng.normal(1.0, 0.1, 500), rng.normal(2.0, 0.1, 500)
+    _, _, gain = compare([of_values(small)] * 2, [of_values(large)] * 2, 500, -1.0, 200)
+    assert gain.mean == pytest.approx(1.0, abs=0.05) and gain.ci95[0] > 0
+
+
+def test_the_interval_covers_texts_and_seeds():
+    """Of a hundred experiments, some ninety-five intervals hold the truth."""
+    rng, held = np.random.default_rng(1), 0
+    for _ in range(100):
+        hard = rng.random(400)
+        model = [of_values((hard < 0.8 + rng.normal(0, 0.02)).astype(float)) for _ in range(6)]
+        estimate, _, _ = compare(model, model, 400, 1.0, 200)
+        held += estimate.ci95[0] <= 0.8 <= estimate.ci95[1]
+    assert 85 <= held <= 100
+
+
+def test_an_opening_is_on_record_before_it_is_made(tmp_path):
+    path = tmp_path / "final" / "openings.jsonl"
+    record = Openings(path)
+    record.open("finalize", force=False)
+    assert Openings(path).count == 1 and Openings(path).result is None
+    again = Openings(path)
+    again.open("finalize", force=False)  # one without a result is gone on with
+    assert again.count == 1
+    again.close({"mean": 0.9})
+    late = Openings(path)
+    assert late.result == {"mean": 0.9}
+    with pytest.raises(SpecError, match=r"opened before.*--force"):
+        late.open("finalize", force=False)
+    late.open("finalize", force=True)
+    late.close({"mean": 0.8})
+    lines = Openings(path).lines
+    assert [line["event"] for line in lines] == ["opened", "result"] * 2
+    assert [line["forced"] for line in lines if line["event"] == "opened"] == [False, True]
+
+
+def test_a_torn_record_is_an_opening_that_was_not_made(tmp_path):
+    path = tmp_path / "openings.jsonl"
+    Openings(path).open("finalize", force=False)
+    with path.open("ab") as file:
+        file.write(b'{"event": "resu')
+    record = Openings(path)
+    assert record.count == 1 and record.result is None
+    record.close({})
+    assert Openings(path).result == {}
+
+
+@pytest.fixture
+def finished(tmp_path, tables):
+    tables["stopping"] |= {"losers": "pause", "max_epochs": 4, "reduction_factor": 3}
+    tables["search"] |= {"trials": 20, "sampler": "random"}
+    harness = StudyHarness(tmp_path, tables)
+    harness.crash_and_reopen(total=20)
+    search(harness, hill(noise=0.01))
+    return harness.study.state
+
+
+def test_the_leader_stands_first_then_the_best(finished):
+    chosen = best_candidates(finished, 3)
+    assert len(chosen) == 3
+    assert chosen[0].trial == finished.outlook.leader
+    assert finished.best().trial.number in [one.trial for one in chosen[:2]]
+    assert chosen[0].params["embedding_dim"] == 8, "what is fixed belongs to it"
+    assert baseline_of(finished).trial == 0
+
+
+def test_a_contest_trains_every_candidate_with_every_seed_to_its_end(finished):
+    everyone = [*best_candidates(finished, 2), baseline_of(finished)]
+    spec = contest(finished.spec, everyone, seeds=3)
+    assert spec.search.trials == 9 == len(spec.first)
+    assert spec.stopping.grace_epochs == spec.stopping.max_epochs == 4
+    for number, configuration in enumerate(spec.first):
+        wanted = everyone[number % 3].params
+        assert {**spec.fixed, **configuration}.items() >= wanted.items()
+
+
+def test_what_has_no_effect_with_a_configuration_is_left_out(tables, finished):
+    baseline = baseline_of(finished)
+    glove = baseline.model_copy(update={"params": {**baseline.params, "embedding": "glove"}})
+    spec = retraining(finished.spec, "winner", glove, epochs=2, seeds=3)
+    assert "embedding_dim" not in spec.fixed and spec.fixed["embedding"] == "glove"
+    assert spec.stopping.max_epochs == 2 and spec.resources.keep == "last"
+    assert spec.resources.keep_best >= 3 and spec.search.trials == 3
+
+
+def test_a_baseline_is_checked_as_other_configurations_are(tables):
+    with pytest.raises(SpecError, match=r"baseline.*hiden_size|did you mean 'hidden_size'"):
+        resolve(tables | {"baseline": {"hiden_size": 3}}, "x")
+    with pytest.raises(SpecError, match=r"baseline\.hidden_size = 0"):
+        resolve(tables | {"baseline": {"hidden_size": 0}}, "x")
