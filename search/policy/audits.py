@@ -7,8 +7,6 @@ them that beat the winner is an estimate of the share of all losers that would h
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from scipy.special import betaincinv
-
 from search.journal.state import StudyState
 from search.journal.trial import Trial
 from search.policy.pausing import goes_on
@@ -82,6 +80,8 @@ def _seconds_left(trial: Trial) -> float:
 
 
 def _chance(successes: int, tries: int) -> tuple[float, float]:
+    from scipy.special import betaincinv  # a fifth of a second, which most reports need not wait
+
     low = betaincinv(successes, tries - successes + 1, 0.025) if successes else 0.0
     high = betaincinv(successes + 1, tries - successes, 0.975) if successes < tries else 1.0
     return float(low), float(high)
