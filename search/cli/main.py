@@ -21,6 +21,7 @@ COMMANDS = {
     "export": "search.cli.model:export",
     "evaluate": "search.cli.model:evaluate",
     "predict": "search.cli.model:predict",
+    "serve": "search.cli.serve:serve",
     "board": "search.cli.manage:board",
     "init": "search.cli.init:init",
     "studies": "search.cli.manage:studies",
