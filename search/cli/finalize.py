@@ -2,18 +2,22 @@
 
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from search.cli.options import Duration, results_option
 from search.program import called_as
 
+if TYPE_CHECKING:
+    from search.journal.folder import StudyDir
+
 
 @click.command()
 @click.argument("name")
 @click.option("--top", type=click.IntRange(1), default=3, show_default=True, help="Configurations.")
 @click.option("--seeds", type=click.IntRange(2), default=5, show_default=True, help="Of each.")
+@click.option("--explain", is_flag=True, help="Train the way from the baseline to the winner, too.")
 @click.option("--force", is_flag=True, help="Open the test part again; it stays on record.")
 @click.option("--time-budget", type=Duration(), help="Wall clock of this call: 30m, 1h30m.")
 @click.option("--max-concurrent", type=int, help="Trials at a time, at most.")
@@ -27,13 +31,22 @@ from search.program import called_as
 )
 @results_option
 def finalize(
-    name: str, top: int, seeds: int, force: bool, results_dir: Path, **options: Any
+    name: str,
+    top: int,
+    seeds: int,
+    explain: bool,
+    force: bool,
+    results_dir: Path,
+    **options: Any,
 ) -> None:
     """Train the best of study NAME with several seeds, and score the winner on the test part, once.
 
     The best configurations are ranked by their mean over validation texts. The winner and the
     baseline ([baseline] of the study file, or the first configuration) are then trained on training
     and validation texts together. Killed at any moment, the same command goes on.
+
+    --explain trains the way from the baseline to the winner, one hyperparameter at a time, and says
+    what each brought over validation texts. It opens nothing, and may be asked for later.
     """
     from search.cli.sessions import carry_out
     from search.driver.plan import Options
@@ -46,21 +59,22 @@ def finalize(
 
     folder = open_study_dir(results_dir, name)
     command = [*called_as(), "finalize", name, "--top", str(top), "--seeds", str(seeds)]
+    command += ["--explain"] if explain else []
     command += [] if results_dir == Path("results") else ["--results-dir", str(results_dir)]
     given = Options(**options)
     interrupter = Interrupter(options["time_budget"], lambda: f"go on with: {shlex.join(command)}")
-    request = Request(top, seeds, force, given)
+    request = Request(top, seeds, explain, force, given)
     carry_out(
         lambda: carry_to_its_end(folder, load_state(folder), request, default_cache(), interrupter),
         interrupter,
         folder,
-        lambda result, hint: _tell(result, folder.root),
+        lambda result, hint: _tell(result, folder),
     )
 
 
-def _tell(result: dict[str, Any], root: Path) -> None:
+def _tell(result: dict[str, Any], folder: "StudyDir") -> None:
     from search.report.final import final_lines
 
     for line in final_lines(result):
         click.echo(line)
-    click.echo(f"model: {root / 'model'}")
+    click.echo(f"model: {folder.model}")

@@ -59,27 +59,29 @@ def _candidate(trial: Trial) -> Candidate:
     return Candidate(trial=trial.number, params={**trial.spec.fixed, **trial.params})
 
 
-def contest(spec: StudySpec, candidates: Sequence[Candidate], seeds: int) -> StudySpec:
-    """Return a study that trains every candidate with every seed, to the end.
+def contest(
+    spec: StudySpec, name: str, contestants: Sequence[Mapping[str, Any]], seeds: int
+) -> StudySpec:
+    """Return a study of that name that trains every configuration with every seed, to the end.
 
-    Trial ``n`` is of candidate ``n % len(candidates)``.
+    Trial ``n`` is of configuration ``n % len(contestants)``.
     """
     kind = find_task(spec.task).declaration.hyperparameters
-    names = list(dict.fromkeys(name for one in candidates for name in one.params))
+    names = list(dict.fromkeys(name for params in contestants for name in params))
     default = {name: kind.model_fields[name].default for name in names}
-    configurations = [default | one.params for one in candidates]
+    configurations = [default | dict(params) for params in contestants]
     options = {name: _values(name, configurations) for name in names}
-    for name in kind.without_effect(options):
-        options.pop(name, None)
+    for idle in kind.without_effect(options):
+        options.pop(idle, None)
     searched = {name: values for name, values in options.items() if len(values) > 1}
     first = [{name: one[name] for name in searched} for one in configurations]
     return _study(
         spec,
-        name="contest",
+        name=name,
         fixed={name: values[0] for name, values in options.items() if len(values) == 1},
         space={name: list(values) for name, values in searched.items()},
         first=first * seeds,
-        trials=len(candidates) * seeds,
+        trials=len(contestants) * seeds,
     )
 
 

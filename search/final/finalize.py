@@ -7,35 +7,25 @@ and goes on where it stood.
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from search.driver.plan import Options, plan_session
-from search.driver.preparation import PreparedData, prepare_study
-from search.driver.session import Prepare, resume, start
-from search.driver.signals import Halt, Interrupter
-from search.errors import NoFiniteResult, SpecError
-from search.final.candidates import Candidate, baseline_of, best_candidates, contest, retraining
+from search.driver.plan import Options
+from search.driver.signals import Interrupter
+from search.errors import SpecError
+from search.final.candidates import Candidate, baseline_of, best_candidates
 from search.final.handover import FEATURES
-from search.final.judging import Finalist, judge
+from search.final.judging import judge
 from search.final.openings import Openings
+from search.final.stages import Stages
 from search.journal.folder import StudyDir
-from search.journal.load import load
 from search.journal.state import StudyState
-from search.journal.trial import Trial
-from search.monitor.say import say
 from search.report.corpus import study_corpus
-from search.spec.study import StudySpec
-from trainables.data.corpus import open_corpus
-from trainables.data.joined import join_parts
+from search.report.markdown import write_report
 from trainables.storage import Cache, replace_file
 from trainables.tasks.registry import TASKS
-from trainables.tasks.text_inputs import PreparedTexts
 
 
 @dataclass(frozen=True)
@@ -45,12 +35,14 @@ class Request:
     Attributes:
         top: how many configurations stand for it.
         seeds: with how many seeds each is trained.
+        explain: train the path from the baseline to the winner, too.
         force: open the test part again.
         options: how trials run, as of ``run``.
     """
 
     top: int
     seeds: int
+    explain: bool
     force: bool
     options: Options
 
@@ -71,6 +63,8 @@ def finalize(
 ) -> dict[str, Any]:
     """Carry a study to its end; return what ``final.json`` says.
 
+    With ``explain``, what was finalised before is explained, and the test part stays closed.
+
     Raises:
         SpecError: the study cannot be finalised, or was with other options.
         NoFiniteResult: no candidate has a finite result.
@@ -82,18 +76,33 @@ def finalize(
     if not corpus.sizes.get("test"):
         raise SpecError(f"the data of study {folder.name!r} has no test part: nothing to open")
     with folder.locked(listener=interrupter):
-        openings = Openings(folder.root / "final" / "openings.jsonl")
-        if openings.result is not None and not request.force:
-            openings.open("", force=False)  # says that it was opened before
+        openings = Openings(folder.final / "openings.jsonl")
+        judged = openings.result is not None and not openings.unfinished
+        asked_for = request.force or request.explain
+        if judged and not asked_for and _is_told(folder, openings):
+            raise openings.refusal()
         lineup = _lineup(folder, state, request)
-        stages = _Stages(folder.root / "final", state.spec, request, cache, interrupter)
-        finalists = stages.finalists(lineup)
-        openings.open("finalize", request.force)
-        result = judge(finalists, state, corpus, folder.root)
-        result["test_opened"] = openings.count
-        openings.close(result)
-        replace_file(folder.root / "final.json", _json(result), mode=0o600)
+        stages = Stages(folder, state.spec, request.options, interrupter)
+        ranking = stages.ranking([*lineup.candidates, lineup.baseline], lineup.seeds)
+        explained = folder.final / "path.json"
+        if request.explain:
+            replace_file(explained, _json(stages.path(state, ranking)), mode=0o600)
+        if not judged or request.force:
+            finalists = stages.finalists(ranking)
+            openings.open("finalize", request.force)
+            openings.close(judge(finalists, state, corpus, folder.model))
+        result = {**(openings.result or {}), "test_opened": openings.count}
+        if explained.exists():
+            result["path"] = json.loads(explained.read_bytes())
+        replace_file(folder.final_result, _json(result), mode=0o600)
+        write_report(folder, state, running=False)
     return result
+
+
+def _is_told(folder: StudyDir, openings: Openings) -> bool:
+    """Whether ``final.json`` is of the last opening: a crash may have come between."""
+    path = folder.final_result
+    return path.exists() and json.loads(path.read_bytes())["test_opened"] == openings.count
 
 
 def _json(content: Any) -> bytes:
@@ -106,7 +115,7 @@ def _lineup(folder: StudyDir, state: StudyState, request: Request) -> Lineup:
     Raises:
         SpecError: it was decided for other options.
     """
-    path = folder.root / "final" / "lineup.json"
+    path = folder.final / "lineup.json"
     if path.exists():
         lineup = Lineup.model_validate_json(path.read_bytes())
         if (lineup.top, lineup.seeds) != (request.top, request.seeds):
@@ -130,98 +139,3 @@ def _lineup(folder: StudyDir, state: StudyState, request: Request) -> Lineup:
     path.parent.mkdir(exist_ok=True, mode=0o700)
     replace_file(path, lineup.model_dump_json(indent=1).encode() + b"\n", mode=0o600)
     return lineup
-
-
-class _Stages:
-    """The studies under ``final``: each is begun, or goes on."""
-
-    def __init__(
-        self,
-        folder: Path,
-        spec: StudySpec,
-        request: Request,
-        cache: Cache,
-        interrupter: Interrupter,
-    ) -> None:
-        self._folder, self._spec, self._cache = folder, spec, cache
-        self._request, self._interrupter = request, interrupter
-
-    def finalists(self, lineup: Lineup) -> list[Finalist]:
-        """Return the winner and the baseline, trained to be judged."""
-        everyone = [*lineup.candidates, lineup.baseline]
-        say(f"{len(lineup.candidates)} candidates and the baseline, {lineup.seeds} seeds each")
-        held = self._run(contest(self._spec, everyone, lineup.seeds), prepare_study)
-        ranked = [
-            _seeds_of(held, place, len(everyone), lineup.seeds) for place in range(len(everyone))
-        ]
-        means = [_mean_cost(held, trials) for trials in ranked]
-        best = int(np.argmin(means[:-1]))
-        if not np.isfinite(means[best]) or not np.isfinite(means[-1]):
-            raise NoFiniteResult("not every seed was trained to a finite result")
-        winner = self._finalist("winner", everyone[best], ranked[best], held)
-        if winner.candidate.params == lineup.baseline.params:
-            return [winner, winner]
-        return [winner, self._finalist("baseline", lineup.baseline, ranked[-1], held)]
-
-    def _finalist(
-        self, role: str, candidate: Candidate, trials: Sequence[Trial], held: StudyState
-    ) -> Finalist:
-        epochs = _epochs_needed(trials)
-        values = [trial.best_value for trial in trials if trial.best_value is not None]
-        say(
-            f"{role}: {held.objective.metric} {np.mean(values):.4f} over validation texts, mean of "
-            f"{len(values)} seeds; now {epochs} epochs over these too"
-        )
-        spec = retraining(self._spec, role, candidate, epochs, len(trials))
-        state = self._run(spec, _joined)
-        return Finalist(role, candidate, values, epochs, StudyDir(self._folder / role), state)
-
-    def _run(self, spec: StudySpec, prepare: Prepare) -> StudyState:
-        folder = StudyDir(self._folder / spec.name)
-        options = replace(self._request.options, name=None, trials=None)
-        resources = {**spec.resources.model_dump(), **_given(options)}
-        spec = spec.model_copy(update={"resources": type(spec.resources).model_validate(resources)})
-        plan = plan_session(spec, options)
-        if folder.exists():
-            past = load(folder)
-            outcome = resume(folder, plan, self._interrupter, past, prepare)
-        else:
-            outcome = start(spec, self._folder, plan, self._interrupter, prepare)
-        if outcome.reason != "finished":
-            raise Halt(outcome.reason, outcome.exit_code)
-        return outcome.state
-
-
-def _given(options: Options) -> dict[str, Any]:
-    """Return the resources that were named on the command line."""
-    named = ("max_concurrent", "cpus_per_trial", "gpus_per_trial", "max_failures")
-    return {name: getattr(options, name) for name in named if getattr(options, name) is not None}
-
-
-def _joined(spec: StudySpec, cache: Cache, trials: Sequence[Trial]) -> PreparedData:
-    """Prepare training and validation texts as one part to train on."""
-    prepared = prepare_study(spec, cache, trials).current
-    assert isinstance(prepared, PreparedTexts)
-    joined = join_parts(open_corpus(prepared.folder), cache)
-    summary = f"{joined.sizes['train']:,} texts, those of the validation part among them"
-    return PreparedData(
-        replace(prepared, folder=joined.path, summary=summary, examples=joined.sizes["train"])
-    )
-
-
-def _seeds_of(state: StudyState, place: int, candidates: int, seeds: int) -> list[Trial]:
-    return [state.trials[seed * candidates + place] for seed in range(seeds)]
-
-
-def _mean_cost(state: StudyState, trials: Sequence[Trial]) -> float:
-    """Return the mean cost of a candidate's seeds; infinite where one failed."""
-    values = [trial.best_value for trial in trials]
-    if None in values:
-        return float("inf")
-    return float(np.mean([state.objective.cost(value) for value in values if value is not None]))
-
-
-def _epochs_needed(trials: Sequence[Trial]) -> int:
-    """Return for how many epochs a configuration is to be trained: the mean of its best ones."""
-    best = [trial.best_epoch.epoch for trial in trials if trial.best_epoch is not None]
-    return max(1, round(float(np.mean(best))))

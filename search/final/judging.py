@@ -54,9 +54,10 @@ class Finalist:
 
 
 def judge(
-    finalists: Sequence[Finalist], study: StudyState, corpus: Corpus, folder: Path
+    finalists: Sequence[Finalist], study: StudyState, corpus: Corpus, out: Path
 ) -> dict[str, Any]:
-    """Read the test part, and return what ``final.json`` says; write the winner's model.
+    """Read the test part, and return what ``final.json`` says; write the winner's model to
+    ``out``.
 
     The model is the first seed's, which nobody chose by its figure.
     """
@@ -87,7 +88,7 @@ def judge(
         "scores": asdict(scores),
         "texts": len(targets_N),
     }
-    _hand_over(winner, study, folder, {f"test/{k}": v.value for k, v in scores.figures.items()})
+    _hand_over(winner, study, out, {f"test/{k}": v.value for k, v in scores.figures.items()})
     return result
 
 
@@ -112,16 +113,14 @@ def _about(finalist: Finalist, trial: Trial, metrics: dict[str, float]) -> dict[
     return {"part": "test", "metrics": metrics, "provenance": origin}
 
 
-def _hand_over(
-    winner: Finalist, study: StudyState, folder: Path, metrics: dict[str, float]
-) -> None:
+def _hand_over(winner: Finalist, study: StudyState, out: Path, metrics: dict[str, float]) -> None:
     """Write the model of the first seed, as the study's."""
     first = winner.trials[0]
     about = _about(winner, first, metrics)
     about["provenance"] |= {"study": study.created.name, "trial": winner.candidate.trial}
     about["provenance"]["data"]["digest"] = study.data
     name = f"{study.created.name}, finalised"
-    write_trial(_source(winner, first), folder / "model", name, about)
+    write_trial(_source(winner, first), out, name, about)
 
 
 def _outputs(model: Model, corpus: Corpus) -> NDArray[np.float32]:

@@ -17,7 +17,7 @@ def find_model(name: str, results: Path) -> Path:
     if (path / CONFIG).is_file():
         return path
     study = StudyDir(results / name)
-    of_study = study.root / "model"
+    of_study = study.model
     if "/" not in name and (of_study / CONFIG).is_file():
         return of_study
     if "/" not in name and study.exists():

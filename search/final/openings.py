@@ -38,7 +38,8 @@ class Openings:
         return results[-1] if results else None
 
     @property
-    def _unfinished(self) -> bool:
+    def unfinished(self) -> bool:
+        """Whether the last opening has no result yet."""
         return bool(self.lines) and self.lines[-1]["event"] == "opened"
 
     def open(self, purpose: str, force: bool) -> None:
@@ -47,15 +48,19 @@ class Openings:
         Raises:
             SpecError: it was opened before, and nobody insists.
         """
-        if self._unfinished:
+        if self.unfinished:
             return
         if self.lines and not force:
-            when = time.strftime("%Y-%m-%d %H:%M", time.localtime(self.lines[0]["time"]))
-            raise SpecError(
-                f"the test part was opened before, on {when}: its figure counts once. To open it "
-                "again and have that on record, insist with --force"
-            )
+            raise self.refusal()
         self._append({"event": "opened", "purpose": purpose, "forced": force and bool(self.lines)})
+
+    def refusal(self) -> SpecError:
+        """Return what is said to whoever would open it again."""
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(self.lines[0]["time"]))
+        return SpecError(
+            f"the test part was opened before, on {when}: its figure counts once. To open it "
+            "again and have that on record, insist with --force"
+        )
 
     def close(self, result: dict[str, Any]) -> None:
         """Write down what came of the last opening."""

@@ -58,6 +58,20 @@ class StudyDir:
         return self.root / "report.md"
 
     @property
+    def final(self) -> Path:
+        """The folder of what was trained to finalise the study."""
+        return self.root / "final"
+
+    @property
+    def final_result(self) -> Path:
+        return self.root / "final.json"
+
+    @property
+    def model(self) -> Path:
+        """The folder of the model that was handed over."""
+        return self.root / "model"
+
+    @property
     def logs(self) -> Path:
         return self.root / "logs"
 

@@ -1,6 +1,10 @@
 """A study's end in words, from its ``final.json``."""
 
+import json
 from typing import Any
+
+from search.report.content import Listing, Paragraph, Part, Section, Subject, Table
+from search.report.tables import short
 
 
 def final_lines(result: dict[str, Any]) -> list[str]:
@@ -20,7 +24,48 @@ def final_lines(result: dict[str, Any]) -> list[str]:
             f"  {one['name']}: precision {one['precision']:.3f}, recall {one['recall']:.3f}, F1 "
             f"{one['f1']:.3f} over {one['texts']} texts"
         )
-    return [*lines, result["verdict"]]
+    return [*lines, *path_lines(result), result["verdict"]]
+
+
+def path_lines(result: dict[str, Any]) -> list[str]:
+    """Return what each step from the baseline to the winner brought, if that was asked for."""
+    if "path" not in result:
+        return []
+    lines = [
+        f"from the baseline to the winner, {result['metric'].removeprefix('test/')} over "
+        "validation texts:"
+    ]
+    for step in result["path"]:
+        what = ", ".join(f"{name} = {short(value)}" for name, value in step["changed"].items())
+        gain = step["gain"]
+        said = "unknown" if gain is None else f"{gain['mean']:+.4f} ± {gain['se']:.4f}"
+        lines.append(f"  {what}: {said}")
+    return lines if result["path"] else []
+
+
+def final_section(subject: Subject) -> Section | None:
+    """Return what the study came to on the test part, if it was finalised."""
+    path = subject.folder.final_result
+    if not path.exists():
+        return None
+    result = json.loads(path.read_bytes())
+    rows = tuple(_cells(role, result[role]) for role in ("baseline", "winner"))
+    head = ("", "trial", "epochs", result["metric"], "sd", "95 % interval", "seeds")
+    opened = (
+        f"{result['verdict'][0].upper()}{result['verdict'][1:]}. Over {result['texts']:,} texts; "
+        f"the test part was opened {_times(result['test_opened'])}."
+    )
+    parts: list[Part] = [Paragraph(opened), Table(head, rows)]
+    if path_lines(result):
+        parts.append(Listing(tuple(line.strip() for line in path_lines(result)[1:])))
+    return Section("On the test part", tuple(parts))
+
+
+def _cells(role: str, row: dict[str, Any]) -> tuple[Any, ...]:
+    low, high = row["ci95"]
+    interval = f"{low:.4f} to {high:.4f}"
+    mean, sd = f"{row['mean']:.4f}", f"{row['sd']:.4f}"
+    return (role, row["trial"], row["epochs"], mean, sd, interval, len(row["test"]))
 
 
 def _row(row: dict[str, Any]) -> str:

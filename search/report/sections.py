@@ -1,7 +1,8 @@
 """The sections of a report, as data; ``search.report.markdown`` renders them.
 
 A section is one function from what a report is about to a ``Section``, or None where there is
-nothing to say; ``SECTIONS`` puts them in order. Every figure is recomputed from the journal.
+nothing to say; ``SECTIONS`` puts them in order. Every figure is recomputed from the journal,
+but for those of ``final.json``.
 """
 
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from search.journal.epochs import Epoch
 from search.journal.trial import Trial
 from search.report.content import Code, Listing, Paragraph, Part, Section, Subject, Table
 from search.report.early_stopping import audit_section
+from search.report.final import final_section
 from search.report.outlook import outlook_section
 from search.report.rows import count_states, failure_causes, trial_state
 from search.report.tables import short
@@ -142,6 +144,7 @@ def _study_file(subject: Subject) -> Section:
 SECTIONS: tuple[Callable[[Subject], Section | None], ...] = (
     _headline,
     _best_trial,
+    final_section,
     outlook_section,
     _ranking,
     _failures,

@@ -73,7 +73,27 @@ def test_one_figure_one_model_and_one_opening(place):
     assert "the test part was opened before" in err and "--force" in err
     _, err = place.run(*COMMAND[:-4], "--seeds", "3", "--force", code=2)
     assert "began with --top 2 --seeds 2" in err
+    report = (place.study.root / "report.md").read_text()
+    assert "## On the test part" in report and "etter than the baseline: +" in report
+
+    # Explained later: nothing is opened, and the steps add up to what the seeds show.
+    out, _ = place.run(*COMMAND, "--explain")
+    assert openings(place) == ["opened", "result"]
+    explained = final(place)
+    path = explained.pop("path")
+    assert explained == result
+    changed = [name for step in path for name in step["changed"]]
+    assert sorted(changed) == sorted(set(changed)) and "learning_rate" in changed
+    whole = np.mean(result["winner"]["validation"]) - np.mean(result["baseline"]["validation"])
+    assert sum(step["gain"]["mean"] for step in path) == pytest.approx(whole)
+    assert all(len(step["validation"]) == 2 for step in path)
+    assert "from the baseline to the winner, accuracy over validation texts:" in out
+    assert "  learning_rate = 0.05" in out
+
     before = result
+    (place.study.root / "final.json").unlink()  # as if killed before it was written
+    place.run(*COMMAND)
+    assert final(place) == {**result, "path": path}
     place.run(*COMMAND, "--force")
     assert openings(place) == ["opened", "result"] * 2
     again = final(place)

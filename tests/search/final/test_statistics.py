@@ -113,7 +113,7 @@ def test_the_leader_stands_first_then_the_best(finished):
 
 def test_a_contest_trains_every_candidate_with_every_seed_to_its_end(finished):
     everyone = [*best_candidates(finished, 2), baseline_of(finished)]
-    spec = contest(finished.spec, everyone, seeds=3)
+    spec = contest(finished.spec, "contest", [one.params for one in everyone], 3)
     assert spec.search.trials == 9 == len(spec.first)
     assert spec.stopping.grace_epochs == spec.stopping.max_epochs == 4
     for number, configuration in enumerate(spec.first):

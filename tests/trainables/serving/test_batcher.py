@@ -14,7 +14,7 @@ class Slow:
     """A model that waits for leave, says a text's length, and keeps what it was asked at a time."""
 
     def __init__(self) -> None:
-        self.leave, self.calls = threading.Event(), []
+        self.leave, self.calls = threading.Event(), list[list[str]]()
 
     def predict(self, texts):
         self.calls.append(list(texts))

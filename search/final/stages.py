@@ -1,0 +1,163 @@
+"""What a study's end trains, each a study of its own under ``final``: begun, or gone on with."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from search.driver.plan import Options, plan_session
+from search.driver.preparation import PreparedData, prepare_study
+from search.driver.session import Prepare, resume, start
+from search.driver.signals import Halt, Interrupter
+from search.errors import NoFiniteResult
+from search.final.candidates import Candidate, contest, retraining
+from search.final.judging import Finalist
+from search.final.path import path_rows, steps_to
+from search.journal.folder import StudyDir
+from search.journal.load import load
+from search.journal.state import StudyState
+from search.journal.trial import Trial
+from search.monitor.say import say
+from search.spec.study import StudySpec
+from trainables.data.corpus import open_corpus
+from trainables.data.joined import join_parts
+from trainables.storage import Cache
+from trainables.tasks.text_inputs import PreparedTexts
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Configurations that were trained with several seeds.
+
+    Attributes:
+        candidates: those that stand for the study, then its baseline.
+        trials: of each, a trial a seed.
+        state: the study that has them.
+    """
+
+    candidates: list[Candidate]
+    trials: list[list[Trial]]
+    state: StudyState
+
+    @property
+    def winner(self) -> int:
+        """The place of the best by its mean over seeds."""
+        means = [self._mean_cost(place) for place in range(len(self.candidates))]
+        best = int(np.argmin(means[:-1]))
+        if not np.isfinite(means[best]) or not np.isfinite(means[-1]):
+            raise NoFiniteResult("not every seed was trained to a finite result")
+        return best
+
+    def values(self, place: int) -> list[float]:
+        """Return the best values of a configuration's seeds, those that have one."""
+        return _values(self.trials[place])
+
+    def _mean_cost(self, place: int) -> float:
+        """Return the mean cost of a configuration's seeds; infinite where one failed."""
+        values = self.values(place)
+        if len(values) < len(self.trials[place]):
+            return float("inf")
+        return float(np.mean([self.state.objective.cost(value) for value in values]))
+
+
+class Stages:
+    """The studies under ``final``."""
+
+    def __init__(
+        self, study: StudyDir, spec: StudySpec, options: Options, interrupter: Interrupter
+    ) -> None:
+        self._folder, self._spec = study.final, spec
+        self._options, self._interrupter = options, interrupter
+
+    def ranking(self, everyone: Sequence[Candidate], seeds: int) -> Ranking:
+        """Train every configuration, the baseline last, with every seed."""
+        say(f"{len(everyone) - 1} candidates and the baseline, {seeds} seeds each")
+        state, trials = self._contest("contest", [one.params for one in everyone], seeds)
+        return Ranking(list(everyone), trials, state)
+
+    def finalists(self, ranking: Ranking) -> list[Finalist]:
+        """Train the winner and the baseline once more, as they are to be judged."""
+        best, baseline = ranking.winner, ranking.candidates[-1]
+        winner = self._finalist("winner", best, ranking)
+        if winner.candidate.params == baseline.params:
+            return [winner, winner]
+        return [winner, self._finalist("baseline", len(ranking.candidates) - 1, ranking)]
+
+    def path(self, study: StudyState, ranking: Ranking) -> list[dict[str, Any]]:
+        """Train the steps from the baseline to the winner; return what each gained."""
+        winner, baseline = ranking.candidates[ranking.winner], ranking.candidates[-1]
+        steps, seeds = steps_to(study, baseline, winner), len(ranking.trials[0])
+        between = [step.params for step in steps[:-1]]
+        say(f"{len(steps)} steps from the baseline to the winner, {seeds} seeds each")
+        trained = self._contest("path", between, seeds)[1] if between else []
+        values = [
+            ranking.values(-1),
+            *(_values(trials) for trials in trained),
+            *([ranking.values(ranking.winner)] if steps else []),
+        ]
+        return path_rows(study.objective, steps, values)
+
+    def _finalist(self, role: str, place: int, ranking: Ranking) -> Finalist:
+        values, trials = ranking.values(place), ranking.trials[place]
+        epochs = _epochs_needed(trials)
+        say(
+            f"{role}: {ranking.state.objective.metric} {np.mean(values):.4f} over validation "
+            f"texts, mean of {len(values)} seeds; now {epochs} epochs over these too"
+        )
+        candidate = ranking.candidates[place]
+        spec = retraining(self._spec, role, candidate, epochs, len(trials))
+        state = self._run(spec, _joined)
+        return Finalist(role, candidate, values, epochs, StudyDir(self._folder / role), state)
+
+    def _contest(
+        self, name: str, contestants: Sequence[Mapping[str, Any]], seeds: int
+    ) -> tuple[StudyState, list[list[Trial]]]:
+        """Train configurations with every seed; return the study, and the trials of each."""
+        state = self._run(contest(self._spec, name, contestants, seeds), prepare_study)
+        count = len(contestants)
+        return state, [
+            [state.trials[seed * count + place] for seed in range(seeds)] for place in range(count)
+        ]
+
+    def _run(self, spec: StudySpec, prepare: Prepare) -> StudyState:
+        folder = StudyDir(self._folder / spec.name)
+        options = replace(self._options, name=None, trials=None)
+        resources = {**spec.resources.model_dump(), **_given(options)}
+        spec = spec.model_copy(update={"resources": type(spec.resources).model_validate(resources)})
+        plan = plan_session(spec, options)
+        if folder.exists():
+            past = load(folder)
+            outcome = resume(folder, plan, self._interrupter, past, prepare)
+        else:
+            outcome = start(spec, self._folder, plan, self._interrupter, prepare)
+        if outcome.reason != "finished":
+            raise Halt(outcome.reason, outcome.exit_code)
+        return outcome.state
+
+
+def _values(trials: Sequence[Trial]) -> list[float]:
+    return [trial.best_value for trial in trials if trial.best_value is not None]
+
+
+def _given(options: Options) -> dict[str, Any]:
+    """Return the resources that were named on the command line."""
+    named = ("max_concurrent", "cpus_per_trial", "gpus_per_trial", "max_failures")
+    return {name: getattr(options, name) for name in named if getattr(options, name) is not None}
+
+
+def _joined(spec: StudySpec, cache: Cache, trials: Sequence[Trial]) -> PreparedData:
+    """Prepare training and validation texts as one part to train on."""
+    prepared = prepare_study(spec, cache, trials).current
+    assert isinstance(prepared, PreparedTexts)
+    joined = join_parts(open_corpus(prepared.folder), cache)
+    summary = f"{joined.sizes['train']:,} texts, those of the validation part among them"
+    return PreparedData(
+        replace(prepared, folder=joined.path, summary=summary, examples=joined.sizes["train"])
+    )
+
+
+def _epochs_needed(trials: Sequence[Trial]) -> int:
+    """Return for how many epochs a configuration is to be trained: the mean of its best ones."""
+    best = [trial.best_epoch.epoch for trial in trials if trial.best_epoch is not None]
+    return max(1, round(float(np.mean(best))))
