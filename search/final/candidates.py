@@ -11,6 +11,8 @@ from search.journal.trial import Trial
 from search.policy.seeds import derive_seed
 from search.spec.resolve import resolve
 from search.spec.study import StudySpec
+from trainables.embeddings.sources import SCRATCH
+from trainables.embeddings.spec import settings_of
 from trainables.tasks.registry import find_task
 
 
@@ -77,11 +79,10 @@ def contest(
     first = [{name: one[name] for name in searched} for one in configurations]
     return _study(
         spec,
-        name=name,
+        name,
         fixed={name: values[0] for name, values in options.items() if len(values) == 1},
         space={name: list(values) for name, values in searched.items()},
         first=first * seeds,
-        trials=len(contestants) * seeds,
     )
 
 
@@ -98,39 +99,36 @@ def retraining(
     idle = kind.without_effect({name: (value,) for name, value in candidate.params.items()})
     # Patience looks at validation texts, which are trained on here.
     fixed = {k: v for k, v in candidate.params.items() if k not in idle and k != "patience"}
-    return _study(
-        spec,
-        name=role,
-        fixed=fixed,
-        trials=seeds,
-        epochs=epochs,
-        resources={"keep": "last", "keep_best": seeds},
-    )
+    study = _study(spec, role, fixed=fixed, space={}, first=[{}] * seeds, epochs=epochs)
+    kept = {"keep": "last", "keep_best": seeds}
+    return study.model_copy(update={"resources": study.resources.model_copy(update=kept)})
 
 
 def _study(
     spec: StudySpec,
     name: str,
     fixed: dict[str, Any],
-    trials: int,
-    space: dict[str, Any] | None = None,
-    first: Sequence[dict[str, Any]] = (),
+    space: dict[str, Any],
+    first: Sequence[dict[str, Any]],
     epochs: int | None = None,
-    resources: dict[str, Any] | None = None,
 ) -> StudySpec:
+    """Return a study whose trials are ``first``, each trained to the end."""
     whole = epochs or spec.stopping.max_epochs
-    tables = spec.tables() | {
+    tables = spec.tables()
+    kinds = space.get("embedding") or [fixed.get("embedding", SCRATCH)]
+    tables |= {
         "name": name,
         "fixed": fixed,
-        "space": space or {},
+        "space": space,
         "first": list(first),
         "baseline": {},
+        # What is said to a source that nobody here starts from would be refused.
+        "embeddings": settings_of(tables.get("embeddings", {}), kinds),
         "search": {
-            "trials": trials,
+            "trials": len(first),
             "sampler": "random",
             "seed": derive_seed(spec.search.seed, "final", name),
         },
         "stopping": {"max_epochs": whole, "grace_epochs": whole},
-        "resources": spec.resources.model_dump(mode="json", exclude_none=True) | (resources or {}),
     }
     return resolve(tables, "finalize")

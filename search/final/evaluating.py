@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from search.errors import SpecError
+from trainables.data.part import stand_in
 from trainables.data.spec import DataSpec
 from trainables.errors import DataError
 from trainables.serving.folder import TRAINED, read_config
-from trainables.serving.labelled import read_labelled, seen_in_training
+from trainables.serving.labelled import read_labelled
 from trainables.storage import Cache
 
 
@@ -46,7 +47,7 @@ def evaluate_model(request: Request, cache: Cache) -> dict[str, Any]:
 
     model = load_model(request.model, request.threads)
     ids = model.encoder.encode_whole(labelled.texts)
-    seen_N = seen_in_training((request.model / TRAINED).read_bytes(), ids)
+    seen_N = stand_in((request.model / TRAINED).read_bytes(), ids)
     kept = np.arange(len(ids)) if request.seen else np.flatnonzero(~seen_N)
     if not len(kept):
         raise DataError(

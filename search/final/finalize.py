@@ -8,6 +8,7 @@ and goes on where it stood.
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -48,10 +49,14 @@ class Request:
 
 
 class Lineup(BaseModel):
-    """What was decided when a study's end began; it holds to the end, whatever the study does."""
+    """What was decided when a study's end began; it holds to the end, whatever the study does.
+
+    ``data`` is the digest of the study's data.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    data: str
     seeds: int
     top: int
     baseline: Candidate
@@ -76,26 +81,35 @@ def finalize(
     if not corpus.sizes.get("test"):
         raise SpecError(f"the data of study {folder.name!r} has no test part: nothing to open")
     with folder.locked(listener=interrupter):
-        openings = Openings(folder.final / "openings.jsonl")
+        openings = Openings(folder.openings)
         judged = openings.result is not None and not openings.unfinished
-        asked_for = request.force or request.explain
-        if judged and not asked_for and _is_told(folder, openings):
-            raise openings.refusal()
+        if judged and not (request.force or request.explain):
+            if _is_told(folder, openings):
+                raise openings.refusal()
+            return _tell(folder, state, openings)
         lineup = _lineup(folder, state, request)
-        stages = Stages(folder, state.spec, request.options, interrupter)
+        stages = Stages(folder, state, request.options, interrupter)
         ranking = stages.ranking([*lineup.candidates, lineup.baseline], lineup.seeds)
-        explained = folder.final / "path.json"
         if request.explain:
-            replace_file(explained, _json(stages.path(state, ranking)), mode=0o600)
+            replace_file(_path_file(folder), _json(stages.path(ranking)), mode=0o600)
         if not judged or request.force:
             finalists = stages.finalists(ranking)
             openings.open("finalize", request.force)
             openings.close(judge(finalists, state, corpus, folder.model))
-        result = {**(openings.result or {}), "test_opened": openings.count}
-        if explained.exists():
-            result["path"] = json.loads(explained.read_bytes())
-        replace_file(folder.final_result, _json(result), mode=0o600)
-        write_report(folder, state, running=False)
+        return _tell(folder, state, openings)
+
+
+def _path_file(folder: StudyDir) -> Path:
+    return folder.final / "path.json"
+
+
+def _tell(folder: StudyDir, state: StudyState, openings: Openings) -> dict[str, Any]:
+    """Write down and return what is on record."""
+    result = {**(openings.result or {}), "test_opened": openings.count}
+    if _path_file(folder).exists():
+        result["path"] = json.loads(_path_file(folder).read_bytes())
+    replace_file(folder.final_result, _json(result), mode=0o600)
+    write_report(folder, state, running=False)
     return result
 
 
@@ -118,17 +132,24 @@ def _lineup(folder: StudyDir, state: StudyState, request: Request) -> Lineup:
     path = folder.final / "lineup.json"
     if path.exists():
         lineup = Lineup.model_validate_json(path.read_bytes())
+        if lineup.data != state.data:
+            raise SpecError(
+                f"the data of study {folder.name!r} was changed after its finalize began: remove "
+                f"{path.parent} to begin anew"
+            )
         if (lineup.top, lineup.seeds) != (request.top, request.seeds):
             raise SpecError(
                 f"finalize of study {folder.name!r} began with --top {lineup.top} --seeds "
                 f"{lineup.seeds}: go on with these, or remove {path.parent} to begin anew"
             )
         return lineup
+    candidates = best_candidates(state, request.top)
     lineup = Lineup(
+        data=state.data,
         seeds=request.seeds,
         top=request.top,
         baseline=baseline_of(state),
-        candidates=best_candidates(state, request.top),
+        candidates=candidates,
     )
     for one in (*lineup.candidates, lineup.baseline):
         if one.params.get("embedding") == FEATURES:

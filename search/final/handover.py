@@ -18,10 +18,10 @@ from search.journal.trial import Trial
 from search.policy.seeds import derive_seed
 from search.report.corpus import study_corpus
 from trainables.data.corpus import Corpus
+from trainables.data.part import fingerprints
 from trainables.errors import CheckpointError
 from trainables.serving.card import model_card
 from trainables.serving.folder import ModelFiles, write_model
-from trainables.serving.labelled import fingerprints
 from trainables.storage import Cache
 from trainables.tasks.registry import TASKS
 

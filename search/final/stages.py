@@ -10,7 +10,7 @@ from search.driver.plan import Options, plan_session
 from search.driver.preparation import PreparedData, prepare_study
 from search.driver.session import Prepare, resume, start
 from search.driver.signals import Halt, Interrupter
-from search.errors import NoFiniteResult
+from search.errors import NoFiniteResult, SpecError
 from search.final.candidates import Candidate, contest, retraining
 from search.final.judging import Finalist
 from search.final.path import path_rows, steps_to
@@ -65,9 +65,9 @@ class Stages:
     """The studies under ``final``."""
 
     def __init__(
-        self, study: StudyDir, spec: StudySpec, options: Options, interrupter: Interrupter
+        self, folder: StudyDir, study: StudyState, options: Options, interrupter: Interrupter
     ) -> None:
-        self._folder, self._spec = study.final, spec
+        self._folder, self._study, self._spec = folder.final, study, study.spec
         self._options, self._interrupter = options, interrupter
 
     def ranking(self, everyone: Sequence[Candidate], seeds: int) -> Ranking:
@@ -84,10 +84,10 @@ class Stages:
             return [winner, winner]
         return [winner, self._finalist("baseline", len(ranking.candidates) - 1, ranking)]
 
-    def path(self, study: StudyState, ranking: Ranking) -> list[dict[str, Any]]:
+    def path(self, ranking: Ranking) -> list[dict[str, Any]]:
         """Train the steps from the baseline to the winner; return what each gained."""
         winner, baseline = ranking.candidates[ranking.winner], ranking.candidates[-1]
-        steps, seeds = steps_to(study, baseline, winner), len(ranking.trials[0])
+        steps, seeds = steps_to(self._study, baseline, winner), len(ranking.trials[0])
         between = [step.params for step in steps[:-1]]
         say(f"{len(steps)} steps from the baseline to the winner, {seeds} seeds each")
         trained = self._contest("path", between, seeds)[1] if between else []
@@ -96,7 +96,7 @@ class Stages:
             *(_values(trials) for trials in trained),
             *([ranking.values(ranking.winner)] if steps else []),
         ]
-        return path_rows(study.objective, steps, values)
+        return path_rows(self._study.objective, steps, values)
 
     def _finalist(self, role: str, place: int, ranking: Ranking) -> Finalist:
         values, trials = ranking.values(place), ranking.trials[place]
@@ -107,14 +107,16 @@ class Stages:
         )
         candidate = ranking.candidates[place]
         spec = retraining(self._spec, role, candidate, epochs, len(trials))
-        state = self._run(spec, _joined)
-        return Finalist(role, candidate, values, epochs, StudyDir(self._folder / role), state)
+        state = self._run(spec, self._joined)
+        folder = StudyDir(self._folder / role)
+        _check_whole(folder, state, epochs)
+        return Finalist(role, candidate, values, epochs, folder, state)
 
     def _contest(
         self, name: str, contestants: Sequence[Mapping[str, Any]], seeds: int
     ) -> tuple[StudyState, list[list[Trial]]]:
         """Train configurations with every seed; return the study, and the trials of each."""
-        state = self._run(contest(self._spec, name, contestants, seeds), prepare_study)
+        state = self._run(contest(self._spec, name, contestants, seeds), self._same)
         count = len(contestants)
         return state, [
             [state.trials[seed * count + place] for seed in range(seeds)] for place in range(count)
@@ -135,6 +137,47 @@ class Stages:
             raise Halt(outcome.reason, outcome.exit_code)
         return outcome.state
 
+    def _same(self, spec: StudySpec, cache: Cache, trials: Sequence[Trial]) -> PreparedData:
+        """Prepare the data of the study, and no other.
+
+        Raises:
+            SpecError: what is in its place now is other data.
+        """
+        prepared = prepare_study(spec, cache, trials)
+        if prepared.current.key != self._study.data:
+            raise SpecError(
+                f"the data of study {self._study.created.name!r} has changed since it was "
+                "searched: put the old data back, for its test part is what counts"
+            )
+        return prepared
+
+    def _joined(self, spec: StudySpec, cache: Cache, trials: Sequence[Trial]) -> PreparedData:
+        """Prepare training and validation texts as one part to train on."""
+        prepared = self._same(spec, cache, trials).current
+        assert isinstance(prepared, PreparedTexts)
+        kept = prepared.data.overlap == "keep"
+        joined = join_parts(open_corpus(prepared.folder), cache, with_test_texts=kept)
+        summary = f"{joined.sizes['train']:,} texts, those of the validation part among them"
+        return PreparedData(
+            replace(prepared, folder=joined.path, summary=summary, examples=joined.sizes["train"])
+        )
+
+
+def _check_whole(folder: StudyDir, state: StudyState, epochs: int) -> None:
+    """Make sure that every seed was trained to its end.
+
+    Raises:
+        NoFiniteResult: one was not; says how to train them again.
+    """
+    for trial in state.trials:
+        if (trial.state, trial.epoch) != ("completed", epochs) or trial.epochs[-1].value is None:
+            cause = f" ({trial.reason})" if trial.reason else ""
+            raise NoFiniteResult(
+                f"seed {trial.number + 1} of the {folder.name} was not trained to a finite "
+                f"result{cause}, and the test part stays closed; see {folder.logs}. To train its "
+                f"seeds again, remove {folder.root} and call this anew"
+            )
+
 
 def _values(trials: Sequence[Trial]) -> list[float]:
     return [trial.best_value for trial in trials if trial.best_value is not None]
@@ -144,17 +187,6 @@ def _given(options: Options) -> dict[str, Any]:
     """Return the resources that were named on the command line."""
     named = ("max_concurrent", "cpus_per_trial", "gpus_per_trial", "max_failures")
     return {name: getattr(options, name) for name in named if getattr(options, name) is not None}
-
-
-def _joined(spec: StudySpec, cache: Cache, trials: Sequence[Trial]) -> PreparedData:
-    """Prepare training and validation texts as one part to train on."""
-    prepared = prepare_study(spec, cache, trials).current
-    assert isinstance(prepared, PreparedTexts)
-    joined = join_parts(open_corpus(prepared.folder), cache)
-    summary = f"{joined.sizes['train']:,} texts, those of the validation part among them"
-    return PreparedData(
-        replace(prepared, folder=joined.path, summary=summary, examples=joined.sizes["train"])
-    )
 
 
 def _epochs_needed(trials: Sequence[Trial]) -> int:

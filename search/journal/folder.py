@@ -67,6 +67,11 @@ class StudyDir:
         return self.root / "final.json"
 
     @property
+    def openings(self) -> Path:
+        """When the test part was opened. It outlives what was trained for it."""
+        return self.root / "openings.jsonl"
+
+    @property
     def model(self) -> Path:
         """The folder of the model that was handed over."""
         return self.root / "model"

@@ -4,35 +4,41 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from trainables.data.corpus import Corpus, open_corpus
-from trainables.data.part import ARRAYS, Part
+from trainables.data.part import ARRAYS, Part, fingerprints, stand_in
 from trainables.errors import DataError
 from trainables.storage import Cache, new_folder
 
 #: Raised when a joined corpus is made differently.
-_FORMAT = 1
+_FORMAT = 2
 
 
-def join_parts(corpus: Corpus, cache: Cache) -> Corpus:
+def join_parts(corpus: Corpus, cache: Cache, with_test_texts: bool) -> Corpus:
     """Return a corpus whose training part is this one's training and validation.
 
     Its vocabulary and vectors are this one's, its validation part too, and it has no test part.
+    What reads as a text of the test part does is left out, unless it is wanted: a source that
+    brings its own parts may have texts of the test part among those of validation.
 
     Raises:
         DataError: the cache cannot be written.
     """
-    recipe = f"{_FORMAT} {corpus.key} train+validation"
+    recipe = f"{_FORMAT} {corpus.key} train+validation {with_test_texts}"
     path = cache.corpus(hashlib.sha256(recipe.encode()).hexdigest()[:32])
     if (path / "corpus.json").exists():
+        _link_vectors(corpus, path)
         return open_corpus(path)
     try:
         building = new_folder(path.parent, "building-")
         try:
-            _write(corpus, building)
+            _write(corpus, building, with_test_texts)
+            _link_vectors(corpus, building)
             os.replace(building, path)
         finally:
             shutil.rmtree(building, ignore_errors=True)
@@ -42,20 +48,45 @@ def join_parts(corpus: Corpus, cache: Cache) -> Corpus:
     return open_corpus(path)
 
 
-def _write(corpus: Corpus, folder: Path) -> None:
+def _write(corpus: Corpus, folder: Path, with_test_texts: bool) -> None:
     train, validation = corpus.part("train"), corpus.part("validation")
-    joined = Part(
-        np.concatenate([train.ids, validation.ids]),
-        np.concatenate([train.offsets, train.offsets[-1] + validation.offsets[1:]]),
-        np.concatenate([train.labels, validation.labels]),
-    )
+    joined = _together([train, validation])
+    if not with_test_texts and corpus.sizes.get("test"):
+        joined = _without(joined, fingerprints(corpus.part("test")))
     for name, part in (("train", joined), ("validation", validation)):
         (folder / name).mkdir()
         for array in ARRAYS:
             np.save(folder / name / f"{array}.npy", getattr(part, array), allow_pickle=False)
     shutil.copy(corpus.tokenizer_file, folder / "tokenizer.json")
-    if (corpus.path / "vectors").is_dir():  # by word, and large: they are not copied
-        os.symlink(corpus.path / "vectors", folder / "vectors")
     about = json.loads((corpus.path / "corpus.json").read_text(encoding="utf-8"))
     about["sizes"] = {"train": len(joined), "validation": len(validation)}
     (folder / "corpus.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
+
+
+def _together(parts: Sequence[Part]) -> Part:
+    lengths = np.concatenate([part.lengths for part in parts])
+    return Part(
+        np.concatenate([part.ids for part in parts]),
+        np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)]),
+        np.concatenate([part.labels for part in parts]),
+    )
+
+
+def _without(part: Part, prints: bytes) -> Part:
+    """Return a part less the texts with one of these digests."""
+    texts = [part.ids[a:b] for a, b in pairwise(part.offsets)]
+    kept = np.flatnonzero(~stand_in(prints, texts))
+    if len(kept) == len(part):
+        return part
+    ids = np.concatenate([texts[row] for row in kept])
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(part.lengths[kept])])
+    return Part(ids, offsets, part.labels[kept])
+
+
+def _link_vectors(corpus: Corpus, folder: Path) -> None:
+    """Let a joined corpus have the vectors of its words, which may have been made after it: they
+    are large, and not copied."""
+    vectors, link = (corpus.path / "vectors").resolve(), folder / "vectors"
+    if vectors.is_dir() and not link.exists():
+        link.unlink(missing_ok=True)  # one that leads nowhere
+        link.symlink_to(vectors)

@@ -1,5 +1,7 @@
 """One part of a corpus: token ids, offsets and labels, memory-mapped."""
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +12,8 @@ from trainables.errors import DataError
 
 #: Arrays of a part; each is one .npy file.
 ARRAYS = ("ids", "offsets", "labels")
+
+_DIGEST_BYTES = 8
 
 
 @dataclass(frozen=True)
@@ -58,3 +62,23 @@ def map_part(folder: Path) -> Part:
             f"part {folder.name!r} of corpus {folder.parent} is damaged: {error}"
         ) from None
     return Part(ids, offsets, labels)
+
+
+def fingerprint(ids_N: NDArray[np.int32]) -> bytes:
+    """Return a digest of a text as a model reads it, before it is cut."""
+    return hashlib.blake2b(
+        np.ascontiguousarray(ids_N, dtype="<i4").tobytes(), digest_size=_DIGEST_BYTES
+    ).digest()
+
+
+def fingerprints(part: Part) -> bytes:
+    """Return the digests of a part's texts, sorted, one behind the other."""
+    bounds = zip(part.offsets[:-1], part.offsets[1:], strict=True)
+    return b"".join(sorted({fingerprint(part.ids[a:b]) for a, b in bounds}))
+
+
+def stand_in(prints: bytes, ids: Sequence[NDArray[np.int32]]) -> NDArray[np.bool_]:
+    """Return which texts read as one of those with these digests does, seen_N."""
+    size = _DIGEST_BYTES
+    known = {prints[at : at + size] for at in range(0, len(prints), size)}
+    return np.array([fingerprint(ids_N) in known for ids_N in ids], dtype=np.bool_)

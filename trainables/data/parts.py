@@ -5,7 +5,6 @@ float64. Rows are divided among the parts that the source does not bring itself.
 be learnt from are refused.
 """
 
-import math
 import re
 from bisect import bisect_left
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainables.data.bundles import bundle
+from trainables.data.numbers import read_numbers
 from trainables.data.overlaps import conflicts, training_rows
 from trainables.data.spec import DataSpec, SplitNames
 from trainables.data.splits import PARTS, split_rows
@@ -60,7 +60,7 @@ def cut_parts(tables: dict[str, Table], spec: DataSpec, labels: Labels) -> Parts
     # Before ``limit`` is applied, so that the sample has the classes of the whole data set.
     classes = _classes(tables, spec.source) if labels == "class" else []
     if spec.limit is not None:
-        tables = {name: _some(table, spec) for name, table in tables.items()}
+        tables = {name: some_rows(table, spec) for name, table in tables.items()}
     coded = _coded(tables, classes, spec)
     parts, notes = _cut(coded, tables["train"], spec)
     rows, overlaps = training_rows({part: texts for part, (texts, _) in parts.items()}, spec)
@@ -100,13 +100,13 @@ def _coded(tables: dict[str, Table], classes: list[str], spec: DataSpec) -> Code
             table.texts,
             np.array([number[y] for y in table.labels], dtype=np.int64)
             if classes
-            else _numbers(table, spec),
+            else read_numbers(table, spec),
         )
         for name, table in tables.items()
     }
 
 
-def _some(table: Table, spec: DataSpec) -> Table:
+def some_rows(table: Table, spec: DataSpec) -> Table:
     """Draw at most ``limit`` rows with the seed of the split; keep their order."""
     rows = np.random.default_rng(spec.split_seed).permutation(len(table.texts))[: spec.limit]
     chosen = sorted(rows.tolist())
@@ -118,48 +118,6 @@ def _some(table: Table, spec: DataSpec) -> Table:
         groups=[table.groups[i] for i in chosen] if table.groups else [],
         files=[(bisect_left(chosen, first), name) for first, name in table.files],
     )
-
-
-def _numbers(table: Table, spec: DataSpec) -> NDArray[np.float64]:
-    """Return the labels as numbers, as the study says that they are written.
-
-    Raises:
-        DataError: one is no finite number; names the row, and the remedy.
-    """
-    return np.array([_number(i, table, spec) for i in range(len(table.labels))], dtype=np.float64)
-
-
-def _number(index: int, table: Table, spec: DataSpec) -> float:
-    label = written = table.labels[index]
-    if spec.thousands and spec.thousands in written:
-        mark = re.escape(spec.thousands)
-        grouped = rf"[+-]?\d{{1,3}}({mark}\d{{2,3}})*{mark}\d{{3}}({re.escape(spec.decimal)}\d+)?"
-        # 12,50 is no 1250.
-        written = written.replace(spec.thousands, "") if re.fullmatch(grouped, written) else "_"
-    if spec.decimal != ".":
-        written = written.replace(".", "_").replace(spec.decimal, ".")  # a point is then no number
-    try:
-        value = float(written) if "_" not in written else math.nan
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise DataError(
-            f"label {label!r} in {table.where(index)} is not a finite number: {_remedy(label)}"
-        )
-    return value
-
-
-def _remedy(label: str) -> str:
-    """Return what to do about a label that is no number, by how it looks."""
-    if re.fullmatch(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?", label):
-        return "if commas part thousands, write data.thousands = ','"
-    if re.fullmatch(r"[+-]?\d+,\d+", label):
-        return "if the comma is a decimal one, write data.decimal = ','"
-    if label.endswith("%"):
-        return "write it without the percent sign"
-    if re.fullmatch(r"(?i)n/?a|nan|null|none|missing|-+|\?", label):
-        return f"if it stands for a missing one, write data.missing = [{label!r}]"
-    return "is data.label the right column? For classes, use a classification task"
 
 
 def _classes(tables: dict[str, Table], source: str) -> list[str]:

@@ -1,5 +1,6 @@
 """The ``[embeddings]`` table of a study: one record with the settings of every source."""
 
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import create_model
@@ -20,3 +21,10 @@ if TYPE_CHECKING:  # a type checker cannot see a class that is built at run time
     EmbeddingsSpec = Section
 else:
     EmbeddingsSpec = _combined()
+
+
+def settings_of(table: Mapping[str, Any], kinds: Collection[str]) -> dict[str, Any]:
+    """Return what an ``[embeddings]`` table says to these sources."""
+    parts = [entry.load_settings() for kind, entry in SOURCES.items() if kind in kinds]
+    known = {name for part in parts if part is not None for name in part.model_fields}
+    return {name: value for name, value in table.items() if name in known}

@@ -56,7 +56,7 @@ class ModelFiles:
 
     Attributes:
         config: fields of ``ModelConfig`` but ``files``.
-        trained: the digests of the texts that it was trained on (``labelled.fingerprints``).
+        trained: the digests of the texts that it was trained on (``part.fingerprints``).
         metrics: what it scored, and where it comes from; plain JSON.
         card: the model card, as Markdown.
     """

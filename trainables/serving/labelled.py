@@ -1,6 +1,5 @@
 """Labelled texts to score a model by: any file, folder or data set that a study could be over."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,17 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.data.part import Part
+from trainables.data.numbers import read_numbers
+from trainables.data.parts import some_rows
 from trainables.data.spec import DataSpec, whole_path
 from trainables.data.tables import Table, read_tables
-from trainables.data.text.words import Ids
 from trainables.errors import DataError
 from trainables.serving.folder import ModelConfig
 
 #: The part that is scored where a source brings several.
 _PREFERRED = ("test", "validation", "train")
-
-_DIGEST_BYTES = 8
 
 
 @dataclass(frozen=True)
@@ -56,10 +53,10 @@ def read_labelled(
     chosen = part or next(name for name in _PREFERRED if name in tables)
     if chosen not in tables:
         raise DataError(f"{spec.source!r} has no part {chosen!r}; it has: {', '.join(tables)}")
-    table = tables[chosen]
+    table = some_rows(tables[chosen], spec) if spec.limit else tables[chosen]
     left_out = f"{len(table.left_out)} rows have no text or no label: left out"
     notes = [*dict.fromkeys(table.notes), *([left_out] if table.left_out else [])]
-    targets = _classes(table, names, config) if config.classes else _numbers(table)
+    targets = _classes(table, names, config) if config.classes else read_numbers(table, spec)
     return Labelled(table.texts, targets, chosen, notes)
 
 
@@ -80,36 +77,3 @@ def _classes(table: Table, names: Mapping[str, str], config: ModelConfig) -> NDA
 
 def _shown(classes: Sequence[str]) -> str:
     return ", ".join(map(repr, classes[:20])) + (" …" if len(classes) > 20 else "")
-
-
-def _numbers(table: Table) -> NDArray[np.float64]:
-    found = []
-    for index, label in enumerate(table.labels):
-        try:
-            found.append(float(label))
-        except ValueError as error:
-            raise DataError(f"{table.where(index)}: {label!r} is no number") from error
-    numbers_N = np.array(found, dtype=np.float64)
-    if not np.isfinite(numbers_N).all():
-        raise DataError("a label is not finite: take its row out")
-    return numbers_N
-
-
-def fingerprint(ids_N: Ids) -> bytes:
-    """Return a digest of a text as a model reads it, before it is cut."""
-    return hashlib.blake2b(
-        np.ascontiguousarray(ids_N, dtype="<i4").tobytes(), digest_size=_DIGEST_BYTES
-    ).digest()
-
-
-def fingerprints(part: Part) -> bytes:
-    """Return the digests of a part's texts, sorted, one behind the other."""
-    bounds = zip(part.offsets[:-1], part.offsets[1:], strict=True)
-    return b"".join(sorted({fingerprint(part.ids[a:b]) for a, b in bounds}))
-
-
-def seen_in_training(prints: bytes, ids: Sequence[Ids]) -> NDArray[np.bool_]:
-    """Return which texts read as one of the training part does, seen_N."""
-    size = _DIGEST_BYTES
-    known = {prints[at : at + size] for at in range(0, len(prints), size)}
-    return np.array([fingerprint(ids_N) in known for ids_N in ids], dtype=np.bool_)

@@ -90,9 +90,15 @@ class Model:
 
     def values(self, outputs_N1: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return a regression's outputs in the unit of its labels."""
-        buffers = dict(self.network.named_buffers())
-        mean, deviation = float(buffers["mean"]), float(buffers["deviation"])
-        return outputs_N1[:, 0].astype(np.float64) * deviation + mean
+        return outputs_N1[:, 0].astype(np.float64) * self.deviation + self._buffer("mean")
+
+    @property
+    def deviation(self) -> float:
+        """The standard deviation of a regression's labels in training."""
+        return self._buffer("deviation")
+
+    def _buffer(self, name: str) -> float:
+        return float(dict(self.network.named_buffers())[name])
 
     def outputs(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return the network's outputs for each text, outputs_NC: logits of classes, or standard

@@ -125,7 +125,8 @@ def metric_over(
     What is a mean over texts is computed for each text once.
     """
     if not model.config.classes:
-        return _number_metric(name, model.values(outputs_NC), targets_N.astype(np.float64))
+        predicted_N = model.values(outputs_NC)
+        return _number_metric(name, predicted_N, targets_N.astype(np.float64), model.deviation)
     p_NC, truth_N = probabilities(outputs_NC), targets_N.astype(np.int64)
     predicted_N = p_NC.argmax(axis=1)
     if name == "accuracy":
@@ -139,7 +140,9 @@ def metric_over(
     return lambda rows: auc(logits[rows], truth[rows])
 
 
-def _number_metric(name: str, predicted_N: Array, targets_N: Array) -> "_Statistic":
+def _number_metric(
+    name: str, predicted_N: Array, targets_N: Array, deviation: float
+) -> "_Statistic":
     errors_N = predicted_N - targets_N
     if name == "mae":
         return _mean_of(np.abs(errors_N))
@@ -147,7 +150,7 @@ def _number_metric(name: str, predicted_N: Array, targets_N: Array) -> "_Statist
         return lambda rows: float(np.sqrt(np.mean(errors_N[rows] ** 2)))
     if name == "r2":
         return lambda rows: _r2(errors_N[rows], targets_N[rows])
-    return _mean_of(errors_N**2 / max(float(np.var(targets_N)), 1e-300))
+    return _mean_of((errors_N / deviation) ** 2)
 
 
 def _mean_of(values_N: Array) -> "_Statistic":

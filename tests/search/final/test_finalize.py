@@ -44,7 +44,7 @@ def final(place: Sandbox) -> dict:
 
 
 def openings(place: Sandbox) -> list[str]:
-    path = place.study.root / "final" / "openings.jsonl"
+    path = place.study.root / "openings.jsonl"
     return [json.loads(line)["event"] for line in path.read_text().splitlines()]
 
 

@@ -62,7 +62,7 @@ def test_the_interval_covers_texts_and_seeds():
 
 
 def test_an_opening_is_on_record_before_it_is_made(tmp_path):
-    path = tmp_path / "final" / "openings.jsonl"
+    path = tmp_path / "openings.jsonl"
     record = Openings(path)
     record.open("finalize", force=False)
     assert Openings(path).count == 1 and Openings(path).result is None
