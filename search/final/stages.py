@@ -109,7 +109,7 @@ class Stages:
         spec = retraining(self._spec, role, candidate, epochs, len(trials))
         state = self._run(spec, self._joined)
         folder = StudyDir(self._folder / role)
-        _check_whole(folder, state, epochs)
+        check_whole(folder, state.trials, epochs)
         return Finalist(role, candidate, values, epochs, folder, state)
 
     def _contest(
@@ -163,13 +163,13 @@ class Stages:
         )
 
 
-def _check_whole(folder: StudyDir, state: StudyState, epochs: int) -> None:
+def check_whole(folder: StudyDir, trials: Sequence[Trial], epochs: int) -> None:
     """Make sure that every seed was trained to its end.
 
     Raises:
         NoFiniteResult: one was not; says how to train them again.
     """
-    for trial in state.trials:
+    for trial in trials:
         if (trial.state, trial.epoch) != ("completed", epochs) or trial.epochs[-1].value is None:
             cause = f" ({trial.reason})" if trial.reason else ""
             raise NoFiniteResult(

@@ -131,6 +131,14 @@ def test_killed_at_any_moment_it_opens_once_and_says_the_same(place, tmp_path):
     assert not alive, "a process outlived its driver by two minutes"
 
 
+def test_other_data_in_its_place_is_refused_before_anything_trains(place, tmp_path):
+    write_reviews(tmp_path / "reviews.csv", rows=420)
+    _, err = place.run(*COMMAND, code=2)
+    assert "the data of study 'small' has changed since it was searched" in err
+    assert not (place.study.root / "openings.jsonl").exists()
+    assert not list(place.study.root.glob("final/*/journal.jsonl"))
+
+
 def _wait_for(path, word: bytes) -> None:
     deadline = time.monotonic() + 120
     while not path.exists() or word not in path.read_bytes():

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
-from search.errors import SpecError
+from search.errors import NoFiniteResult, SpecError
 from search.final.candidates import baseline_of, best_candidates, contest, retraining
 from search.final.openings import Openings
+from search.final.stages import check_whole
 from search.final.statistics import compare, verdict
+from search.journal.folder import StudyDir
 from search.spec.resolve import resolve
 from tests.search.policy.searches import hill, search
 from tests.study_harness import StudyHarness
@@ -59,6 +61,22 @@ def test_the_interval_covers_texts_and_seeds():
         estimate, _, _ = compare(model, model, 400, 1.0, 200)
         held += estimate.ci95[0] <= 0.8 <= estimate.ci95[1]
     assert 85 <= held <= 100
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_a_few_seeds_claim_no_more_than_they_show(count):
+    """Of two hundred comparisons of equals, about one in twenty claims a difference."""
+    rng, claimed = np.random.default_rng(2), 0
+    for _ in range(200):
+        hard = rng.random(4000)
+        sides = [
+            [of_values((hard < 0.86 + rng.normal(0, 0.01)).astype(float)) for _ in range(count)]
+            for _ in range(2)
+        ]
+        _, _, gain = compare(*sides, 4000, 1.0, 40)
+        assert (gain.p < 0.05) == (gain.ci95[0] > 0 or gain.ci95[1] < 0)
+        claimed += gain.p < 0.05
+    assert claimed <= 18
 
 
 def test_an_opening_is_on_record_before_it_is_made(tmp_path):
@@ -128,6 +146,30 @@ def test_what_has_no_effect_with_a_configuration_is_left_out(tables, finished):
     assert "embedding_dim" not in spec.fixed and spec.fixed["embedding"] == "glove"
     assert spec.stopping.max_epochs == 2 and spec.resources.keep == "last"
     assert spec.resources.keep_best >= 3 and spec.search.trials == 3
+
+
+def test_settings_of_vectors_that_no_finalist_starts_from_are_left_out(tables, tmp_path):
+    tables["space"]["embedding"] = ["scratch", "glove"]
+    tables["embeddings"] = {"glove": str(tmp_path / "some.txt"), "word2vec_dim": 20}
+    tables["space"]["embedding"].append("word2vec")
+    spec = resolve(tables, "x")
+    scratch = {"embedding": "scratch", "hidden_size": 4}
+    default = resolve(tables | {"embeddings": {}}, "x").inputs["embeddings"]
+    assert contest(spec, "contest", [scratch] * 2, 2).inputs["embeddings"] == default
+    both = contest(spec, "contest", [scratch, scratch | {"embedding": "word2vec"}], 2)
+    assert both.inputs["embeddings"] == default | {"word2vec_dim": 20}
+
+
+def test_a_seed_that_was_not_trained_to_its_end_is_not_judged(harness, tmp_path):
+    study = harness.study
+    work = study.next()
+    for epoch in range(1, 5):
+        harness.report(work, epoch, 0.5 + epoch / 10)
+    study.next()  # which ends it
+    whole, folder = study.state.trials[:1], StudyDir(tmp_path / "winner")
+    check_whole(folder, whole, 4)
+    with pytest.raises(NoFiniteResult, match=r"seed 1 of .*the test part stays closed"):
+        check_whole(folder, whole, 5)
 
 
 def test_a_baseline_is_checked_as_other_configurations_are(tables):

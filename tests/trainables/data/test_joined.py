@@ -1,0 +1,72 @@
+"""Training and validation texts as one part."""
+
+import json
+
+import numpy as np
+import pytest
+
+from trainables.data.corpus import open_corpus, prepare
+from trainables.data.joined import join_parts
+from trainables.data.part import fingerprint
+from trainables.data.spec import DataSpec
+from trainables.storage import Cache
+
+
+def write(path, texts):
+    rows = [{"text": text, "label": "ab"[number % 2]} for number, text in enumerate(texts)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    """A corpus whose source brings a test part, a tenth of which stands in what is split too."""
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    words = [f"word{n}" for n in range(60)]
+    write(folder / "train.jsonl", [f"a {word} of {word}s" for word in words])
+    tests = [f"other {word} here" for word in words[:57]]
+    write(folder / "test.jsonl", tests + [f"a {word} of {word}s" for word in words[::20]])
+    spec = DataSpec(source=str(folder), max_tokens=8)
+    return prepare(spec, Cache(tmp_path / "cache"), "class")
+
+
+def texts(part):
+    return [part.ids[a:b] for a, b in zip(part.offsets[:-1], part.offsets[1:], strict=True)]
+
+
+def test_no_text_of_the_test_part_is_trained_on(tmp_path, corpus):
+    cache = Cache(tmp_path / "cache")
+    joined = join_parts(corpus, cache, with_test_texts=False)
+    tests = {fingerprint(ids_N) for ids_N in texts(corpus.part("test"))}
+    assert not any(fingerprint(ids_N) in tests for ids_N in texts(joined.part("train")))
+    whole = join_parts(corpus, cache, with_test_texts=True)
+    ours = [*texts(corpus.part("train")), *texts(corpus.part("validation"))]
+    kept = [
+        (a, label)
+        for a, label in zip(ours, _labels(corpus), strict=True)
+        if fingerprint(a) not in tests
+    ]
+    assert (
+        whole.sizes["train"]
+        == len(ours)
+        > len(kept)
+        == joined.sizes["train"]
+        == len(joined.part("train"))
+    )
+    for (ids_N, label), found, also in zip(
+        kept, texts(joined.part("train")), joined.part("train").labels, strict=True
+    ):
+        assert np.array_equal(ids_N, found) and label == also
+
+
+def _labels(corpus):
+    return [*corpus.part("train").labels, *corpus.part("validation").labels]
+
+
+def test_vectors_that_were_made_later_are_found(tmp_path, corpus):
+    cache = Cache(tmp_path / "cache")
+    assert not (join_parts(corpus, cache, False).path / "vectors").exists()
+    (corpus.path / "vectors").mkdir()
+    (corpus.path / "vectors" / "some.npy").write_bytes(b"1")
+    joined = join_parts(open_corpus(corpus.path), cache, False)
+    assert (joined.path / "vectors" / "some.npy").read_bytes() == b"1"
