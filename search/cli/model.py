@@ -20,6 +20,9 @@ from search.cli.options import format_option, results_option
 )
 @click.option("--int8", is_flag=True, help="With onnx: eight bits a weight, too. Needs --data.")
 @click.option("--data", metavar="SOURCE", help="Labelled texts that tell what eight bits cost.")
+@click.option(
+    "--labels", "pairs", multiple=True, metavar="LABEL=CLASS", help="What a label in --data means."
+)
 @click.option("--output", type=click.Path(path_type=Path), help="The folder to write.")
 @results_option
 def export(
@@ -28,6 +31,7 @@ def export(
     form: str,
     int8: bool,
     data: str | None,
+    pairs: tuple[str, ...],
     output: Path | None,
     results_dir: Path,
 ) -> None:
@@ -35,11 +39,15 @@ def export(
 
     With --trial, MODEL is a study, and the model of one of its trials is taken.
     """
+    from search.final.evaluating import parse_names
     from search.final.exporting import Request, export_to
 
     if int8 != (data is not None) or (int8 and form != "onnx"):
         raise click.UsageError("--int8 goes with --to onnx and --data, and --data with --int8")
-    for line in export_to(Request(model, trial, form, data, output), results_dir):
+    if pairs and data is None:
+        raise click.UsageError("--labels is about --data")
+    names = parse_names(pairs)
+    for line in export_to(Request(model, trial, form, data, names, output), results_dir):
         click.echo(line)
 
 
@@ -50,6 +58,9 @@ def export(
     "--input", "source", metavar="FILE", help="csv, tsv, json, jsonl, parquet, txt, or - for lines."
 )
 @click.option("--text", "column", metavar="COLUMN", help="The column of the texts in --input.")
+@click.option(
+    "--set", "settings", multiple=True, metavar="data.KEY=VALUE", help="How --input is written."
+)
 @click.option(
     "--output", type=click.Path(path_type=Path), help="A .jsonl, .csv or .parquet file to write."
 )
@@ -62,6 +73,7 @@ def predict(
     texts: tuple[str, ...],
     source: str | None,
     column: str | None,
+    settings: tuple[str, ...],
     output: Path | None,
     explain: bool,
     threads: int | None,
@@ -72,12 +84,16 @@ def predict(
     from search.cli.predictions import write_rows
     from search.final.models import find_model
     from search.final.predicting import Request, predictions
+    from search.spec.overrides import written_of
 
     if bool(texts) == (source is not None):
         raise click.UsageError("give texts, or a file with --input")
-    if column is not None and source is None:
-        raise click.UsageError("--text names a column of --input")
-    request = Request(find_model(model, results_dir), texts, source, column, explain, threads)
+    if (column is not None or settings) and source is None:
+        raise click.UsageError("--text and --set are about --input")
+    named = () if column is None else (f"data.text={column}",)
+    text, dialect = written_of((*settings, *named))
+    folder = find_model(model, results_dir)
+    request = Request(folder, texts, source, text, dialect, explain, threads)
     write_rows(predictions(request), form, output)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from search.cli.output import speaks_unicode
-from trainables.serving.streams import flat, writer_of
+from trainables.serving.rows import plain, writer_of
 
 #: Characters of a text that a table shows.
 _SHOWN = 60
@@ -38,7 +38,7 @@ def _as_csv(rows: Iterator[list[dict[str, Any]]]) -> None:
 
     head = True
     for some in rows:
-        text = as_csv([flat(row) for row in some])
+        text = as_csv([plain(row) for row in some])
         click.echo(text if head else text.partition("\n")[2])
         head = False
 
@@ -66,7 +66,7 @@ def _best(row: dict[str, Any]) -> dict[str, Any]:
     return {"label": row["label"], "probability": row["probabilities"][row["label"]]}
 
 
-def _moving(tokens: list[list[Any]]) -> str:
+def _moving(tokens: list[dict[str, Any]]) -> str:
     """Say which tokens speak most for the decision, and which against it."""
-    ranked = sorted(tokens, key=lambda one: -abs(one[1]))[:8]
-    return "  moved by: " + ", ".join(f"{token} {gain:+.3f}" for token, gain in ranked)
+    ranked = sorted(tokens, key=lambda one: -abs(one["gain"]))[:8]
+    return "  moved by: " + ", ".join(f"{one['token']} {one['gain']:+.3f}" for one in ranked)

@@ -35,7 +35,7 @@ def serve(model: str, host: str, port: int, threads: int | None, results_dir: Pa
         raise click.UsageError("serve needs fastapi and uvicorn: pip install 'seqtune[serve]'")
     place = _bind(host, port)
 
-    from trainables.serving.server import Service, serve_model
+    from trainables.serving.http.server import Service, serve_model
 
     host, port = place.getsockname()[:2]
     at = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

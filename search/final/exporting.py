@@ -1,8 +1,9 @@
 """``seqtune export``: a trial's model, or a finalised one, in the format that is asked for."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from search.final.handover import hand_over
 from search.final.models import find_model
@@ -12,6 +13,9 @@ from search.spec.overrides import data_of
 from trainables.serving.folder import read_config
 from trainables.storage import Cache, default_cache
 
+if TYPE_CHECKING:
+    from trainables.serving.labelled import Labelled
+
 
 @dataclass(frozen=True)
 class Request:
@@ -20,12 +24,14 @@ class Request:
     Attributes:
         trial: of a study; None for a model that has a folder.
         data: labelled texts, for weights of eight bits; None without these.
+        names: the class that each label in the data means.
     """
 
     model: str
     trial: int | None
     form: str
     data: str | None
+    names: Mapping[str, str]
     output: Path | None
 
 
@@ -47,25 +53,34 @@ def export_to(request: Request, results: Path) -> Iterator[str]:
         if plain:
             yield str(folder)
             return
-    from trainables.serving.export import export_model
+    from trainables.serving.exports.export import export_model
 
+    labelled = _labelled(folder, request, cache)
     out = request.output or folder.with_name(f"{folder.name}-{request.form}")
-    export_model(folder, request.form, out.expanduser(), int8=request.data is not None)
+    export_model(folder, request.form, out.expanduser(), int8=labelled is not None)
     yield str(out)
-    if request.data is not None:
-        yield from _cost_of_int8(folder, out.expanduser(), request.data, cache)
+    if labelled is not None:
+        yield from _cost_of_int8(folder, out.expanduser(), labelled)
 
 
-def _cost_of_int8(model: Path, out: Path, data: str, cache: Cache) -> Iterator[str]:
+def _labelled(model: Path, request: Request, cache: Cache) -> "Labelled | None":
+    """Read the labelled texts, if there are any: what is wrong with them is told at once."""
+    if request.data is None:
+        return None
+    from trainables.serving.labelled import read_labelled
+
+    spec = data_of(request.data, ())
+    return read_labelled(spec, None, request.names, read_config(model), cache.datasets)
+
+
+def _cost_of_int8(model: Path, out: Path, labelled: "Labelled") -> Iterator[str]:
     """Yield how good both graphs are over labelled texts, in their own runtime."""
     from trainables.serving.encoding import TextEncoder
-    from trainables.serving.export import INT8, ONNX
+    from trainables.serving.exports.export import INT8, ONNX
+    from trainables.serving.exports.onnx_scores import run_graph
     from trainables.serving.folder import TOKENIZER, read_vouched
-    from trainables.serving.labelled import read_labelled
-    from trainables.serving.onnx_scores import run_graph
 
     config = read_config(model)
-    labelled = read_labelled(data_of(data, ()), None, {}, config, cache.datasets)
     tokenizer = read_vouched(model, config)[TOKENIZER]
     ids = TextEncoder(tokenizer, config.max_tokens, config.keep).encode(labelled.texts)
     for name in (ONNX, INT8):
@@ -76,4 +91,4 @@ def _cost_of_int8(model: Path, out: Path, data: str, cache: Cache) -> Iterator[s
             figure = f"accuracy {right:.4f}"
         else:
             figure = f"mean absolute error {float(abs(said - labelled.targets_N).mean()):.4g}"
-        yield f"{name}: {figure} over {len(ids):,} texts of {data}, {size:.1f} MB"
+        yield f"{name}: {figure} over {len(ids):,} texts, {size:.1f} MB"

@@ -21,7 +21,7 @@ from trainables.data.corpus import Corpus
 from trainables.data.part import fingerprints
 from trainables.errors import CheckpointError
 from trainables.serving.card import model_card
-from trainables.serving.folder import ModelFiles, write_model
+from trainables.serving.folder import ModelFiles, ModelSpec, write_model
 from trainables.storage import Cache
 from trainables.tasks.registry import TASKS
 
@@ -74,21 +74,21 @@ def write_trial(source: Source, out: Path, name: str, about: dict[str, Any]) -> 
             "and BERT's weights are not the model's: it cannot be handed over"
         )
     data = trial.spec.inputs["data"]
-    config = {
-        "task": trial.spec.task,
-        "hyperparameters": hyperparameters,
-        "max_tokens": data["max_tokens"],
-        "keep": data["keep"],
-        "vocabulary": corpus.vocabulary,
-        "classes": corpus.classes,
-    }
+    spec = ModelSpec(
+        task=trial.spec.task,
+        hyperparameters=hyperparameters,
+        max_tokens=data["max_tokens"],
+        keep=data["keep"],
+        vocabulary=corpus.vocabulary,
+        classes=tuple(corpus.classes),
+    )
     files = ModelFiles(
-        config=config,
+        spec=spec,
         weights=weights,
         tokenizer=corpus.tokenizer_file.read_bytes(),
-        trained=fingerprints(corpus.part("train")),
+        trained=fingerprints(corpus.part("train"), corpus.part("validation")),
         metrics=about,
-        card=model_card(name, config, about),
+        card=model_card(name, spec, about),
     )
     write_model(out, files)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from trainables.data.reading.rows import Dialect
 from trainables.data.text.tokens import MAX_CHARACTERS
 from trainables.errors import DataError
 from trainables.serving.streams import read_stream
@@ -16,12 +17,13 @@ _EXPLAINED = 16
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked of a model: texts, or a file of them."""
+    """What is asked of a model: texts, or a file of them, and how that is written."""
 
     model: Path
     texts: Sequence[str]
     source: str | None
     column: str | None
+    dialect: Dialect
     explain: bool
     threads: int | None
 
@@ -46,7 +48,9 @@ def predictions(request: Request) -> Iterator[list[dict[str, Any]]]:
         rows = [_row(text, said) for text, said in zip(some, model.predict(some), strict=True)]
         if request.explain:
             for row, weights in zip(rows, weigh_tokens(model, some), strict=True):
-                row["tokens"] = [[one.token, round(one.gain, 6)] for one in weights]
+                row["tokens"] = [
+                    {"token": _written(one.token), "gain": round(one.gain, 6)} for one in weights
+                ]
         yield rows
 
 
@@ -68,7 +72,7 @@ def _checked(texts: Iterable[str]) -> Iterator[str]:
 def _shown(request: Request) -> Iterator[str]:
     """Return a file's texts, with a bar on a terminal that says how many were read."""
     assert request.source is not None
-    stream = read_stream(request.source, request.column)
+    stream = read_stream(request.source, request.column, request.dialect)
     if not sys.stderr.isatty():
         return stream
     from rich.console import Console
@@ -89,5 +93,10 @@ def _shown(request: Request) -> Iterator[str]:
 
 def _row(text: str, said: Any) -> dict[str, Any]:
     if said.label is None:
-        return {"text": text, "value": said.value}
-    return {"text": text, "label": said.label, "probabilities": said.probabilities}
+        return {"text": _written(text), "value": said.value}
+    return {"text": _written(text), "label": said.label, "probabilities": said.probabilities}
+
+
+def _written(text: str) -> str:
+    """Return a text that can be written: JSON may bring half a character."""
+    return text.encode("utf-8", "replace").decode("utf-8")

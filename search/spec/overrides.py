@@ -2,12 +2,13 @@
 
 import copy
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from search.errors import SpecError
 from search.spec.sections import parse_section
 from search.spec.study import StoppingSpec
+from trainables.data.reading.rows import Dialect
 from trainables.data.spec import DataSpec
 from trainables.errors import TaskError
 from trainables.tasks.declaration import TaskDeclaration
@@ -132,13 +133,43 @@ def other_stopping(stopping: StoppingSpec, settings: Sequence[str]) -> StoppingS
     return changed
 
 
+#: Settings of the data that a model brings, or that are about parts to be made; and those of how a
+#: file is written.
+_OF_MODEL = frozenset(
+    {"max_tokens", "keep", "tokens", "vocabulary", "split_by", "group", "overlap"}
+)
+_WRITTEN = frozenset({"text", "encoding", "delimiter", "quoting", "header"})
+
+
+def written_of(settings: Sequence[str]) -> tuple[str | None, Dialect]:
+    """Return the column of the texts, if it is named, and how a file is written, by settings of the
+    data.
+
+    Raises:
+        SpecError: one is wrong, or about something else.
+    """
+    given = data_settings(settings)
+    _refuse(given, given.keys() - _WRITTEN, f"only {', '.join(sorted(_WRITTEN))} count here")
+    spec = parse_section(DataSpec, {"source": "texts.csv", **given}, "data")
+    if isinstance(spec.text, tuple):
+        raise SpecError("data.text: one column of texts is read here")
+    return spec.text, Dialect(spec.encoding, spec.delimiter, spec.quoting, spec.header)
+
+
+def _refuse(given: Mapping[str, Any], names: Collection[str], why: str) -> None:
+    for name in sorted(given.keys() & set(names)):
+        raise SpecError(f"--set data.{name} has no effect: {why}")
+
+
 def data_of(source: str, settings: Sequence[str]) -> DataSpec:
     """Return the ``[data]`` table of a source, with settings of how it is written.
 
     Raises:
         SpecError: one is wrong, or not of the data.
     """
-    table = {"source": source, **data_settings(settings)}
+    given = data_settings(settings)
+    _refuse(given, _OF_MODEL, "the model brings its own")
+    table = {"source": source, **given}
     return parse_section(DataSpec, table, "data").located()
 
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -71,10 +72,10 @@ def fingerprint(ids_N: NDArray[np.int32]) -> bytes:
     ).digest()
 
 
-def fingerprints(part: Part) -> bytes:
-    """Return the digests of a part's texts, sorted, one behind the other."""
-    bounds = zip(part.offsets[:-1], part.offsets[1:], strict=True)
-    return b"".join(sorted({fingerprint(part.ids[a:b]) for a, b in bounds}))
+def fingerprints(*parts: Part) -> bytes:
+    """Return the digests of the texts of parts, sorted, one behind the other."""
+    texts = (part.ids[a:b] for part in parts for a, b in pairwise(part.offsets))
+    return b"".join(sorted(set(map(fingerprint, texts))))
 
 
 def stand_in(prints: bytes, ids: Sequence[NDArray[np.int32]]) -> NDArray[np.bool_]:

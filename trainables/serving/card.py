@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from trainables.serving.folder import ModelConfig
+from trainables.serving.folder import ModelSpec
 
 _USE = """## Use
 
@@ -19,15 +19,14 @@ Or `seqtune predict PATH "a text"`. Loading executes nothing from this folder.
 """
 
 
-def model_card(name: str, config: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
+def model_card(name: str, about: ModelSpec, metrics: Mapping[str, Any]) -> str:
     """Return the card of a model.
 
     Args:
         name: what it is called, such as ``imdb, trial 7``.
-        config: fields of ``ModelConfig`` but its files.
+        about: what it is.
         metrics: the content of ``metrics.json``.
     """
-    about = ModelConfig.model_validate({**config, "files": {}})
     h = about.hyperparameters
     network = f"{h['cell'].upper()}, {h['num_layers']} × {h['hidden_size']} units"
     both = ", both directions" if h["bidirectional"] else ""
@@ -68,7 +67,7 @@ def _plain(metrics: Mapping[str, Any]) -> list[tuple[str, float]]:
     return [(k, v) for k, v in metrics.items() if v is not None and "confusion" not in k]
 
 
-def _metadata(name: str, config: ModelConfig, metrics: Mapping[str, Any], source: str) -> str:
+def _metadata(name: str, config: ModelSpec, metrics: Mapping[str, Any], source: str) -> str:
     from huggingface_hub import EvalResult, ModelCardData
 
     tag = "text-classification" if config.classes else "text-regression"

@@ -5,19 +5,19 @@ Nothing in it is executed. It needs no corpus, no study and no Ray, and to look 
 
 import hashlib
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from trainables.errors import DataError
-from trainables.storage import new_folder, replace_file
+from trainables.serving.replacing import replaced_folder
+from trainables.storage import replace_file
 
 #: Raised when a folder is read or made differently.
-FORMAT = 1
+FORMAT = 2
 
 CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
 METRICS, CARD, TRAINED = "metrics.json", "README.md", "training.digests"
@@ -25,8 +25,10 @@ METRICS, CARD, TRAINED = "metrics.json", "README.md", "training.digests"
 #: Files whose bytes the configuration vouches for.
 _VOUCHED = (WEIGHTS, TOKENIZER, TRAINED)
 
+FILES = frozenset({CONFIG, METRICS, CARD, *_VOUCHED})
 
-class ModelConfig(BaseModel):
+
+class ModelSpec(BaseModel):
     """What a model is.
 
     Attributes:
@@ -35,7 +37,6 @@ class ModelConfig(BaseModel):
         max_tokens, keep: how a text is cut, as in the study's ``[data]``.
         vocabulary: distinct token ids.
         classes: names, in the order of the outputs; empty for a regression.
-        files: the SHA-256 of the other files that a prediction depends on.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -47,7 +48,29 @@ class ModelConfig(BaseModel):
     keep: Literal["start", "end"]
     vocabulary: int = Field(ge=2)
     classes: tuple[str, ...]
+
+
+class ModelConfig(ModelSpec):
+    """What a model's folder says of itself.
+
+    Attributes:
+        files: the SHA-256 of the other files that a prediction depends on.
+        digest: the SHA-256 of all the rest as JSON, its keys in order.
+    """
+
     files: dict[str, str]
+    digest: str
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if self.digest != digest_of(self.model_dump(mode="json", exclude={"digest"})):
+            raise ValueError("it was altered: it is not what its digest says")
+        return self
+
+
+def digest_of(content: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of plain data."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -55,13 +78,12 @@ class ModelFiles:
     """The content of a model's folder, less the configuration's digests.
 
     Attributes:
-        config: fields of ``ModelConfig`` but ``files``.
-        trained: the digests of the texts that it was trained on (``part.fingerprints``).
+        trained: ``part.fingerprints`` of the texts that it was trained on or chosen by.
         metrics: what it scored, and where it comes from; plain JSON.
         card: the model card, as Markdown.
     """
 
-    config: Mapping[str, Any]
+    spec: ModelSpec
     weights: bytes
     tokenizer: bytes
     trained: bytes
@@ -75,26 +97,16 @@ def write_model(folder: Path, files: ModelFiles) -> None:
     Raises:
         DataError: something else is in its place, or it cannot be written.
     """
-    if folder.exists() and not (folder / CONFIG).is_file() and any(folder.iterdir()):
-        raise DataError(f"{folder} is there and is no model: name another with --output")
     digests = {WEIGHTS: files.weights, TOKENIZER: files.tokenizer, TRAINED: files.trained}
     vouched = {name: hashlib.sha256(content).hexdigest() for name, content in digests.items()}
-    config = ModelConfig.model_validate({**files.config, "files": vouched})
-    try:
-        building = new_folder(folder.parent, f".{folder.name}-")
-        try:
-            for name, content in digests.items():
-                replace_file(building / name, content)
-            replace_file(building / METRICS, _json(files.metrics))
-            replace_file(building / CARD, files.card.encode())
-            replace_file(building / CONFIG, _json(config.model_dump(mode="json")))
-            if folder.exists():
-                shutil.rmtree(folder)
-            building.rename(folder)
-        finally:
-            shutil.rmtree(building, ignore_errors=True)
-    except OSError as error:
-        raise DataError(f"cannot write the model to {folder}: {error.strerror}") from error
+    content = files.spec.model_dump(mode="json") | {"files": vouched}
+    config = ModelConfig.model_validate({**content, "digest": digest_of(content)})
+    with replaced_folder(folder, FILES) as building:
+        for name, data in digests.items():
+            replace_file(building / name, data)
+        replace_file(building / METRICS, _json(files.metrics))
+        replace_file(building / CARD, files.card.encode())
+        replace_file(building / CONFIG, _json(config.model_dump(mode="json")))
 
 
 def _json(content: Any) -> bytes:
@@ -121,7 +133,7 @@ def read_config(folder: Path) -> ModelConfig:
         what = error.errors()[0]
         place = ".".join(map(str, what["loc"]))
         raise DataError(f"{path} is not a model's: {place}: {what['msg']}") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(f"{path} is not a model's: {error}") from error
 
 

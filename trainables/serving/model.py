@@ -29,6 +29,7 @@ from trainables.serving.folder import (
     TOKENIZER,
     WEIGHTS,
     ModelConfig,
+    ModelSpec,
     read_config,
     read_vouched,
 )
@@ -154,17 +155,18 @@ def load_model(path: str | Path, threads: int | None = None) -> Model:
     config = read_config(folder)
     files = read_vouched(folder, config)
     encoder = TextEncoder(files[TOKENIZER], config.max_tokens, config.keep)
-    network = build_network(config)
     try:
         tensors = load_tensors(files[WEIGHTS])
-        network.load_state_dict(tensors)
+        with torch.device("meta"):  # without memory for weights that are replaced
+            network = build_network(config)
+        network.load_state_dict(tensors, assign=True)
     except (SafetensorError, RuntimeError, ValueError) as error:
         cause = str(error).splitlines()[0]
         raise DataError(f"the weights in {folder} do not fit its configuration: {cause}") from error
     return Model(config, network.eval(), encoder)
 
 
-def build_network(config: ModelConfig) -> nn.Module:
+def build_network(config: ModelSpec) -> nn.Module:
     """Build a network of this configuration, with random weights.
 
     Raises:

@@ -1,18 +1,15 @@
-"""Texts of a file of any size, one after the other, and what is said of them into another."""
+"""Texts of a file of any size, one after the other."""
 
-import csv
-import json
-import os
 import sys
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
+from itertools import chain, islice
 from pathlib import Path
-from typing import IO, Any
 
-from trainables.data.choosing import TEXT_COLUMNS, choose_text
+from trainables.data.choosing import choose_text
 from trainables.data.reading.cells import Unusable, as_text
 from trainables.data.reading.delimited import read_delimited
 from trainables.data.reading.formats import FORMATS, format_of, is_known
+from trainables.data.reading.json_rows import cell_of, of_objects, stream_json
 from trainables.data.reading.opening import opened_text
 from trainables.data.reading.parquet import read_parquet
 from trainables.data.reading.rows import Cell, Dialect
@@ -20,11 +17,12 @@ from trainables.errors import DataError
 
 _LINES = (".jsonl", ".ndjson")
 
-#: Rows of a Parquet file that are in memory at a time.
+#: Rows of a Parquet file that are in memory at a time; and of lines of JSON, those that tell its
+#: columns.
 _ROWS = 4096
 
 
-def read_stream(place: str, column: str | None) -> Iterator[str]:
+def read_stream(place: str, column: str | None, dialect: Dialect) -> Iterator[str]:
     """Yield the texts of a file, in order; a row without one yields an empty text.
 
     ``-`` is standard input, and of it as of a ``.txt`` file each line is a text. Other files are
@@ -34,7 +32,7 @@ def read_stream(place: str, column: str | None) -> Iterator[str]:
         DataError: it is no such file, is empty, is malformed, or has no such column.
     """
     if place == "-":
-        return (line.rstrip("\n") for line in sys.stdin)
+        return _of_input(dialect.encoding or "utf-8")
     path = Path(place).expanduser()
     if not path.is_file():
         raise DataError(f"there is no file {str(path)!r}")
@@ -42,23 +40,33 @@ def read_stream(place: str, column: str | None) -> Iterator[str]:
         raise DataError(f"{str(path)!r} is empty")
     kind = format_of(path)
     if kind == ".txt":
-        return _lines(path)
+        return _lines(path, dialect)
     if not is_known(path):
         known = ", ".join([*FORMATS, ".txt"])
         raise DataError(f"{str(path)!r} has no suffix that tells its format: {known}")
-    return _texts(_cells(path, kind, column), path)
+    return _texts(_cells(path, kind, column, dialect), path)
 
 
-def _lines(path: Path) -> Iterator[str]:
-    with opened_text(path, None) as lines:
+def _of_input(encoding: str) -> Iterator[str]:
+    for number, line in enumerate(sys.stdin.buffer, start=1):
+        try:
+            yield line.decode(encoding).rstrip("\r\n")
+        except ValueError as error:
+            raise DataError(
+                f"line {number} of the input is not {encoding}: say what it is with --set "
+                "data.encoding=NAME"
+            ) from error
+
+
+def _lines(path: Path, dialect: Dialect) -> Iterator[str]:
+    with opened_text(path, dialect.encoding) as lines:
         for line in lines:
             yield line.rstrip("\r\n")
 
 
-def _cells(path: Path, kind: str, column: str | None) -> Iterator[Cell]:
-    dialect = Dialect()
+def _cells(path: Path, kind: str, column: str | None, dialect: Dialect) -> Iterator[Cell]:
     if kind in _LINES:
-        return _of_json_lines(path, column)
+        return _of_json_lines(path, column, dialect)
     if kind == ".parquet":
         parquet = read_parquet(path, dialect)
         return parquet.stream(choose_text(parquet, column), _ROWS)
@@ -69,25 +77,14 @@ def _cells(path: Path, kind: str, column: str | None) -> Iterator[Cell]:
     return iter(rows.columns([choose_text(rows, column)])[0])
 
 
-def _of_json_lines(path: Path, column: str | None) -> Iterator[Cell]:
-    with opened_text(path, None) as lines:
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                raise DataError(f"{str(path)!r} line {number} is no JSON: {error}") from error
-            if not isinstance(row, dict):
-                raise DataError(f"{str(path)!r} line {number} is no object with named cells")
-            column = column or next((name for name in TEXT_COLUMNS if name in row), None)
-            if column is None:
-                named = ", ".join(list(row)[:20])
-                raise DataError(
-                    f"{str(path)!r} has no column that looks like the text; it has: {named}: name "
-                    "it with --text"
-                )
-            yield row.get(column)
+def _of_json_lines(path: Path, column: str | None, dialect: Dialect) -> Iterator[Cell]:
+    rows = stream_json(path, dialect)
+    first = list(islice(rows, _ROWS))
+    name = choose_text(of_objects(path, first), column)
+    for number, row in enumerate(chain(first, rows), start=1):
+        if not isinstance(row, dict):
+            raise DataError(f"{str(path)!r}: row {number} is no object with named cells")
+        yield cell_of(row, name)
 
 
 def _texts(cells: Iterator[Cell], path: Path) -> Iterator[str]:
@@ -99,115 +96,3 @@ def _texts(cells: Iterator[Cell], path: Path) -> Iterator[str]:
                 f"row {number} of {str(path)!r} has {error} where a text should be: name another "
                 "column with --text"
             ) from error
-
-
-class RowWriter(ABC):
-    """A file of rows that is there as a whole in the end, or not at all."""
-
-    def __init__(self, path: Path) -> None:
-        self.path, self._beside = path, path.with_name(f".{path.name}.{os.getpid()}.writing")
-
-    @abstractmethod
-    def write(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Write rows, all of the same columns."""
-
-    @abstractmethod
-    def _close(self) -> None:
-        """Flush and close what is beside."""
-
-    def __enter__(self) -> "RowWriter":
-        return self
-
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        self._close()
-        if kind is None:
-            os.replace(self._beside, self.path)
-        else:
-            self._beside.unlink(missing_ok=True)
-
-
-class JsonLines(RowWriter):
-    """One object a line."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self._file: IO[str] = self._beside.open("w", encoding="utf-8")
-
-    def write(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Write a line a row."""
-        for row in rows:
-            self._file.write(json.dumps(row, ensure_ascii=False) + "\n")
-
-    def _close(self) -> None:
-        self._file.close()
-
-
-class Csv(RowWriter):
-    """Cells between commas; of an object, a column a key."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self._file: IO[str] = self._beside.open("w", encoding="utf-8", newline="")
-        self._writer: Any = None
-
-    def write(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Write a line a row, behind the names of the columns."""
-        for row in map(flat, rows):
-            if self._writer is None:
-                self._writer = csv.DictWriter(self._file, list(row), lineterminator="\n")
-                self._writer.writeheader()
-            self._writer.writerow(row)
-
-    def _close(self) -> None:
-        self._file.close()
-
-
-class Parquet(RowWriter):
-    """Typed columns; of an object, a column a key."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self._writer: Any = None
-
-    def write(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Write rows as a group."""
-        import pyarrow
-        import pyarrow.parquet
-
-        table = pyarrow.Table.from_pylist([flat(row) for row in rows])
-        if self._writer is None:
-            self._writer = pyarrow.parquet.ParquetWriter(str(self._beside), table.schema)
-        self._writer.write_table(table)
-
-    def _close(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
-
-
-def flat(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row in which each key of an object is a column: ``probabilities.good``."""
-    found: dict[str, Any] = {}
-    for name, value in row.items():
-        if isinstance(value, Mapping):
-            found |= {f"{name}.{key}": one for key, one in value.items()}
-        else:
-            found[name] = value
-    return found
-
-
-_WRITERS: dict[str, type[RowWriter]] = {".jsonl": JsonLines, ".csv": Csv, ".parquet": Parquet}
-
-
-def writer_of(path: Path) -> RowWriter:
-    """Return what writes a file, by its suffix.
-
-    Raises:
-        DataError: none does, or its folder cannot be written.
-    """
-    made = _WRITERS.get(path.suffix.lower())
-    if made is None:
-        raise DataError(f"--output {path}: its suffix must be one of {', '.join(_WRITERS)}")
-    try:
-        return made(path)
-    except OSError as error:
-        raise DataError(f"cannot write {path}: {error.strerror}") from error

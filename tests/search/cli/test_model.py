@@ -68,7 +68,7 @@ def write_inputs(folder):
 def test_files_of_every_format_say_the_same(here):
     texts = write_inputs(here)
     expected = [one.label for one in load_model("model").predict(texts)]
-    for kind in ("csv", "json", "jsonl", "parquet"):
+    for kind in ("csv", "tsv", "json", "jsonl", "parquet"):
         found = lines("predict", "model", "--input", f"in.{kind}")
         assert [row["text"] for row in found] == texts, kind
         assert [row["label"] for row in found] == expected
@@ -93,10 +93,15 @@ def test_output_files(here):
 
 def test_words_that_moved_it(here):
     [row] = lines("predict", "model", "a warm and dull film", "--explain")
-    assert [token for token, _ in row["tokens"]] == ["a", "warm", "and", "dull", "film"]
-    gains = dict(row["tokens"])
+    assert [one["token"] for one in row["tokens"]] == ["a", "warm", "and", "dull", "film"]
+    gains = {one["token"]: one["gain"] for one in row["tokens"]}
     sign = 1 if row["label"] == "good" else -1
     assert sign * gains["warm"] > sign * gains["dull"]
+    (here / "two.txt").write_text("\na warm film\n")  # the first has no tokens
+    for kind in ("parquet", "csv", "jsonl"):
+        done = run("predict", "model", "--input", "two.txt", "--explain", "--output", f"o.{kind}")
+        assert done.exit_code == 0, done.output
+    assert [len(one) for one in pyarrow.parquet.read_table("o.parquet")["tokens"]] == [0, 3]
     assert "moved by:" in run("predict", "model", "a warm film", "--explain").stdout
 
 
@@ -119,6 +124,11 @@ def test_words_that_moved_it(here):
         ),
         (["model", "--input", "in.csv", "--output", "out.xls"], "its suffix must be one of"),
         (["model", "--input", "in.csv", "--output", "no/out.csv"], "cannot write"),
+        (["model", "--input", "in.csv", "--output", "no/out.parquet"], "there is no folder no"),
+        (["model", "--input", "in.csv", "--output", "out.folder.csv"], "it is a folder"),
+        (["model", "--input", "in.jsonl", "--text", "txet"], "has no column 'txet'"),
+        (["model", "x", "--set", "data.header=false"], "are about --input"),
+        (["model", "--input", "in.csv", "--set", "data.label=x"], "data.label has no effect"),
     ],
 )
 def test_what_is_wrong_is_one_clear_line_and_nothing_is_written(here, arguments, says):
@@ -127,11 +137,78 @@ def test_what_is_wrong_is_one_clear_line_and_nothing_is_written(here, arguments,
     (here / "odd.xyz").write_text("x")
     (here / "torn.csv").write_text("text,n\na,1\nb,2,3\n")
     (here / "torn.jsonl").write_text('{"text": "a"}\n{"text": \n')
+    (here / "out.folder.csv").mkdir()
     (here / "long.txt").write_text("short\n" + "x" * 2_000_000)
     done = run("predict", *arguments)
     assert done.exit_code == 2 and says in done.stderr, done.output
     assert "Traceback" not in done.output
+    (here / "out.folder.csv").rmdir()
     assert not [path for path in here.iterdir() if path.name.startswith((".out", "out."))]
+
+
+def test_how_a_file_is_written(here):
+    (here / "odd.csv").write_bytes("id;0\n1;caf\xe9, warm\n".encode("latin-1"))
+    settings = ["data.encoding=latin-1", "data.header=false", "data.text='1'"]
+    options = [part for one in settings for part in ("--set", one)]
+    found = lines("predict", "model", "--input", "odd.csv", *options)
+    assert [row["text"] for row in found] == ["0", "café, warm"]
+    (here / "stray.tsv").write_text('n\ttext\n1\t"a warm film\n2\tdull\n')
+    found = lines("predict", "model", "--input", "stray.tsv")
+    assert [row["text"] for row in found] == ['"a warm film', "dull"]
+    (here / "half.jsonl").write_text('{"review": {"body": "warm \\ud800"}}\n{"review": {}}\n')
+    half = ["--input", "half.jsonl", "--text", "review.body"]
+    assert [row["text"] for row in lines("predict", "model", *half)] == ["warm ?", ""]
+    for kind in ("jsonl", "parquet"):
+        assert run("predict", "model", *half, "--output", f"out.{kind}").exit_code == 0
+    done = run("predict", "model", "--input", "-", input=b"warm\ncaf\xe9\n")
+    assert done.exit_code == 2 and "line 2 of the input is not utf-8" in done.stderr
+
+
+def test_a_folder_that_is_not_ours_is_never_replaced(here):
+    theirs = here / "theirs"
+    theirs.mkdir()
+    (theirs / "config.json").write_text("{}")
+    (theirs / "main.py").write_text("work")
+    for arguments in (
+        ["small", "--trial", "0"],
+        ["model", "--to", "safetensors"],
+        ["model", "--to", "onnx"],
+    ):
+        done = run("export", *arguments, "--output", "theirs")
+        assert done.exit_code == 2 and "not ours" in done.stderr, done.output
+    assert (theirs / "main.py").read_text() == "work"
+    for place in ("model", "."):
+        done = run("export", "model", "--to", "onnx", "--output", place)
+        assert done.exit_code == 2 and "the model itself" in done.stderr, done.output
+    (here / "file").write_text("text")
+    done = run("export", "model", "--to", "onnx", "--output", "file")
+    assert done.exit_code == 2 and "not ours" in done.stderr
+    assert load_model("model").predict(["warm"])
+    for _ in range(2):  # ours is replaced
+        assert run("export", "model", "--to", "onnx", "--output", "graph").exit_code == 0
+
+
+def test_numbers_as_they_are_written(here, tables):
+    rows = [
+        f"{'warm' if i % 2 else 'dull'} film {i};{'2.500,5' if i % 2 else '-1.000,0'}"
+        for i in range(80)
+    ]
+    (here / "numbers.csv").write_text("\n".join(["text;label", *rows]))
+    tables |= {"name": "numbers", "task": "text-regression", "metric": "val/mae", "mode": "min"}
+    written = {"delimiter": ";", "thousands": ".", "decimal": ","}
+    tables["data"] |= {"source": str(here / "numbers.csv"), **written}
+    train_study(here / "results" / "numbers", tables, Cache(here / "cache"))
+    assert run("export", "numbers", "--trial", "0", "--output", "regression").exit_code == 0
+    options = [part for k, v in written.items() for part in ("--set", f"data.{k}={v}")]
+    evaluate = ["evaluate", "regression", "--data", "numbers.csv", "--format", "json"]
+    done = run(*evaluate, *options, "--include-training")
+    mae = json.loads(done.stdout)["figures"]["mae"]["value"]
+    few = json.loads(run(*evaluate, *options, "--include-training", "--set", "data.limit=5").stdout)
+    assert 0 < mae < 4000 and few["texts"] == 5
+    wrong = run(*evaluate, "--set", "data.delimiter=;")
+    assert wrong.exit_code == 2 and "is not a finite number" in wrong.stderr
+    idle = run(*evaluate, *options, "--set", "data.max_tokens=3")
+    assert idle.exit_code == 2 and "data.max_tokens has no effect" in idle.stderr
 
 
 def test_scores_over_other_texts(here):
@@ -154,11 +231,12 @@ def test_texts_of_the_training_part_are_left_out(here):
     scores = json.loads(
         run("evaluate", "model", "--data", "reviews.csv", "--format", "json").stdout
     )
-    assert scores["in_training"] == scores["left_out"] == 96
-    assert scores["texts"] == 24
+    # By a trial's own model: it was chosen by the validation texts, so these count as seen.
+    assert scores["in_training"] == scores["left_out"] == 108
+    assert scores["texts"] == 12
     whole = ["evaluate", "model", "--data", "reviews.csv", "--include-training"]
     scores = json.loads(run(*whole, "--format", "json").stdout)
-    assert (scores["texts"], scores["in_training"], scores["left_out"]) == (120, 96, 0)
+    assert (scores["texts"], scores["in_training"], scores["left_out"]) == (120, 108, 0)
 
 
 def test_a_folder_by_class_as_it_lies_on_a_disk(here):
@@ -203,7 +281,7 @@ def test_what_cannot_be_exported(here):
     (here / "taken").mkdir()
     (here / "taken" / "file").touch()
     done = run("export", "small", "--trial", "0", "--output", "taken")
-    assert done.exit_code == 2 and "is no model" in done.stderr
+    assert done.exit_code == 2 and "not ours" in done.stderr
     for path in (here / "results" / "small" / "checkpoints").rglob("*.safetensors"):
         path.write_bytes(b"x")
     done = run("export", "small", "--trial", "0", "--output", "other")

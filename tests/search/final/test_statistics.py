@@ -69,11 +69,11 @@ def test_a_few_seeds_claim_no_more_than_they_show(count):
     rng, claimed = np.random.default_rng(2), 0
     for _ in range(200):
         hard = rng.random(4000)
-        sides = [
+        ours, theirs = [
             [of_values((hard < 0.86 + rng.normal(0, 0.01)).astype(float)) for _ in range(count)]
             for _ in range(2)
         ]
-        _, _, gain = compare(*sides, 4000, 1.0, 40)
+        _, _, gain = compare(ours, theirs, 4000, 1.0, 40)
         assert (gain.p < 0.05) == (gain.ci95[0] > 0 or gain.ci95[1] < 0)
         claimed += gain.p < 0.05
     assert claimed <= 18

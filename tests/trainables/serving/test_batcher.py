@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from trainables.serving.batcher import MOST_WAITING, Batcher, Busy
+from trainables.serving.http.batcher import MOST_WAITING, Batcher, Busy
 from trainables.serving.model import Prediction
 
 

@@ -14,8 +14,8 @@ from safetensors.torch import save
 
 from trainables.errors import DataError
 from trainables.serving import load_model
-from trainables.serving.export import export_model
-from trainables.serving.folder import ModelConfig, ModelFiles, write_model
+from trainables.serving.exports.export import export_model
+from trainables.serving.folder import ModelFiles, ModelSpec, write_model
 from trainables.serving.model import build_network, probabilities
 from trainables.tasks.registry import find_task
 
@@ -31,17 +31,17 @@ def write(folder: Path, task: str = "text-classification", **hyperparameters) ->
     kind = find_task(task).declaration.hyperparameters
     chosen = {"embedding_dim": 6, "hidden_size": 5, **hyperparameters}
     h = kind.model_validate(chosen).model_dump()
-    config = {
-        "task": task,
-        "hyperparameters": h,
-        "max_tokens": 20,
-        "keep": "end",
-        "vocabulary": 30,
-        "classes": CLASSES if task == "text-classification" else (),
-    }
+    spec = ModelSpec(
+        task=task,
+        hyperparameters=h,
+        max_tokens=20,
+        keep="end",
+        vocabulary=30,
+        classes=tuple(CLASSES) if task == "text-classification" else (),
+    )
     torch.manual_seed(0)
-    network = build_network(ModelConfig.model_validate({**config, "files": {}}))
-    if not config["classes"]:
+    network = build_network(spec)
+    if not spec.classes:
         network.mean.fill_(50.0)
         network.deviation.fill_(10.0)
     words = {"[PAD]": 0, "[UNK]": 1, **{f"w{i}": i for i in range(2, 30)}}
@@ -57,7 +57,7 @@ def write(folder: Path, task: str = "text-classification", **hyperparameters) ->
         "model": {"type": "WordLevel", "vocab": words, "unk_token": "[UNK]"},
     }
     files = ModelFiles(
-        config=config,
+        spec=spec,
         weights=save(dict(network.state_dict())),
         tokenizer=json.dumps(tokenizer).encode(),
         trained=b"",
@@ -186,7 +186,7 @@ def test_what_is_in_the_way_is_left_alone(tmp_path):
     model = write(tmp_path / "model")
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "letter").write_text("dear")
-    with pytest.raises(DataError, match="is no export"):
+    with pytest.raises(DataError, match="not ours"):
         export_model(model, "onnx", tmp_path / "out", int8=False)
     assert (tmp_path / "out" / "letter").read_text() == "dear"
     (tmp_path / "out" / "letter").unlink()

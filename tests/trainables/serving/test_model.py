@@ -18,7 +18,7 @@ from trainables.data.spec import DataSpec
 from trainables.data.tables import read_tables
 from trainables.errors import DataError
 from trainables.serving import load_model
-from trainables.serving.folder import read_config
+from trainables.serving.folder import digest_of, read_config
 from trainables.storage import Cache
 from trainables.tasks.registry import find_task
 
@@ -172,7 +172,10 @@ def test_the_order_of_many_texts_is_kept(tmp_path, tables, monkeypatch):
         (lambda f: (f / "tokenizer.json").unlink(), "has no tokenizer.json"),
         (lambda f: (f / "model.safetensors").unlink(), "has no model.safetensors"),
         (lambda f: (f / "model.safetensors").write_bytes(b"x" * 100), "was altered"),
-        (lambda f: _change(f, format=2), "format 2; this version reads 1"),
+        (lambda f: _change(f, format=1), "format 1; this version reads 2"),
+        (lambda f: _change(f, digest=None, classes=["good", "bad"]), "config.json.*altered"),
+        (lambda f: (f / "config.json").write_text("[" * 100_000), "is not a model's"),
+        (lambda f: _change(f, vocabulary=10**12), "do not fit its configuration"),
         (lambda f: _change(f, task="other"), "task: Input should be"),
         (lambda f: _change(f, extra=1), "extra"),
         (lambda f: _change(f, vocabulary=7), "do not fit its configuration"),
@@ -187,8 +190,14 @@ def test_a_folder_that_is_not_what_was_written_is_refused(tmp_path, tables, spoi
 
 
 def _change(folder, **fields):
+    """Change a configuration, and its digest so that it fits, unless that is to be kept."""
     config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | fields))
+    kept = config.pop("digest")
+    keep = "digest" in fields
+    fields.pop("digest", None)
+    config |= fields
+    config["digest"] = kept if keep else digest_of(config)
+    (folder / "config.json").write_text(json.dumps(config))
 
 
 def test_weights_are_float32_and_the_averaged_ones(tmp_path, tables):

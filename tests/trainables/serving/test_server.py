@@ -15,7 +15,7 @@ from search.final.handover import hand_over
 from search.journal.load import load_state
 from tests.finished_study import train_study
 from trainables.serving import load_model
-from trainables.serving.server import MAX_BODY, MAX_TEXTS
+from trainables.serving.http.server import MAX_BODY, MAX_TEXTS
 from trainables.storage import Cache
 
 pytestmark = pytest.mark.slow

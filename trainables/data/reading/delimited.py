@@ -159,7 +159,7 @@ class Delimited(RowFile):
         """Yield the cells of a column, as they are read; every row must have as many cells as the
         first."""
         place, width = self.names.index(name), len(self.names)
-        quoted, header = self.dialect.quoting != "none", self.dialect.header
+        quoted, header = self._is_quoted(), self.dialect.header
         try:
             records = _records(self.path, self.dialect, self.delimiter, quoted)
             for row, (line, record) in enumerate(records, start=0 if header else 1):
@@ -170,6 +170,18 @@ class Delimited(RowFile):
                 yield record[place]
         except _Malformed as error:
             raise _stray(self.path, error) from error
+
+    def _is_quoted(self) -> bool:
+        """Whether quotes are quotes: of a .tsv that says nothing, if they are so to its end."""
+        quoting = self.dialect.quoting
+        if quoting != "auto" or self.delimiter != "\t":
+            return quoting != "none"
+        try:
+            for _ in _records(self.path, self.dialect, self.delimiter, quoted=True):
+                pass
+        except _Malformed:
+            return False
+        return True
 
     def _has_quotes(self) -> bool:
         with opened_text(self.path, self.dialect.encoding) as lines:

@@ -1,7 +1,7 @@
 """Rows as JSON: one object a line, or one document that holds them in one of the usual shapes."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,8 @@ def read_json(path: Path, dialect: Dialect) -> "JsonRows":
     except json.JSONDecodeError as error:
         if error.msg != "Extra data":
             raise DataError(f"{str(path)!r} is no JSON: {error}") from error
-        return _of_objects(path, _lines(path, text))
+        # Not by splitlines: a text may hold U+2028 unescaped.
+        return of_objects(path, list(_lines(path, text.split("\n"))))
     except RecursionError as error:
         raise DataError(f"{str(path)!r} is nested too deeply for rows") from error
     except ValueError as error:  # an equal key, or a number of thousands of digits
@@ -34,22 +35,29 @@ def read_json(path: Path, dialect: Dialect) -> "JsonRows":
     is_document = ".json" in [suffix.lower() for suffix in path.suffixes]
     if isinstance(document, dict) and "\n" not in text.strip() and not is_document:
         document = [document]  # one row in a file of lines
-    return _of_objects(path, _rows(path, document))
+    return of_objects(path, _rows(path, document))
 
 
-def _lines(path: Path, text: str) -> list[Any]:
-    found = []
-    # Not by splitlines: a text may hold U+2028 unescaped.
-    for number, line in enumerate(text.split("\n"), start=1):
+def stream_json(path: Path, dialect: Dialect) -> Iterator[Any]:
+    """Yield what each line holds.
+
+    Raises:
+        DataError: one is no JSON.
+    """
+    with opened_text(path, dialect.encoding) as lines:
+        yield from _lines(path, lines)
+
+
+def _lines(path: Path, lines: Iterable[str]) -> Iterator[Any]:
+    for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
-            found.append(json.loads(line, object_pairs_hook=_object))
+            yield json.loads(line, object_pairs_hook=_object)
         except (json.JSONDecodeError, RecursionError) as error:
             raise DataError(f"{str(path)!r} line {number} is no JSON: {error}") from error
         except ValueError as error:
             raise DataError(f"{str(path)!r} line {number}: {error}") from error
-    return found
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -114,7 +122,12 @@ def _of_mappings(path: Path, document: Mapping[str, Mapping[str, Any]]) -> list[
     raise DataError(f"{str(path)!r}: rows by id or by column? Write {_SHAPES}")
 
 
-def _of_objects(path: Path, rows: list[Any]) -> "JsonRows":
+def of_objects(path: Path, rows: list[Any]) -> "JsonRows":
+    """Return rows as a file of them.
+
+    Raises:
+        DataError: one is no object.
+    """
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, dict):
             raise DataError(
@@ -133,7 +146,7 @@ class JsonRows(RowFile):
 
     def columns(self, names: Sequence[str]) -> list[list[Cell]]:
         """Read some columns; ``a.b`` is the cell ``b`` of an object ``a``."""
-        return [[_cell(row, name) for row in self.rows] for name in names]
+        return [[cell_of(row, name) for row in self.rows] for name in names]
 
     def objects(self) -> dict[str, list[str]]:
         """Return the columns of objects, by the first row that has one."""
@@ -145,10 +158,11 @@ class JsonRows(RowFile):
         return found
 
 
-def _cell(row: Any, name: str) -> Cell:
+def cell_of(row: Any, name: str) -> Cell:
+    """Return the cell of a row, ``a.b`` of an object ``a``; None where it has none."""
     if not isinstance(row, dict):
         return None
     if name in row:
         return row[name]
     outer, _, inner = name.partition(".")
-    return _cell(row.get(outer), inner) if inner else None
+    return cell_of(row.get(outer), inner) if inner else None

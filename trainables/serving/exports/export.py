@@ -9,13 +9,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from trainables.errors import DataError
-from trainables.serving.folder import CONFIG, TOKENIZER, WEIGHTS, read_config, read_vouched
-from trainables.storage import new_folder, replace_file
+from trainables.serving.folder import FILES, TOKENIZER, WEIGHTS, read_config, read_vouched
+from trainables.serving.replacing import replaced_folder
+from trainables.storage import replace_file
 
 #: What must be known to feed a program, in a file of this name.
 INTERFACE = "interface.json"
 
 ONNX, INT8, PROGRAM = "model.onnx", "model.int8.onnx", "model.pt2"
+
+_FILES = frozenset({INTERFACE, ONNX, INT8, PROGRAM, TOKENIZER})
 
 
 def export_model(model: Path, form: str, out: Path, int8: bool) -> None:
@@ -31,24 +34,14 @@ def export_model(model: Path, form: str, out: Path, int8: bool) -> None:
         DataError: the model is wrong, ``out`` is something else, or a library is missing.
     """
     config = read_config(model)
-    ours = (out / INTERFACE).is_file() or (out / CONFIG).is_file()
-    if out.exists() and not ours and any(out.iterdir()):
-        raise DataError(f"{out} is there and is no export: name another with --output")
-    try:
-        building = new_folder(out.parent, f".{out.name}-")
-        try:
-            FORMATS[form](model, building, int8)
-            if form != "safetensors":
-                tokenizer = read_vouched(model, config)[TOKENIZER]
-                replace_file(building / TOKENIZER, tokenizer)
-                replace_file(building / INTERFACE, _interface(model))
-            if out.exists():
-                shutil.rmtree(out)
-            building.rename(out)
-        finally:
-            shutil.rmtree(building, ignore_errors=True)
-    except OSError as error:
-        raise DataError(f"cannot write the export to {out}: {error.strerror}") from error
+    here, there = model.resolve(), out.resolve()
+    if here == there or there in here.parents:
+        raise DataError(f"{out} holds the model itself: name another folder with --output")
+    with replaced_folder(out, FILES if form == "safetensors" else _FILES) as building:
+        FORMATS[form](model, building, int8)
+        if form != "safetensors":
+            replace_file(building / TOKENIZER, read_vouched(model, config)[TOKENIZER])
+            replace_file(building / INTERFACE, _interface(model))
 
 
 def _interface(model: Path) -> bytes:
@@ -71,7 +64,7 @@ def _interface(model: Path) -> bytes:
 
 def _onnx(model: Path, folder: Path, int8: bool) -> None:
     try:
-        from trainables.serving.onnx_graph import build_onnx
+        from trainables.serving.exports.onnx_graph import build_onnx
     except ImportError as error:
         raise DataError(
             f"ONNX needs the extra 'export': pip install 'seqtune[export]' ({error})"
@@ -88,8 +81,8 @@ def _onnx(model: Path, folder: Path, int8: bool) -> None:
 
 
 def _torch_export(model: Path, folder: Path, int8: bool) -> None:
+    from trainables.serving.exports.portable import to_torch_export
     from trainables.serving.model import load_model
-    from trainables.serving.portable import to_torch_export
 
     to_torch_export(load_model(model), str(folder / PROGRAM))
 

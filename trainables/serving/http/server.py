@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from swagger_ui_bundle import swagger_ui_path
 
 from trainables.data.text.tokens import MAX_CHARACTERS
-from trainables.serving.batcher import Batcher, Busy
+from trainables.serving.http.batcher import Batcher, Busy
 from trainables.serving.model import Model, load_model
 
 #: Texts of one request, and bytes of its body, at most.
