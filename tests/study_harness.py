@@ -119,7 +119,7 @@ class StudyHarness:
             attempt=work.attempt,
             epoch=epoch,
             metrics={"val/accuracy": value, "val/loss": loss, "train/loss": 0.5} | CONFUSION,
-            seconds=1.0,
+            seconds=more.pop("seconds", 1.0),
             checkpoint=Checkpoint(epoch=epoch, path=path, digest="d" * 64),
             host="h",
             numerics=Numerics(

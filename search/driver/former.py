@@ -7,6 +7,7 @@ from search.errors import SpecError, StudyNotFound
 from search.journal.events import WarmStarted
 from search.journal.folder import StudyDir, open_study_dir
 from search.journal.load import load_state
+from search.journal.state import StudyState
 from search.spec.study import StudySpec
 
 
@@ -24,6 +25,17 @@ def recall_former(spec: StudySpec, results: Path) -> tuple[WarmStarted, ...]:
         raise SpecError("search.warm_start names a study twice")
     states = [load_state(_folder(name, results)) for name in spec.search.warm_start]
     return tuple(recall(spec, declared(spec), state) for state in states)
+
+
+def still_to_recall(state: StudyState, results: Path) -> tuple[WarmStarted, ...]:
+    """Return what a study that was killed as it was created has not yet taken from others.
+
+    Raises:
+        SeqtuneError: see ``recall_former``.
+    """
+    if state.session is not None or len(state.former) == len(state.spec.search.warm_start):
+        return ()
+    return recall_former(state.spec, results)[len(state.former) :]
 
 
 def _folder(name: str, results: Path) -> StudyDir:

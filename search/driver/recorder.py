@@ -16,6 +16,7 @@ from search.journal.events import (
     AttemptStarted,
     EpochDone,
     Event,
+    OutlookTaken,
     SessionEnded,
     SessionStarted,
     SpecChanged,
@@ -28,7 +29,7 @@ from search.journal.trial import Trial
 from search.journal.unreported import read_unreported
 from search.policy.decisions import judge
 from search.policy.failures import Failure, retries
-from search.policy.outlook import reckon
+from search.policy.outlook import conclude, take_outlook
 from search.policy.pausing import all_given_up, next_to_go_on, surplus
 from search.policy.samplers.registry import TrialChooser
 from search.spec.study import ResourcesSpec
@@ -49,14 +50,14 @@ class StudyRecorder:
         journal: Journal,
         state: StudyState,
         prepared: PreparedData,
-        outlook: Callable[[StudyState], list[Event]] = reckon,
+        outlook: Callable[[StudyState], OutlookTaken | None] = take_outlook,
     ) -> None:
         self.state, self._outlook = state, outlook
         self._folder, self._journal, self._prepared = folder, journal, prepared
         self._chooser = TrialChooser()
         self._observers: list[Observer] = []
         self._ended_before, self._any_paused = 0, False
-        self._reckoned = state.outlook.ended if state.outlook else 0
+        self._looked_at = 0
         self._resources = state.spec.resources
 
     def follow(self, observer: Observer) -> None:
@@ -87,6 +88,8 @@ class StudyRecorder:
         self._record(*over)
         ends += over
         self._ended_before = self.state.ended
+        known = self.state.outlook is not None and self.state.outlook.ended == self.state.ended
+        self._looked_at = self.state.ended if known else self.state.ended - 1
         return [*left, *events, *ends]
 
     def end(self, reason: str) -> None:
@@ -114,13 +117,16 @@ class StudyRecorder:
         return assign(waiting, state, self._resources, self._prepared, self._folder)
 
     def _look_ahead(self) -> None:
-        """Reckon how the search stands, where a tenth more trials have ended than at last, or all;
-        it takes a tenth of a second."""
+        """Reckon how the search stands, where a tenth more trials have ended or all, which takes a
+        tenth of a second; and conclude it, where it has nothing left to gain."""
         ended = self.state.ended
-        grown = ended - self._reckoned
-        if grown >= max(1, self._reckoned // 10) or (grown and self.state.finished):
-            self._reckoned = ended
-            self._record(*self._outlook(self.state))
+        if ended > self._looked_at:
+            due = _grew_by_a_tenth(self._looked_at, ended) or self.state.finished
+            self._looked_at = ended
+            outlook = self._outlook(self.state) if due else None
+            self._record(*([outlook] if outlook else []))
+        concluded = conclude(self.state)
+        self._record(*([concluded] if concluded else []))
 
     def report(self, reports: Sequence[Report]) -> bool:
         """Take in epochs of one attempt, in order; True when the trial goes on.
@@ -217,3 +223,15 @@ class StudyRecorder:
         for event in events:
             for observer in self._observers:
                 observer(event, self.state)
+
+
+def _grew_by_a_tenth(before: int, now: int) -> bool:
+    """Whether one of 1, 2, … 20, 22, 24, …, each a tenth more than the last, was reached since.
+
+    They are the same for every session of a study: a resumed search looks ahead when one that went
+    through would have.
+    """
+    step = 1
+    while step <= before:
+        step += max(1, step // 10)
+    return step <= now

@@ -98,10 +98,12 @@ class CheckpointKeeper:
 
     def _retire(self, trial: Trial, state: StudyState) -> None:
         """Rank an ended trial, and remove the file of the one that drops out."""
-        last = {trial.epochs.path(trial.epoch - 1)} if self._keeps_last and trial.epoch else None
-        self._keep(trial, last or self._best(trial))
         if trial.best_value is None:
+            self._keep(trial, set())
             return
+        last = trial.epochs.path(trial.epoch - 1)
+        keeps = self._keeps_last and last in self._present.get(trial.number, {})
+        self._keep(trial, {last} if keeps else self._best(trial))
         bisect.insort(self._ranking, (self._objective.cost(trial.best_value), trial.number))
         if len(self._ranking) > self._keep_best:
             _, number = self._ranking.pop()

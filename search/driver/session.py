@@ -18,7 +18,7 @@ from search.driver.changes import (
     tell_differences,
 )
 from search.driver.checks import check_cluster, check_session, kernel_notes, start_request
-from search.driver.former import recall_former
+from search.driver.former import recall_former, still_to_recall
 from search.driver.hangs import HangWatch
 from search.driver.plan import SessionPlan
 from search.driver.preparation import PreparedData, prepare_study
@@ -129,7 +129,9 @@ def resume(
         spec = plan.change.spec if plan.change else state.spec
         prepared = prepare(spec, plan.cache, state.trials)
         change = record_change(state, plan.change, prepared, plan.total, plan.force)
-        return _session(_Work(folder, spec, past, prepared, plan, change, lock), interrupter)
+        missing = still_to_recall(state, folder.root.parent)
+        work = _Work(folder, spec, past, prepared, plan, change, lock, missing)
+        return _session(work, interrupter)
 
 
 def _tell_of_locks(lock: Lock) -> None:
@@ -222,6 +224,10 @@ def _opened(work: _Work) -> Iterator[StudyRecorder]:
             first = work.first_events()
             journal.append(*first)
         state = past.state if past else replay(first)
+        if past is not None:
+            journal.append(*work.former)
+            for event in work.former:
+                state.apply(event)
         recorder = StudyRecorder(folder, journal, state, prepared)
         session = describe_session(work.spec, prepared, plan.total, plan.resources)
         tell_differences(state.session, session, work.change)

@@ -160,9 +160,9 @@ class Epochs(Sequence[Epoch]):
         """Return the path of an epoch's checkpoint, relative to the study's folder."""
         return checkpoint_path(self._trial, self._stretch(index).attempt, index + 1)
 
-    def total_seconds(self) -> float:
-        """Return the time of all epochs."""
-        return sum(self._unpacked().seconds)
+    def total_seconds(self, count: int | None = None) -> float:
+        """Return the time of the first ``count`` epochs, or of all."""
+        return sum(self._unpacked().seconds[:count])
 
     def machines(self) -> set[tuple[str, Numerics]]:
         """Return where they were trained."""

@@ -150,8 +150,11 @@ class StudyState:
 
     def _change(self, event: SpecChanged) -> None:
         self.changes.append(event)
+        before = (self.objective, self.data, self.space)
         self._adopt(event)
-        self._leader, self.outlook = None, None
+        self._leader = None
+        if (self.objective, self.data, self.space) != before:
+            self.outlook = None
         for trial in self.trials:
             trial.epochs.revalue(self.objective)
             self._compare(trial)

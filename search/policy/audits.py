@@ -34,9 +34,10 @@ class Audit:
 def audit(state: StudyState) -> Audit | None:
     """Return what the audits have shown so far; None where there are none.
 
-    A trial that would go on by now is no loser.
+    A trial that would go on by now is no loser, where losers may go on. One that failed was not
+    trained to its end.
     """
-    ended = [trial for trial in _audited(state) if trial.ended]
+    ended = [trial for trial in _audited(state) if trial.ended and trial.state != "failed"]
     if not ended:
         return None
     numbers = {trial.number for trial in ended}
@@ -59,8 +60,12 @@ def _audited(state: StudyState) -> Iterator[Trial]:
         if rung is None:
             continue
         value = trial.epochs.value(rung - 1)
-        known = value is not None and rung in state.rungs.epochs
-        if not known or not goes_on(state, rung, state.objective.cost(value or 0.0), False):
+        judged_again = trial.spec.stopping.losers == "pause" and rung in state.rungs.epochs
+        if (
+            value is None
+            or not judged_again
+            or not goes_on(state, rung, state.objective.cost(value), False)
+        ):
             yield trial
 
 

@@ -117,7 +117,7 @@ def _gain(merits: Merits) -> Iterator[Finding]:
         return
     first = merits.first.index(0)
     mean_M, covariance_MM = merits.worths(merits.x_MD[:0])
-    leader = int(np.argmax(mean_M))
+    leader = merits.best(mean_M)
     pair = np.ix_([leader, first], [leader, first])
     sign_2 = np.array([1.0, -1.0])
     variance = float(sign_2 @ covariance_MM[pair] @ sign_2)

@@ -3,14 +3,16 @@
 Legend: N trials, M configurations, C others, X both, D axes.
 """
 
+import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from search.journal.state import StudyState
+from search.journal.trial import Trial
 from search.policy.expectations import Expectations, expectations
 from search.policy.surrogate.axes import Axes, Axis, choice
 from search.policy.surrogate.process import Posterior, fit
@@ -57,6 +59,11 @@ class Merits:
         first those that were tried."""
         return self.posterior.worths(self.features(x_CD))
 
+    def best(self, worth_M: Array) -> int:
+        """Return the best of those that were trained to their ends: of others, how they would have
+        gone on is supposed."""
+        return int(np.argmax(np.where(self.whole_M, worth_M, -np.inf)))
+
     def features(self, x_ND: Array) -> Array:
         """Return what the process measures distances by, x_NF."""
         return self.axes.features(x_ND, np.any(np.isnan(self.x_MD), axis=0))
@@ -74,7 +81,7 @@ def learn_merits(state: StudyState) -> Merits | None:
     axes = axes_of(state.space)
     x_ND = axes.points([trial.params for trial in known.trials])
     z_N, known_N = (worth_N - centre) / scale, np.minimum(known.variances_N / scale**2, 100.0)
-    groups = _groups(x_ND)
+    groups = _groups(x_ND, _networks(known.trials))
     if len(groups) < _FEWEST:
         return None
     x_NF = axes.features(x_ND, np.any(np.isnan(x_ND), axis=0))
@@ -103,11 +110,20 @@ def _bounded(worth_N: Array) -> Array:
     return np.asarray(np.maximum(worth_N, least))
 
 
-def _groups(x_ND: Array) -> list[list[int]]:
+def _networks(trials: Sequence[Trial]) -> list[str]:
+    """Return what each trial had fixed: with other values, equal parameters are other networks."""
+    written: dict[int, str] = {}  # by their study's tables, of which there are few
+    for trial in trials:
+        if id(trial.spec) not in written:
+            written[id(trial.spec)] = json.dumps(trial.spec.fixed, sort_keys=True)
+    return [written[id(trial.spec)] for trial in trials]
+
+
+def _groups(x_ND: Array, networks: Sequence[str]) -> list[list[int]]:
     """Return the rows of each configuration, in the order of their first."""
-    rows: dict[bytes, list[int]] = {}
-    for index, row in enumerate(np.round(x_ND, 9)):
-        rows.setdefault(row.tobytes(), []).append(index)
+    rows: dict[tuple[bytes, str], list[int]] = {}
+    for index, (row, network) in enumerate(zip(np.round(x_ND, 9), networks, strict=True)):
+        rows.setdefault((row.tobytes(), network), []).append(index)
     return list(rows.values())
 
 

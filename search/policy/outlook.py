@@ -12,14 +12,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from search.journal.events import Event, OutlookTaken, SearchConcluded
+from search.journal.events import OutlookTaken, SearchConcluded
 from search.journal.state import StudyState
+from search.journal.trial import Trial
 from search.policy.health import findings
 from search.policy.merits import Array, Merits, learn_merits
 from search.policy.seeds import derive_seed
 from search.policy.surrogate.axes import Axes
 from search.policy.surrogate.candidates import neighbours
 from search.policy.surrogate.threads import one_thread
+from search.spec.space import contains
 
 #: Worths drawn; candidates over the whole space, and near so many of the best.
 _DRAWS, _SPREAD, _NEAR, _LEADERS = 1000, 128, 64, 8
@@ -61,8 +63,7 @@ def _outlook(state: StudyState, merits: Merits) -> OutlookTaken:
     order = np.argsort(-merits.z_M, kind="stable")
     x_CD = _candidates(merits.axes, merits.x_MD[order[:_LEADERS]], rng)
     worths = _draw(merits, x_CD, rng)
-    tried_M = slice(worths.tried)
-    leader = int(np.argmax(worths.mean_X[tried_M]))
+    leader = merits.best(worths.mean_X[: worths.tried])
     left = max(0, state.total - len(state.trials))
     gain_S = _gains(worths, leader, left, rng) * merits.scale
     low, high = np.percentile(gain_S, (2.5, 97.5))
@@ -137,23 +138,35 @@ def to_repeat(state: StudyState) -> int | None:
         if merits is None:
             return None
         w_SM = _draw(merits, merits.x_MD[:0], rng).w_SX
-    best_S = np.argmax(np.where(merits.whole_M, w_SM, -np.inf), axis=1)
+    present_M = [_is_present(state, state.trials[number]) for number in merits.first]
+    could_M = merits.whole_M & np.array(present_M, dtype=np.bool_)
+    if not could_M.any():
+        return None
+    best_S = np.argmax(np.where(could_M, w_SM, -np.inf), axis=1)
     others = best_S[best_S != best_S[0]]
     picked = others[0] if len(others) and rng.random() < 0.5 else best_S[0]
     return merits.first[int(picked)]
 
 
-def reckon(state: StudyState) -> list[Event]:
-    """Return how the search stands, if anything is known; and its conclusion, where it has surely
-    nothing left to gain."""
-    outlook = take_outlook(state)
-    if outlook is None:
-        return []
-    threshold = state.spec.stopping.when_gain_below
-    if not outlook.left or outlook.gain_high >= threshold:
-        return [outlook]
-    reason = (
-        f"{outlook.left} more trials would surely gain less than {threshold:g} "
-        f"{state.objective.metric}"
+def _is_present(state: StudyState, trial: Trial) -> bool:
+    """Whether a trial's configuration is one of the present space, and has what is fixed now."""
+    space = state.space
+    return (
+        trial.spec.fixed == state.spec.fixed
+        and trial.params.keys() == space.keys()
+        and all(contains(space[name], value) for name, value in trial.params.items())
     )
-    return [outlook, SearchConcluded(total=len(state.trials), reason=reason)]
+
+
+def conclude(state: StudyState) -> SearchConcluded | None:
+    """Return a search's conclusion, where what remains of it has surely nothing left to gain."""
+    outlook, threshold = state.outlook, state.spec.stopping.when_gain_below
+    left = state.total - len(state.trials)
+    if outlook is None or state.concluded is not None or not 0 < left <= outlook.left:
+        return None
+    if outlook.gain_high >= threshold:
+        return None
+    reason = (
+        f"{left} more trials would surely gain less than {threshold:g} {state.objective.metric}"
+    )
+    return SearchConcluded(total=len(state.trials), reason=reason)

@@ -10,8 +10,9 @@ from search.policy.replays import Replay, replay_stopping
 from search.report.content import Paragraph, Part, Section, Subject, Table
 from search.spec.study import StoppingSpec
 
-#: A report replays a study of no more epochs: nine rules over a hundred thousand take a minute.
-_MOST_EPOCHS = 20_000
+#: A report replays a study of no more epochs, for it is written as a search ends, which must not
+#: take long after Ctrl-C.
+_MOST_EPOCHS = 3_000
 
 #: What a report compares; a grace and a reduction factor each.
 _OTHERS = tuple(product((1, 2, 4), (2, 3, 4)))

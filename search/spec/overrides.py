@@ -122,8 +122,8 @@ def other_stopping(stopping: StoppingSpec, settings: Sequence[str]) -> StoppingS
             raise SpecError(f"--set {setting}: only stopping.… can be replayed")
         table[keys[1]] = value
     changed = parse_section(StoppingSpec, table, "stopping")
-    for key in ("audit", "when_gain_below"):
-        if getattr(changed, key) not in (0.0, getattr(stopping, key)):
+    for key, known in (("audit", 0.0), ("when_gain_below", stopping.when_gain_below)):
+        if getattr(changed, key) not in (0.0, known):
             raise SpecError(f"stopping.{key} cannot be replayed: it decides on trials to come")
     if changed.max_epochs > stopping.max_epochs:
         raise SpecError(

@@ -18,7 +18,7 @@ Value = str | int | float | bool
 
 
 class _RangeTable(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     low: int | float
     high: int | float

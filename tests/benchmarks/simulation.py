@@ -199,7 +199,7 @@ def _new_study(
     journal = Journal(folder.journal)
     journal.append(first)
     state = replay([first])
-    study = StudyRecorder(folder, journal, state, prepared(place), outlook=lambda state: [])
+    study = StudyRecorder(folder, journal, state, prepared(place), outlook=lambda state: None)
     session = SessionStarted(pid=1, host="h", total=1_000_000, resources={}, versions={}, code={})
     study.begin(session, ResourcesSpec())
     (place / "checkpoint").touch()

@@ -13,4 +13,4 @@ def beliefs_of(state: StudyState) -> Beliefs:
         if isinstance(dimension, Range) and dimension.prior is not None
     }
     searches = [[Former(t.params, t.score) for t in former.trials] for former in state.former]
-    return Beliefs(searches, centres)
+    return Beliefs(searches, centres, after=len(state.spec.first))

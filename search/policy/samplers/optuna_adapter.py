@@ -177,7 +177,9 @@ class _History:
             if value is not None:
                 cost = state.objective.cost(value)
                 self.storage.set_trial_intermediate_value(self._id(trial.number), epoch, cost)
-        pace = trial.epochs.total_seconds() / trial.epoch
+        # Of an audited trial, what came after it had lost is told to nobody: live and replayed
+        # searches would see different parts of it.
+        pace = trial.epochs.total_seconds(trial.compared) / trial.compared
         self.storage.set_trial_system_attr(self._id(trial.number), STEP_SECONDS, pace)
 
     def _tell_pause(self, state: StudyState, trial: Trial) -> None:

@@ -27,7 +27,7 @@ def recall(spec: StudySpec, declared: Mapping[str, Declaration], past: StudyStat
     """
     space = parse_space(spec.space, declared)
     found, misfit = list[FormerTrial](), "it has no trials with a result"
-    for trial, score in _scored(past):
+    for trial, score in scored(past):
         whole = _configuration(past, trial)
         outside = _outside(space, whole)
         if outside is None:
@@ -41,12 +41,14 @@ def recall(spec: StudySpec, declared: Mapping[str, Declaration], past: StudyStat
         )
     ranked = sorted(found, key=lambda one: -one.score)
     others = ranked[_BEST:]
-    step = max(1, len(others) // _OTHERS)
-    chosen = [*ranked[:_BEST], *others[::step][:_OTHERS]]
+    count = min(len(others), _OTHERS)
+    places = [round(k * (len(others) - 1) / max(count - 1, 1)) for k in range(count)]
+    chosen = [*ranked[:_BEST], *(others[place] for place in places)]
     return WarmStarted(study=past.created.name, trials=chosen)
 
 
-def _scored(past: StudyState) -> list[tuple[Trial, float]]:
+def scored(past: StudyState) -> list[tuple[Trial, float]]:
+    """Return the trials that say something, each with its place among all: more is better."""
     sampler = SAMPLERS["auto"]()
     assert isinstance(sampler, OptunaSampler)
     history = read(sampler.history(past).trials(), past.rungs.epochs, 1.0)

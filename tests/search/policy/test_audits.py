@@ -1,17 +1,21 @@
 """Losers that are trained to their ends all the same, and what they say of other rules."""
 
+import numpy as np
 import pytest
 
 from search.errors import SpecError
 from search.journal.load import load_state
+from search.journal.state import replay
 from search.policy.audits import audit
+from search.policy.pausing import goes_on
 from search.policy.replays import replay_stopping
 from search.policy.samplers.optuna_adapter import OptunaSampler
-from search.policy.samplers.registry import SAMPLERS
+from search.policy.samplers.registry import SAMPLERS, TrialChooser
 from search.report.content import Subject, Table
 from search.report.early_stopping import audit_section, replay_rows
 from search.spec.overrides import other_stopping
-from tests.study_harness import StudyHarness
+from tests.search.policy.searches import hill
+from tests.study_harness import LOST, StudyHarness
 from trainables.attempts.messages import Assignment
 
 
@@ -138,12 +142,75 @@ def test_what_was_stopped_is_unknown_beyond(tmp_path, tables):
         ("stopping.grace_epoch=3", "did you mean 'grace_epochs'"),
         ("stopping.max_epochs=9", "is not known"),
         ("stopping.audit=0.5", "cannot be replayed"),
+        ("stopping.audit=1.0", "cannot be replayed"),  # the study's own, too
         ("stopping.grace_epochs=9", "exceeds max_epochs"),
     ],
 )
 def test_what_cannot_be_replayed_is_refused(harness, setting, says):
     with pytest.raises(SpecError, match=says):
         other_stopping(harness.study.state.spec.stopping, [setting])
+
+
+def test_where_losers_are_stopped_for_good_one_that_would_have_won_is_counted(tmp_path, tables):
+    tables["stopping"] |= {"losers": "stop"}
+    harness = StudyHarness(tmp_path, tables)
+    harness.crash_and_reopen(total=30)
+
+    def value(number: int, epoch: int) -> float:
+        """Trial 6 loses among the first, and would not among all."""
+        if number == 6:
+            return 0.99 if epoch > 2 else 0.605
+        return 0.6 + number / 100 if number < 6 else 0.4
+
+    finish(harness, value)
+    state = harness.study.state
+    assert state.trials[6].audited == 1 and goes_on(state, 1, -0.605, False)
+    found = audit(state)
+    assert found is not None and found.better == [6]
+    assert set(found.audited) == {t.number for t in state.trials if t.audited}
+
+
+def test_an_audited_trial_that_failed_tells_nothing(tmp_path, tables):
+    harness = StudyHarness(tmp_path, tables, max_failures=0)
+    harness.crash_and_reopen(total=12)
+    work = harness.begin()
+    harness.report(work, 1, 0.5)
+    assert harness.study.state.trials[0].audited == 1
+    harness.study.fail(work.number, work.attempt, LOST)
+    assert harness.study.state.trials[0].state == "failed"
+    assert audit(harness.study.state) is None
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_replayed_search_goes_on_as_the_live_one_would(tmp_path, tables, seed):
+    """With several audited trials at a time, whose epochs take as long as they like."""
+    tables["search"] = {"trials": 24, "sampler": "auto", "seed": seed}
+    tables["stopping"]["max_epochs"] = 27
+    harness, rng = StudyHarness(tmp_path, tables), np.random.default_rng(seed)
+    harness.crash_and_reopen(total=24)
+    state, works, compared = harness.study.state, list[Assignment](), 0
+    while True:
+        while len(works) < 3 and isinstance(work := harness.study.next(), Assignment):
+            works.append(work)
+            if state.trials[work.number].epoch == 0:
+                events = harness.events()
+                created = next(
+                    place
+                    for place, event in enumerate(events)
+                    if event.event == "trial" and event.trial == work.number
+                )
+                again = TrialChooser().choose(replay(events[:created]))
+                assert again.params == state.trials[work.number].params, work.number
+                compared += 1
+        if not works:
+            break
+        work = works[int(rng.integers(len(works)))]
+        trial = state.trials[work.number]
+        value = hill(0.01)(trial.params, work.number, trial.epoch + 1)
+        seconds = float(rng.lognormal(0.0, 1.0))
+        if not harness.report(work, trial.epoch + 1, value, seconds=seconds):
+            works.remove(work)
+    assert compared == 24
 
 
 def test_the_report_has_the_chance_and_other_rules(harness):

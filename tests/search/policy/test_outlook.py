@@ -1,5 +1,7 @@
 """Who leads apart from luck, what is left to gain, and a search that ends for that."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from search.policy.outlook import take_outlook
 from search.report.content import Subject
 from search.report.outlook import outlook_section, outlook_sentences
 from search.report.rows import best_row, status_row
+from search.spec.resolve import resolve
 from tests.search.policy.searches import hill, search
 from tests.study_harness import StudyHarness, changed
 
@@ -100,6 +103,79 @@ def test_a_search_ends_that_has_nothing_left_to_find(tmp_path, tables):
     again = load_state(harness.folder)
     assert (again.total, again.concluded) == (state.total, state.concluded)
     assert "the search was ended" in " ".join(outlook_sentences(again))
+
+
+def test_a_conclusion_that_was_not_written_any_more_is_drawn_at_the_resume(tmp_path, tables):
+    tables["stopping"]["when_gain_below"] = 0.01
+    tables["search"]["sampler"] = "auto"
+    harness = study(tmp_path, tables, 400)
+    search(harness, hill())
+    trials = len(harness.study.state.trials)
+    path = harness.folder.journal
+    lines = path.read_bytes().splitlines(keepends=True)
+    [place] = [i for i, line in enumerate(lines) if b'"event":"concluded"' in line]
+    path.write_bytes(b"".join(lines[:place]))
+    shutil.rmtree(harness.folder.snapshot, ignore_errors=True)
+    harness.crash_and_reopen(total=400)
+    search(harness, hill())
+    assert len(harness.study.state.trials) == trials and harness.study.state.concluded
+
+
+def test_a_change_of_the_stopping_keeps_what_is_known(tmp_path, tables):
+    harness = study(tmp_path, tables)
+    search(harness, hill(noise=0.01))
+    before = harness.study.state.outlook
+    spec = harness.study.state.spec
+    stopping = spec.stopping.model_copy(update={"audit": 0.1})
+    change = changed(spec.model_copy(update={"stopping": stopping}))
+    harness.crash_and_reopen(total=24, change=change)
+    assert harness.study.state.outlook == before is not None
+
+
+def test_a_resumed_search_looks_ahead_when_one_that_went_through_does(tmp_path, tables):
+    def looks(harness):
+        return [event.ended for event in harness.events() if event.event == "outlook"]
+
+    tables["stopping"]["losers"] = "stop"
+    through = study(tmp_path / "a", tables, 60)
+    search(through, hill(noise=0.01))
+    killed = study(tmp_path / "b", tables, 60)
+    for until in (11, 23, 24, 25, 40, 47):
+        search(killed, hill(noise=0.01), until=until)
+        killed.crash_and_reopen(total=60)
+    search(killed, hill(noise=0.01))
+    assert looks(killed) == looks(through)
+
+
+def test_a_leader_was_trained_to_its_end(tmp_path, tables):
+    """One in five starts so badly that those like it seem to gain much."""
+    tables["stopping"] |= {"losers": "stop"}
+    tables["search"] |= {"seed": 5}
+
+    def value(params, number, epoch):
+        spoilt = 500.0 if number % 5 == 0 and epoch == 1 else 0.0
+        return hill(noise=0.01)(params, number, epoch) - spoilt
+
+    harness = study(tmp_path, tables, 40)
+    search(harness, value)
+    state = harness.study.state
+    for event in harness.events():
+        if event.event == "outlook":
+            assert state.trials[event.leader].state == "completed"
+
+
+def test_only_what_the_present_space_has_is_repeated(tmp_path, tables):
+    tables["search"]["replicates"] = 0.5
+    harness = study(tmp_path, tables, 16)
+    search(harness, hill(noise=0.01))
+    space = {name: one for name, one in tables["space"].items() if name != "dropout"}
+    other = {**tables, "space": space, "fixed": {**tables["fixed"], "dropout": 0.5}}
+    harness.crash_and_reopen(total=48, change=changed(resolve(other, "x")))
+    search(harness, hill(noise=0.01))
+    state = harness.study.state
+    later = [trial for trial in state.trials[16:] if trial.origin == "replicate"]
+    assert later and all(trial.repeats >= 16 for trial in later)
+    assert all(trial.params.keys() == space.keys() for trial in later)
 
 
 def test_a_search_that_was_ended_goes_on_when_more_is_asked_for(tmp_path, tables):

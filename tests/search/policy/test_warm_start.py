@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 
 from search.driver.changes import declared
-from search.driver.former import recall_former
+from search.driver.former import recall_former, still_to_recall
 from search.driver.plan import Options, changed_study, study_of_tables
 from search.errors import SpecError, StudyNotFound
 from search.journal.events import WarmStarted
 from search.journal.journal import Journal
 from search.journal.load import load_state
+from search.journal.state import replay
 from search.policy.samplers.epoch_aware.beliefs import weights
-from search.policy.samplers.recall import recall
+from search.policy.samplers.recall import recall, scored
 from search.spec.resolve import resolve
 from tests.search.policy.searches import hill, search
 from tests.study_harness import StudyHarness, created
@@ -81,6 +82,35 @@ def test_it_begins_with_the_best_and_finds_more_sooner(tmp_path, tables):
     assert warm.study.state.trials[0].params == former.trials[0].params
     assert [t.number for t in warm.study.state.trials] == list(range(10)), "its own alone"
     assert best_after(warm, 10) > best_after(cold, 10) + 0.02
+
+
+@pytest.mark.parametrize("first", [0, 1, 3, 8])
+def test_named_configurations_come_before_the_best_former_ones(tmp_path, tables, first):
+    former = taken(tables, finished(tmp_path / "a", tables, ridge, 60))
+    tables["first"] = [{"hidden_size": 4}] * first
+    warm = finished(tmp_path / "b", tables, ridge, first + 6, (former,))
+    params = [trial.params for trial in warm.study.state.trials]
+    best = [trial.params for trial in former.trials]
+    assert [params[first + place] for place in (0, 2, 4)] == best[:3]
+
+
+def test_former_trials_are_taken_from_good_to_bad(tmp_path, tables):
+    tables["search"]["sampler"] = "random"
+    past = finished(tmp_path / "a", tables, ridge, 170)
+    scores = [trial.score for trial in taken(tables, past).trials]
+    assert len(scores) == 120
+    everyone = sorted(score for _, score in scored(past.study.state))
+    assert scores[-1] == pytest.approx(everyone[0], abs=1e-5)
+
+
+def test_a_study_killed_as_it_was_created_still_takes_them(tmp_path, tables):
+    old = finished(tmp_path / "a", tables, ridge, 30)
+    tables["search"]["warm_start"] = [str(old.folder.root)]
+    former = recall_former(resolve(tables, "x"), tmp_path)
+    torn = replay([created(resolve(tables, "x"))])
+    assert still_to_recall(torn, tmp_path) == former
+    torn.apply(former[0])
+    assert still_to_recall(torn, tmp_path) == ()
 
 
 def test_one_that_misleads_only_delays(tmp_path, tables):

@@ -39,8 +39,10 @@ class Beliefs:
         self,
         searches: Sequence[Sequence[Former]] = (),
         centres: Mapping[str, Any] | None = None,
+        after: int = 0,
     ) -> None:
-        self.searches, self.centres = searches, dict(centres or {})
+        """``after``: so many trials come first, whose configurations were named by a person."""
+        self.searches, self.centres, self.after = searches, dict(centres or {}), after
         self._ordered: list[Mapping[str, Any]] | None = None
         self._learnt: dict[tuple[Any, ...], list[_Search]] = {}
 
@@ -50,7 +52,8 @@ class Beliefs:
         They are the best of each former search, then the second best of each, and so on. Every
         other trial takes one, so that one half is spread over the space if they mislead.
         """
-        if number % 2:
+        number -= self.after
+        if number < 0 or number % 2:
             return None
         if self._ordered is None:
             ranked = [sorted(search, key=lambda one: -one.score) for search in self.searches]

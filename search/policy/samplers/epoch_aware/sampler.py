@@ -68,7 +68,8 @@ class EpochAwareSampler(BaseSampler):
         self._rungs, self._startup = rungs, max(1, startup_trials)
         self._random = random_share
         self._reader, self._beliefs = reader or Reader(), beliefs or Beliefs()
-        self._startup *= 2 if self._beliefs.searches else 1
+        if self._beliefs.searches:
+            self._startup = 2 * self._startup + self._beliefs.after
 
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
