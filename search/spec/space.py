@@ -109,8 +109,8 @@ def _range(where: str, kind: str, entry: dict[str, Any]) -> Range:
     try:
         table = TypeAdapter(_RangeTable).validate_python(entry, strict=True)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise SpecError(f"{where}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        last = error.errors()[-1]  # of an integer or a float, what a float should be
+        raise SpecError(f"{where}: {last['loc'][0]}: {last['msg']}") from None
     low, high, step = float(table.low), float(table.high), table.step
     if not low < high:
         raise SpecError(f"{where}: low = {table.low} must be below high = {table.high}")

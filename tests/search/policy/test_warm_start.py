@@ -209,3 +209,12 @@ def test_a_centre_is_soon_outweighed(tmp_path, tables):
     harness = finished(tmp_path / "a", tables, hill(), 30)
     late = [np.log10(trial.params["learning_rate"]) for trial in harness.study.state.trials[15:]]
     assert abs(np.median(late) + 2) < 0.4
+
+
+@pytest.mark.parametrize("key", ["prior", "high"])
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+def test_what_is_no_number_is_refused(tables, key, value):
+    tables["fixed"].pop("num_layers", None)
+    tables["space"]["num_layers"] = {"low": 1, "high": 3} | {key: value}
+    with pytest.raises(SpecError, match=rf"space\.num_layers: {key}: .*finite"):
+        resolve(tables, "x")
