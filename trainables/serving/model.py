@@ -17,7 +17,7 @@ from safetensors.torch import load as load_tensors
 from torch import Tensor, nn
 
 from trainables.core.batching import micro_batches
-from trainables.core.memory import ON_CPU, micro_batch_steps
+from trainables.core.memory import ON_CPU, DataShape, micro_batch_steps
 from trainables.core.task import TaskContext
 from trainables.data.text.tokens import PAD
 from trainables.data.text.words import Ids
@@ -157,8 +157,8 @@ def load_model(path: str | Path, threads: int | None = None) -> Model:
     encoder = TextEncoder(files[TOKENIZER], config.max_tokens, config.keep)
     try:
         tensors = load_tensors(files[WEIGHTS])
-        with torch.device("meta"):  # without memory for weights that are replaced
-            network = build_network(config)
+        numbers = sum(tensor.numel() for tensor in tensors.values())
+        network = build_network(config, at_most=numbers)
         network.load_state_dict(tensors, assign=True)
     except (SafetensorError, RuntimeError, ValueError) as error:
         cause = str(error).splitlines()[0]
@@ -166,11 +166,12 @@ def load_model(path: str | Path, threads: int | None = None) -> Model:
     return Model(config, network.eval(), encoder)
 
 
-def build_network(config: ModelSpec) -> nn.Module:
+def build_network(config: ModelSpec, at_most: int | None = None) -> nn.Module:
     """Build a network of this configuration, with random weights.
 
     Raises:
         DataError: its hyperparameters are not the task's.
+        ValueError: it would have more than ``at_most`` weights.
     """
     entry = find_task(config.task)
     try:
@@ -181,6 +182,10 @@ def build_network(config: ModelSpec) -> nn.Module:
         ) from error
     # Its words have their vectors in the weights, wherever they began.
     hyperparameters = given.model_copy(update={"embedding": SCRATCH})
+    assert isinstance(hyperparameters, RecurrentHyperparameters)
+    shape = DataShape(config.vocabulary, max(1, len(config.classes)), config.max_tokens)
+    if at_most is not None and hyperparameters.parameter_count(shape) > at_most:
+        raise ValueError(f"it has more than the {at_most:,} weights that there are")
     context = TaskContext(config.vocabulary, config.classes, np.zeros(1, dtype=np.int64))
     return entry.load()(hyperparameters, context).build()
 
