@@ -50,6 +50,8 @@ _CODE = (
     *("search/spec/objective.py", "search/spec/space.py", "search/spec/study.py"),
 )
 
+_BUFFER = 1 << 20
+
 #: The files, in the study's snapshot folder.
 _HEAD, _ENDED = "state.json", "ended.jsonl"
 
@@ -98,7 +100,8 @@ def read_snapshot(folder: StudyDir) -> Snapshot | None:
 def _read_ended(path: Path, count: int) -> tuple[list[dict[str, Any]], Prefix]:
     """Read so many lines, and what their bytes are: those that are verified are those used."""
     found, prefix = [], Prefix()
-    with path.open("rb") as file:
+    # A line of a hundred epochs is longer than the buffer that Python would take.
+    with path.open("rb", buffering=_BUFFER) as file:
         for _ in range(count):
             raw = file.readline()
             prefix.add(raw)
