@@ -128,8 +128,8 @@ def evaluate(
 ) -> None:
     """Score MODEL (a folder, or a study that was finalised) over labelled texts.
 
-    Figures carry 95 % intervals over texts. Texts that stand in the training part are counted, and
-    left out.
+    Figures carry 95 % intervals over texts. Texts that it was trained on, or chosen
+    by, are counted and left out.
     """
     from search.cli.scores import show_scores
     from search.final.evaluating import Request, evaluate_model, parse_names

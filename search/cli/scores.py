@@ -22,7 +22,7 @@ def _as_tables(scores: dict[str, Any], figures: list[dict[str, Any]]) -> None:
     for note in scores["notes"]:
         click.echo(f"note: {note}", err=True)
     left = f", {scores['left_out']} left out" if scores["left_out"] else ""
-    seen = f"{scores['in_training']} stand in its training part{left}"
+    seen = f"{scores['in_training']} are texts that it was trained on or chosen by{left}"
     title = f"{scores['texts']:,} texts of {scores['data']} ({scores['part']}); {seen}"
     show(title, figures, "table", ["metric", "value", "low", "high"])
     if scores["classes"]:

@@ -51,7 +51,7 @@ def evaluate_model(request: Request, cache: Cache) -> dict[str, Any]:
     kept = np.arange(len(ids)) if request.seen else np.flatnonzero(~seen_N)
     if not len(kept):
         raise DataError(
-            f"all {len(ids)} texts stand in the training part: --include-training scores them"
+            f"all {len(ids)} texts are ones that it was trained on or chosen by: --include-training scores them"
         )
     outputs_NC = model.outputs_of([model.encoder.cut(ids[row]) for row in kept])
     scores = score(model, outputs_NC, labelled.targets_N[kept])

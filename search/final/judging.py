@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from search.final.candidates import Candidate
 from search.final.handover import Source, provenance, write_trial
-from search.final.statistics import Estimate, compare, verdict
+from search.final.statistics import Estimate, Metric, compare, verdict
 from search.journal.folder import StudyDir
 from search.journal.state import StudyState
 from search.journal.trial import Trial
@@ -62,34 +62,55 @@ def judge(
     The model is the first seed's, which nobody chose by its figure.
     """
     winner, baseline = finalists
-    same = winner is baseline
     metric = study.objective.metric.removeprefix("val/")
-    test = corpus.part("test")
-    targets_N = np.asarray(test.labels)
-    models = [_models(finalist) for finalist in finalists]
-    outputs = [[_outputs(model, corpus) for model in seeds] for seeds in models]
-    one = models[0][0]
-    winners, baselines = [
-        [metric_over(one, metric, outputs_NC, targets_N) for outputs_NC in seeds]
-        for seeds in outputs
-    ]
+    targets_N = np.asarray(corpus.part("test").labels)
+    ours = _tested(winner, corpus, metric)
+    theirs = ours if winner is baseline else _tested(baseline, corpus, metric)
     draws = _DRAWS if metric in _MEANS else _FEW_DRAWS
     sign = -study.objective.cost(1.0)
-    ours, theirs, gain = compare(winners, baselines, len(targets_N), sign, draws)
-    together_NC = np.mean(outputs[0], axis=0)
-    scores = score(one, outputs[0][0], targets_N)
-    result = {
+    mean, of_baseline, gain = compare(ours.metrics, theirs.metrics, len(targets_N), sign, draws)
+    result: dict[str, Any] = {
         "metric": f"test/{metric}",
-        "winner": _row(winner, ours),
-        "baseline": _row(baseline, theirs),
-        "gain": {"mean": gain.mean, "ci95": list(gain.ci95), "p": gain.p},
-        "verdict": _SAME if same else verdict(gain, metric),
-        "ensemble": metric_over(one, metric, together_NC, targets_N)(np.arange(len(targets_N))),
-        "scores": asdict(scores),
         "texts": len(targets_N),
+        "winner": _row(winner, mean) | ours.scores(metric, targets_N),
+        "baseline": _row(baseline, of_baseline) | theirs.scores(metric, targets_N),
+        "gain": {"mean": gain.mean, "ci95": list(gain.ci95), "p": gain.p},
+        "verdict": _SAME if winner is baseline else verdict(gain, metric),
     }
-    _hand_over(winner, study, out, {f"test/{k}": v.value for k, v in scores.figures.items()})
+    figures = result["winner"]["scores"]["figures"]
+    _hand_over(winner, study, out, {f"test/{name}": one["value"] for name, one in figures.items()})
     return result
+
+
+@dataclass(frozen=True)
+class _Tested:
+    """What a finalist's seeds say of the test part.
+
+    Attributes:
+        model: the first seed's.
+        outputs: of each seed, outputs_NC.
+        metrics: of each seed, over some of the texts.
+    """
+
+    model: Model
+    outputs: list[NDArray[np.float32]]
+    metrics: list[Metric]
+
+    def scores(self, metric: str, targets_N: NDArray[Any]) -> dict[str, Any]:
+        """Return all figures of the first seed, and the metric of all seeds' mean outputs."""
+        together_NC = np.mean(self.outputs, axis=0)
+        of_all = metric_over(self.model, metric, together_NC, targets_N)
+        return {
+            "ensemble": of_all(np.arange(len(targets_N))),
+            "scores": asdict(score(self.model, self.outputs[0], targets_N)),
+        }
+
+
+def _tested(finalist: Finalist, corpus: Corpus, metric: str) -> _Tested:
+    models, targets_N = _models(finalist), np.asarray(corpus.part("test").labels)
+    outputs = [_outputs(model, corpus) for model in models]
+    metrics = [metric_over(models[0], metric, one_NC, targets_N) for one_NC in outputs]
+    return _Tested(models[0], outputs, metrics)
 
 
 def _models(finalist: Finalist) -> list[Model]:

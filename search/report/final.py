@@ -13,18 +13,30 @@ def final_lines(result: dict[str, Any]) -> list[str]:
     lines = [f"{metric} over {texts:,} texts, opened {_times(result['test_opened'])}"]
     for role in ("baseline", "winner"):
         lines.append(f"  {role}: {_row(result[role])}")
-    scores = result["scores"]
-    if scores["ece"] is not None:
-        lines.append(
-            f"  the winner's seeds together: {result['ensemble']:.4f}; calibration error of the "
-            f"model handed over: {scores['ece']:.3f}"
-        )
-    for one in scores["classes"][:20]:
-        lines.append(
-            f"  {one['name']}: precision {one['precision']:.3f}, recall {one['recall']:.3f}, F1 "
-            f"{one['f1']:.3f} over {one['texts']} texts"
-        )
+    for role in ("baseline", "winner"):
+        lines += _first_seed(role, result[role])
     return [*lines, *path_lines(result), result["verdict"]]
+
+
+def _first_seed(role: str, row: dict[str, Any]) -> list[str]:
+    """Return what the model of a role's first seed is worth, and its seeds together."""
+    scores = row["scores"]
+    if scores["ece"] is None:
+        return []
+    lines = [
+        f"the {role}'s seeds together: {row['ensemble']:.4f}; its first seed, calibration error "
+        f"{scores['ece']:.3f}:"
+    ]
+    lines += [
+        f"  {one['name']}: precision {one['precision']:.3f}, recall {one['recall']:.3f}, F1 "
+        f"{one['f1']:.3f} over {one['texts']} texts"
+        for one in scores["classes"][:20]
+    ]
+    sure = ", ".join(
+        f"{one['confidence']:.2f} → {one['accuracy']:.2f} ({one['texts']})"
+        for one in scores["reliability"]
+    )
+    return [*lines, f"  confidence → accuracy (texts): {sure}"]
 
 
 def path_lines(result: dict[str, Any]) -> list[str]:

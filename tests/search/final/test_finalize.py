@@ -60,6 +60,11 @@ def test_one_figure_one_model_and_one_opening(place):
         assert len(row["seeds"]) == len(set(row["seeds"])) == len(row["test"]) == 2
         assert row["ci95"][0] <= row["mean"] <= row["ci95"][1]
         assert np.mean(row["test"]) == pytest.approx(row["mean"])
+        scores = row["scores"]
+        assert scores["figures"]["accuracy"]["value"] == pytest.approx(row["test"][0])
+        assert [one["name"] for one in scores["classes"]] == ["bad", "good"]
+        assert sum(one["texts"] for one in scores["reliability"]) == 40
+        assert 0 <= row["ensemble"] <= 1 and 0 <= scores["ece"] <= 1
     assert result["gain"]["ci95"][0] > 0 and "better than the baseline: +" in result["verdict"]
     assert result["verdict"] in out and f"model: {place.study.root / 'model'}" in out
     model = load_model(place.study.root / "model")
