@@ -115,9 +115,12 @@ def _deviation(each: Sequence[float]) -> float:
 def verdict(gain: Gain, metric: str) -> str:
     """Say in words whether the winner is better than the baseline beyond noise."""
     low, high = gain.ci95
-    said = f"{gain.mean:+.4f} {metric} ({low:+.4f} to {high:+.4f}, p = {gain.p:.3g})"
+    said = f"{metric} ({low:+.4f} to {high:+.4f}, p = {gain.p:.3g})"
     if low > 0:
-        return f"better than the baseline: {said}"
+        return f"better than the baseline by {gain.mean:.4f} {said}"
     if high < 0:
-        return f"worse than the baseline: {said}: the search has fitted its validation texts"
-    return f"not better than the baseline beyond noise: {said}"
+        return (
+            f"worse than the baseline by {-gain.mean:.4f} {said}: the search has fitted its "
+            "validation texts"
+        )
+    return f"not better than the baseline beyond noise: a gain of {gain.mean:+.4f} {said}"

@@ -43,10 +43,8 @@ def path_lines(result: dict[str, Any]) -> list[str]:
     """Return what each step from the baseline to the winner brought, if that was asked for."""
     if "path" not in result:
         return []
-    lines = [
-        f"from the baseline to the winner, {result['metric'].removeprefix('test/')} over "
-        "validation texts:"
-    ]
+    metric = result["metric"].removeprefix("test/")
+    lines = [f"gain in {metric} on the way from the baseline to the winner, over validation texts:"]
     for step in result["path"]:
         what = ", ".join(f"{name} = {short(value)}" for name, value in step["changed"].items())
         gain = step["gain"]
@@ -68,8 +66,10 @@ def final_section(subject: Subject) -> Section | None:
         f"the test part was opened {_times(result['test_opened'])}."
     )
     parts: list[Part] = [Paragraph(opened), Table(head, rows)]
-    if path_lines(result):
-        parts.append(Listing(tuple(line.strip() for line in path_lines(result)[1:])))
+    explained = path_lines(result)
+    if explained:
+        parts.append(Paragraph(explained[0][0].upper() + explained[0][1:]))
+        parts.append(Listing(tuple(line.strip() for line in explained[1:])))
     return Section("On the test part", tuple(parts))
 
 

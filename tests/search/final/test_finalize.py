@@ -65,7 +65,7 @@ def test_one_figure_one_model_and_one_opening(place):
         assert [one["name"] for one in scores["classes"]] == ["bad", "good"]
         assert sum(one["texts"] for one in scores["reliability"]) == 40
         assert 0 <= row["ensemble"] <= 1 and 0 <= scores["ece"] <= 1
-    assert result["gain"]["ci95"][0] > 0 and "better than the baseline: +" in result["verdict"]
+    assert result["gain"]["ci95"][0] > 0 and "better than the baseline by " in result["verdict"]
     assert result["verdict"] in out and f"model: {place.study.root / 'model'}" in out
     model = load_model(place.study.root / "model")
     about = json.loads((place.study.root / "model" / "metrics.json").read_text())
@@ -79,7 +79,7 @@ def test_one_figure_one_model_and_one_opening(place):
     _, err = place.run(*COMMAND[:-4], "--seeds", "3", "--force", code=2)
     assert "began with --top 2 --seeds 2" in err
     report = (place.study.root / "report.md").read_text()
-    assert "## On the test part" in report and "etter than the baseline: +" in report
+    assert "## On the test part" in report and "etter than the baseline by " in report
 
     # Explained later: nothing is opened, and the steps add up to what the seeds show.
     out, _ = place.run(*COMMAND, "--explain")
@@ -92,7 +92,7 @@ def test_one_figure_one_model_and_one_opening(place):
     whole = np.mean(result["winner"]["validation"]) - np.mean(result["baseline"]["validation"])
     assert sum(step["gain"]["mean"] for step in path) == pytest.approx(whole)
     assert all(len(step["validation"]) == 2 for step in path)
-    assert "from the baseline to the winner, accuracy over validation texts:" in out
+    assert "gain in accuracy on the way from the baseline to the winner" in out
     assert "  learning_rate = 0.05" in out
 
     before = result

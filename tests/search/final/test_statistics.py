@@ -37,7 +37,7 @@ def test_a_clear_gain_is_seen_and_a_small_one_is_not():
     assert ours.mean == pytest.approx(0.88, abs=0.01) and len(ours.each) == 5
     assert ours.ci95[0] < ours.mean < ours.ci95[1]
     assert gain.ci95[0] > 0 and gain.p < 0.05
-    assert "better than the baseline: +" in verdict(gain, "accuracy")
+    assert "better than the baseline by 0.0" in verdict(gain, "accuracy")
     _, _, none = compare(model(0.86), model(0.86), 2500, 1.0, 1000)
     assert none.ci95[0] < 0 < none.ci95[1] and none.p > 0.05
     assert "not better than the baseline beyond noise" in verdict(none, "accuracy")
