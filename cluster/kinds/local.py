@@ -2,9 +2,11 @@
 
 import logging
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Self
 
 from cluster.errors import ClusterError
@@ -14,6 +16,9 @@ from cluster.token import ensure_token
 
 #: Trials read memory-mapped data and write files; next to nothing goes through the object store.
 OBJECT_STORE_BYTES = 128 << 20
+
+#: Ray's own folder, in one that is this user's alone. Paths of sockets are short.
+_SESSIONS = "r"
 
 
 class Local(ClusterKind):
@@ -48,17 +53,23 @@ class Local(ClusterKind):
 
     @contextmanager
     def running(self, request: StartRequest) -> Iterator[None]:
-        """Start Ray, listening on this machine only."""
+        """Start Ray, listening on this machine only, in a folder of its own.
+
+        The folder, of some megabytes, is this user's alone; it is removed unless something fails,
+        for then Ray's logs in it may tell why.
+        """
         import ray
 
         ensure_token()
+        folder = _new_folder()
         try:
-            self._start(request)
+            self._start(request, folder)
             yield
         finally:
             ray.shutdown()
+        shutil.rmtree(folder, ignore_errors=True)
 
-    def _start(self, request: StartRequest) -> None:
+    def _start(self, request: StartRequest, folder: Path) -> None:
         import ray
 
         try:
@@ -70,23 +81,35 @@ class Local(ClusterKind):
                 logging_level=logging.ERROR,
                 object_store_memory=OBJECT_STORE_BYTES,
                 _node_ip_address="127.0.0.1",
+                _temp_dir=str(folder / _SESSIONS),  # which Ray opens to everybody
                 job_config=job_config(),
             )
         except Exception as error:  # Ray raises nothing narrower where a part of it does not start
-            raise ClusterError(_why_not_started(error)) from error
+            raise ClusterError(_why_not_started(error, folder)) from error
 
     def __str__(self) -> str:
         return "this machine"
 
 
-def _why_not_started(error: Exception) -> str:
+def _new_folder() -> Path:
+    parent = Path(os.environ.get("RAY_TMPDIR") or tempfile.gettempdir())
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix="sq-", dir=parent))
+    except OSError as error:
+        raise ClusterError(
+            f"Ray needs a folder of its own in {parent}: {error.strerror}; RAY_TMPDIR names another"
+        ) from error
+
+
+def _why_not_started(error: Exception, folder: Path) -> str:
     cause = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    folder = os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()
     if "AF_UNIX path length" in cause:
-        remedy = f"{folder} is too long a path for Ray's sockets: set RAY_TMPDIR to a short one"
+        too_long = f"{folder.parent} is too long a path for Ray's sockets"
+        remedy = f"{too_long}: set RAY_TMPDIR to a short one"
     else:
         remedy = (
-            f"its logs are in {folder}/ray/session_latest/logs; does {folder} take new files "
+            f"its logs are in {folder}/{_SESSIONS}/session_latest/logs; does {folder.parent} take new files "
             "(RAY_TMPDIR names another), and is there memory left?"
         )
     return f"Ray did not start on this machine: {cause}; {remedy}"

@@ -51,7 +51,8 @@ def evaluate_model(request: Request, cache: Cache) -> dict[str, Any]:
     kept = np.arange(len(ids)) if request.seen else np.flatnonzero(~seen_N)
     if not len(kept):
         raise DataError(
-            f"all {len(ids)} texts are ones that it was trained on or chosen by: --include-training scores them"
+            f"it was trained on all {len(ids)} texts, or chosen by them: --include-training scores "
+            "them all the same"
         )
     outputs_NC = model.outputs_of([model.encoder.cut(ids[row]) for row in kept])
     scores = score(model, outputs_NC, labelled.targets_N[kept])

@@ -1,10 +1,15 @@
 """Which cluster a text names, and the token that all of them need."""
 
+import shutil
+import tempfile
+from pathlib import Path
+
 import pytest
 
 from cluster.errors import ClusterError
 from cluster.kinds import KINDS, parse_cluster
 from cluster.kinds.address import Address
+from cluster.kinds.base import StartRequest
 from cluster.kinds.local import Local
 from cluster.kinds.ssh import Ssh
 from cluster.token import ensure_token
@@ -58,3 +63,21 @@ def test_token_is_private_and_kept(tmp_path, monkeypatch):
     path.chmod(0o644)
     ensure_token()
     assert path.read_text() == token and path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.slow
+def test_what_ray_wrote_on_this_machine_goes_with_it_unless_something_failed(tmp_path, monkeypatch):
+    place = Path(tempfile.mkdtemp(prefix="r-", dir="/tmp"))  # sockets need a short one
+    monkeypatch.setenv("RAY_TMPDIR", str(place))
+    request = StartRequest("x", 1, (), tmp_path, print)
+    try:
+        with Local().running(request):
+            [folder] = place.iterdir()
+            assert folder.stat().st_mode & 0o777 == 0o700
+            assert list(folder.glob("r/session_*/logs/*"))
+        assert not list(place.iterdir())
+        with pytest.raises(ZeroDivisionError), Local().running(request):
+            raise ZeroDivisionError
+        assert list(place.glob("sq-*/r/session_*/logs/*"))
+    finally:
+        shutil.rmtree(place)
