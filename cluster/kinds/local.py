@@ -109,8 +109,8 @@ def _why_not_started(error: Exception, folder: Path) -> str:
         remedy = f"{too_long}: set RAY_TMPDIR to a short one"
     else:
         remedy = (
-            f"its logs are in {folder}/{_SESSIONS}/session_latest/logs; does {folder.parent} take new files "
-            "(RAY_TMPDIR names another), and is there memory left?"
+            f"its logs are in {folder}/{_SESSIONS}/session_latest/logs; does {folder.parent} take "
+            "new files (RAY_TMPDIR names another), and is there memory left?"
         )
     return f"Ray did not start on this machine: {cause}; {remedy}"
 
