@@ -17,7 +17,6 @@ from search.driver.plan import Options
 from search.driver.signals import Interrupter
 from search.errors import SpecError
 from search.final.candidates import Candidate, baseline_of, best_candidates
-from search.final.handover import FEATURES
 from search.final.judging import judge
 from search.final.openings import Openings
 from search.final.stages import Stages
@@ -151,12 +150,6 @@ def _lineup(folder: StudyDir, state: StudyState, request: Request) -> Lineup:
         baseline=baseline_of(state),
         candidates=candidates,
     )
-    for one in (*lineup.candidates, lineup.baseline):
-        if one.params.get("embedding") == FEATURES:
-            raise SpecError(
-                f"trial {one.trial} reads what BERT makes of a text (embedding = {FEATURES!r}): "
-                "such a model cannot be handed over, so it cannot be finalised"
-            )
     path.parent.mkdir(exist_ok=True, mode=0o700)
     replace_file(path, lineup.model_dump_json(indent=1).encode() + b"\n", mode=0o600)
     return lineup

@@ -19,6 +19,8 @@ from search.policy.seeds import derive_seed
 from search.report.corpus import study_corpus
 from trainables.data.corpus import Corpus
 from trainables.data.part import fingerprints
+from trainables.data.text.bert import bert_version
+from trainables.embeddings.sources import SOURCES
 from trainables.errors import CheckpointError
 from trainables.serving.card import model_card
 from trainables.serving.folder import ModelFiles, ModelSpec, write_model
@@ -27,9 +29,6 @@ from trainables.tasks.registry import TASKS
 
 #: Averaged weights before the last ones: they are what was evaluated.
 _AVERAGED, _LAST = "average.module.", "model."
-
-#: Networks that read what BERT made of a text, whose weights are elsewhere.
-FEATURES = "bert-features"
 
 
 def hand_over(folder: StudyDir, state: StudyState, number: int, out: Path, cache: Cache) -> None:
@@ -68,11 +67,7 @@ def write_trial(source: Source, out: Path, name: str, about: dict[str, Any]) -> 
     """
     trial, corpus = source.trial, source.corpus
     weights, hyperparameters = _weights(source.folder, source.epoch)
-    if hyperparameters.get("embedding") == FEATURES:
-        raise SpecError(
-            f"trial {trial.number} reads what BERT makes of a text (embedding = {FEATURES!r}), "
-            "and BERT's weights are not the model's: it cannot be handed over"
-        )
+    frozen = [kind for kind, source in SOURCES.items() if source.frozen]
     data = trial.spec.inputs["data"]
     spec = ModelSpec(
         task=trial.spec.task,
@@ -81,6 +76,7 @@ def write_trial(source: Source, out: Path, name: str, about: dict[str, Any]) -> 
         keep=data["keep"],
         vocabulary=corpus.vocabulary,
         classes=tuple(corpus.classes),
+        features=bert_version() if hyperparameters.get("embedding") in frozen else None,
     )
     files = ModelFiles(
         spec=spec,

@@ -20,8 +20,6 @@ from search.journal.state import StudyState
 from search.journal.trial import Trial
 from search.monitor.say import say
 from search.spec.study import StudySpec
-from trainables.data.corpus import open_corpus
-from trainables.data.joined import join_parts
 from trainables.storage import Cache
 from trainables.tasks.text_inputs import PreparedTexts
 
@@ -155,12 +153,7 @@ class Stages:
         """Prepare training and validation texts as one part to train on."""
         prepared = self._same(spec, cache, trials).current
         assert isinstance(prepared, PreparedTexts)
-        kept = prepared.data.overlap == "keep"
-        joined = join_parts(open_corpus(prepared.folder), cache, with_test_texts=kept)
-        summary = f"{joined.sizes['train']:,} texts, those of the validation part among them"
-        return PreparedData(
-            replace(prepared, folder=joined.path, summary=summary, examples=joined.sizes["train"])
-        )
+        return PreparedData(prepared.with_validation(cache))
 
 
 def check_whole(folder: StudyDir, trials: Sequence[Trial], epochs: int) -> None:

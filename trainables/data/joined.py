@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,13 +17,16 @@ from trainables.errors import DataError
 from trainables.storage import Cache, new_folder
 
 #: Raised when a joined corpus is made differently.
-_FORMAT = 2
+_FORMAT = 3
 
 
-def join_parts(corpus: Corpus, cache: Cache, with_test_texts: bool) -> Corpus:
+def join_parts(
+    corpus: Corpus, cache: Cache, with_test_texts: bool, vectors: Sequence[str] = ()
+) -> Corpus:
     """Return a corpus whose training part is this one's training and validation.
 
-    Its vocabulary and vectors are this one's, its validation part too, and it has no test part.
+    Its vocabulary and validation part are this one's, and it has no test part. ``vectors`` are
+    files of this one's vectors that it is to have too: those of words.
     What reads as a text of the test part does is left out, unless it is wanted: a source that
     brings its own parts may have texts of the test part among those of validation.
 
@@ -32,13 +36,13 @@ def join_parts(corpus: Corpus, cache: Cache, with_test_texts: bool) -> Corpus:
     recipe = f"{_FORMAT} {corpus.key} train+validation {with_test_texts}"
     path = cache.corpus(hashlib.sha256(recipe.encode()).hexdigest()[:32])
     if (path / "corpus.json").exists():
-        _link_vectors(corpus, path)
+        _link_vectors(corpus, path, vectors)
         return open_corpus(path)
     try:
         building = new_folder(path.parent, "building-")
         try:
             _write(corpus, building, with_test_texts)
-            _link_vectors(corpus, building)
+            _link_vectors(corpus, building, vectors)
             os.replace(building, path)
         finally:
             shutil.rmtree(building, ignore_errors=True)
@@ -83,10 +87,11 @@ def _without(part: Part, prints: bytes) -> Part:
     return Part(ids, offsets, part.labels[kept])
 
 
-def _link_vectors(corpus: Corpus, folder: Path) -> None:
-    """Let a joined corpus have the vectors of its words, which may have been made after it: they
-    are large, and not copied."""
-    vectors, link = (corpus.path / "vectors").resolve(), folder / "vectors"
-    if vectors.is_dir() and not link.exists():
-        link.unlink(missing_ok=True)  # one that leads nowhere
-        link.symlink_to(vectors)
+def _link_vectors(corpus: Corpus, folder: Path, names: Sequence[str]) -> None:
+    """Let a joined corpus have vectors of the same words: they are large, and not copied."""
+    place = folder / "vectors"
+    place.mkdir(exist_ok=True)
+    for name in names:
+        for file in (name, f"{Path(name).stem}.json"):  # and what describes it
+            with suppress(FileExistsError):
+                (place / file).symlink_to(corpus.vectors_file(file).resolve())

@@ -15,7 +15,9 @@ import logging
 import os
 import tempfile
 import time
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,8 @@ from trainables.data.text.bert import bert_folder, bert_pieces, bert_version
 from trainables.embeddings.base import VectorRequest, VectorSource, WordVectors
 from trainables.embeddings.lookup import pick_rows, words_of
 from trainables.errors import DataError
+
+Ids = NDArray[np.int32]
 
 #: Name of the embedding's tensor in the model's file.
 _TABLE = "embeddings.word_embeddings.weight"
@@ -101,10 +105,10 @@ def write_features(corpus: Corpus, words: list[str], data: DataSpec, path: Path)
     Raises:
         DataError: the disk has no room for them.
     """
-    model = _load_model()
+    bert = Bert(words)
     rows = sum(int(read_lengths(corpus.part(p), data.max_tokens).sum()) for p in _PARTS)
     _LOGGER.warning(f"note: computing BERT's features of {rows:,} tokens, once for all trials")
-    width = model.config.hidden_size
+    width = bert.width
     _remove_stale(path.parent)
     with tempfile.NamedTemporaryFile(prefix=_COMPUTING, suffix=".npy", dir=path.parent) as file:
         # Reserve the space first: writing to a mapped file on a full disk ends the process by
@@ -117,7 +121,9 @@ def write_features(corpus: Corpus, words: list[str], data: DataSpec, path: Path)
         features_ME = np.lib.format.open_memmap(
             file.name, "w+", dtype=np.float16, shape=(rows + _RESERVED, width)
         )
-        _fill(features_ME, model, corpus, words, data)
+        features_ME[:_RESERVED] = 0
+        for part in _PARTS:
+            bert.fill(features_ME, _texts(corpus, part, data))
         features_ME.flush()
         with suppress(FileExistsError):  # another process has computed the same meanwhile
             os.link(file.name, path)  # a link, because the temporary file deletes its own name
@@ -131,17 +137,44 @@ def _remove_stale(folder: Path) -> None:
                 left.unlink()
 
 
-def _fill(
-    features_ME: NDArray[np.float16], model: Any, corpus: Corpus, words: list[str], data: DataSpec
-) -> None:
-    # The corpus numbers the pieces with padding and the unknown piece first; BERT does not.
-    berts = {piece: i for i, piece in enumerate(bert_pieces())}
-    id_of_V = np.array([berts[word] for word in words], dtype=np.int64)
-    features_ME[:_RESERVED] = 0
-    for name in _PARTS:
-        place, part = positions(corpus, name, data.max_tokens), corpus.part(name)
-        for some in _passes(_windows(part, place, data)):
-            _run(model, [id_of_V[ids] for ids, _ in some], [rows for _, rows in some], features_ME)
+def _texts(corpus: Corpus, name: str, data: DataSpec) -> Iterator[tuple[Ids, int]]:
+    """Yield the texts of a part as they are cut, each with the row of its first token."""
+    part, place = corpus.part(name), positions(corpus, name, data.max_tokens)
+    first = int(place.ids[0]) if len(place.ids) else 0
+    for text in range(len(part)):
+        ids = part.ids[part.offsets[text] : part.offsets[text + 1]]
+        ids = ids[-data.max_tokens :] if data.keep == "end" else ids[: data.max_tokens]
+        yield ids, first + int(place.offsets[text])
+
+
+class Bert:
+    """The model, for word pieces that are numbered as a corpus numbers them: padding and the
+    unknown piece first.
+
+    Attributes:
+        width: numbers of a feature.
+    """
+
+    def __init__(self, words: Sequence[str]) -> None:
+        """``words`` are the pieces by their number."""
+        berts = {piece: i for i, piece in enumerate(bert_pieces())}
+        self._id_of_V = np.array([berts[word] for word in words], dtype=np.int64)
+        self._model = _load_model()
+        self.width = int(self._model.config.hidden_size)
+
+    def fill(self, features_ME: NDArray[np.float16], texts: Iterable[tuple[Ids, int]]) -> None:
+        """Put the features of each text in the rows from the one that it is given with."""
+        for some in _passes(_windows(texts)):
+            ids = [self._id_of_V[window] for window, _ in some]
+            _run(self._model, ids, [rows for _, rows in some], features_ME)
+
+    def features(self, texts: Sequence[Ids]) -> tuple[NDArray[np.float16], list[Ids]]:
+        """Return the features of texts, features_ME, and the numbers of each text's rows."""
+        starts = _RESERVED + np.cumsum([0, *map(len, texts)])
+        features_ME = np.zeros((int(starts[-1]), self.width), dtype=np.float16)
+        self.fill(features_ME, zip(texts, starts.tolist()[:-1], strict=True))
+        rows = pairwise(starts.tolist())
+        return features_ME, [np.arange(a, b, dtype=np.int32) for a, b in rows]
 
 
 def _load_model() -> Any:
@@ -154,16 +187,13 @@ def _load_model() -> Any:
 
 
 #: Token ids of a window, and the rows of their features.
-Window = tuple[NDArray[np.int32], slice]
+Window = tuple[Ids, slice]
 
 
-def _windows(part: Part, place: Part, data: DataSpec) -> list[Window]:
+def _windows(texts: Iterable[tuple[Ids, int]]) -> list[Window]:
     """Split texts into windows that BERT can read, shortest first so that passes pad little."""
     found: list[Window] = []
-    for text in range(len(part)):
-        ids = part.ids[part.offsets[text] : part.offsets[text + 1]]
-        ids = ids[-data.max_tokens :] if data.keep == "end" else ids[: data.max_tokens]
-        first = int(place.offsets[text] + (place.ids[0] if len(place.ids) else 0))
+    for ids, first in texts:
         for start in range(0, len(ids), _WINDOW):
             some = ids[start : start + _WINDOW]
             found.append((some, slice(first + start, first + start + len(some))))

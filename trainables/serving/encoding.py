@@ -21,6 +21,9 @@ _CLEANING = 3
 class TextEncoder:
     """Turns texts into token ids, by the tokenizer of a model's folder.
 
+    Attributes:
+        vocabulary: the tokens by their number.
+
     Texts are cleaned and split as a corpus is, several times as fast as the tokenizer itself would.
     """
 
@@ -37,6 +40,7 @@ class TextEncoder:
             raise DataError(f"the model's tokenizer cannot be read: {error}") from error
         vocabulary = whole.get_vocab()
         self._name_of = {number: token for token, number in vocabulary.items()}
+        self.vocabulary = [self._name_of[number] for number in sorted(self._name_of)]
         self._words = vocabulary if is_word_splitter(described) else None
         self._whole = whole
 

@@ -37,6 +37,7 @@ class ModelSpec(BaseModel):
         max_tokens, keep: how a text is cut, as in the study's ``[data]``.
         vocabulary: distinct token ids.
         classes: names, in the order of the outputs; empty for a regression.
+        features: the BERT whose outputs it reads, package and version; None where it reads words.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -48,6 +49,7 @@ class ModelSpec(BaseModel):
     keep: Literal["start", "end"]
     vocabulary: int = Field(ge=2)
     classes: tuple[str, ...]
+    features: str | None = None
 
 
 class ModelConfig(ModelSpec):

@@ -19,10 +19,13 @@ from torch import Tensor, nn
 from trainables.core.batching import micro_batches
 from trainables.core.memory import ON_CPU, DataShape, micro_batch_steps
 from trainables.core.task import TaskContext
+from trainables.data.text.bert import bert_version
 from trainables.data.text.tokens import PAD
 from trainables.data.text.words import Ids
+from trainables.embeddings.bert import Bert
 from trainables.embeddings.sources import SCRATCH
 from trainables.errors import DataError
+from trainables.networks.embedding import FrozenRows
 from trainables.networks.hyperparameters import RecurrentHyperparameters
 from trainables.serving.encoding import TextEncoder
 from trainables.serving.folder import (
@@ -37,6 +40,9 @@ from trainables.tasks.registry import find_task
 
 #: Texts read at a time: enough to sort by length, few enough to bound the memory.
 CHUNK = 4096
+
+#: And texts whose features are in memory at a time.
+_FEATURED = 256
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,7 @@ class Model:
         self.config, self.network, self.encoder = config, network, encoder
         h = network.hyperparameters
         assert isinstance(h, RecurrentHyperparameters)
+        self._bert: Bert | None = None
         self._steps = micro_batch_steps(h.activation_bytes_per_step(), ON_CPU)
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
@@ -119,6 +126,18 @@ class Model:
         return found
 
     def _fill(self, found_NC: NDArray[np.float32], ids: Sequence[Ids]) -> None:
+        if self.config.features is None:
+            self._pass(found_NC, ids)
+            return
+        if self._bert is None:
+            self._bert = Bert(self.encoder.vocabulary)
+        for start in range(0, len(ids), _FEATURED):
+            some = slice(start, start + _FEATURED)
+            features_ME, rows = self._bert.features(ids[some])
+            self.network.embedding = FrozenRows(features_ME)
+            self._pass(found_NC[some], rows)
+
+    def _pass(self, found_NC: NDArray[np.float32], ids: Sequence[Ids]) -> None:
         lengths_N = np.array([max(1, len(one)) for one in ids], dtype=np.int64)
         with torch.inference_mode():
             for rows in micro_batches(np.arange(len(ids)), lengths_N, self._steps):
@@ -154,6 +173,10 @@ def load_model(path: str | Path, threads: int | None = None) -> Model:
     folder = Path(path).expanduser()
     config = read_config(folder)
     files = read_vouched(folder, config)
+    if config.features is not None and config.features != bert_version():
+        raise DataError(
+            f"the model reads the outputs of {config.features}, and {bert_version()} is installed"
+        )
     encoder = TextEncoder(files[TOKENIZER], config.max_tokens, config.keep)
     try:
         tensors = load_tensors(files[WEIGHTS])
@@ -180,13 +203,16 @@ def build_network(config: ModelSpec, at_most: int | None = None) -> nn.Module:
         raise DataError(
             f"the model's hyperparameters are not those of {config.task}: {error}"
         ) from error
-    # Its words have their vectors in the weights, wherever they began.
-    hyperparameters = given.model_copy(update={"embedding": SCRATCH})
+    # Its words have their vectors in the weights, wherever they began; features come with texts.
+    start = {} if config.features else {"embedding": SCRATCH}
+    hyperparameters = given.model_copy(update=start)
     assert isinstance(hyperparameters, RecurrentHyperparameters)
     shape = DataShape(config.vocabulary, max(1, len(config.classes)), config.max_tokens)
     if at_most is not None and hyperparameters.parameter_count(shape) > at_most:
         raise ValueError(f"it has more than the {at_most:,} weights that there are")
-    context = TaskContext(config.vocabulary, config.classes, np.zeros(1, dtype=np.int64))
+    none_ME = np.zeros((2, hyperparameters.embedding_dim), np.float16) if config.features else None
+    targets_N = np.zeros(1, dtype=np.int64)
+    context = TaskContext(config.vocabulary, config.classes, targets_N, none_ME)
     return entry.load()(hyperparameters, context).build()
 
 

@@ -4,7 +4,7 @@ It imports no torch before a trial opens its data.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -12,6 +12,7 @@ from trainables.core.hyperparameters import Hyperparameters
 from trainables.core.memory import DataShape
 from trainables.data.corpus import Corpus, open_corpus, prepare
 from trainables.data.hub import is_hub_name
+from trainables.data.joined import join_parts
 from trainables.data.part import ARRAYS, Part
 from trainables.data.parts import Labels
 from trainables.data.spec import PACKAGED, DataSpec, Section
@@ -63,6 +64,29 @@ class PreparedTexts(PreparedInputs):
         if found is None:
             return TrialInputs(settings=cut)
         return TrialInputs(settings=cut | {"vectors": found.name}, files=(_vectors_file(found),))
+
+    def with_validation(self, cache: Cache) -> "PreparedTexts":
+        """Return these texts with those of validation in the training part, to train a chosen
+        model once more.
+
+        Raises:
+            DataError: the cache cannot be written.
+        """
+        corpus = open_corpus(self.folder)
+        # Features are of the texts in their places, which move.
+        of_places = [kind for kind in self.vectors if SOURCES[kind].frozen]
+        of_words = [found.name for kind, found in self.vectors.items() if kind not in of_places]
+        joined = join_parts(corpus, cache, self.data.overlap == "keep", of_words)
+        request = VectorRequest(joined, self.data, EmbeddingsSpec(), cache)
+        found = {kind: prepare_vectors(kind, request) for kind in of_places}
+        count = joined.sizes["train"]
+        return replace(
+            self,
+            folder=joined.path,
+            summary=f"{count:,} texts, those of the validation part among them",
+            examples=count,
+            vectors={**self.vectors, **found},
+        )
 
     def training_steps(self) -> int:
         """Count the tokens of the training texts after they are cut."""

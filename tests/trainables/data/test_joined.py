@@ -65,8 +65,11 @@ def _labels(corpus):
 
 def test_vectors_that_were_made_later_are_found(tmp_path, corpus):
     cache = Cache(tmp_path / "cache")
-    assert not (join_parts(corpus, cache, False).path / "vectors").exists()
+    join_parts(corpus, cache, False)
     (corpus.path / "vectors").mkdir()
-    (corpus.path / "vectors" / "some.npy").write_bytes(b"1")
-    joined = join_parts(open_corpus(corpus.path), cache, False)
-    assert (joined.path / "vectors" / "some.npy").read_bytes() == b"1"
+    for name in ("glove-1.npy", "glove-1.json", "other-2.npy"):
+        (corpus.path / "vectors" / name).write_bytes(name.encode())
+    for _ in range(2):
+        joined = join_parts(open_corpus(corpus.path), cache, False, ["glove-1.npy"])
+    found = {path.name: path.read_bytes() for path in (joined.path / "vectors").iterdir()}
+    assert found == {name: name.encode() for name in ("glove-1.npy", "glove-1.json")}

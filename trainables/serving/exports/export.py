@@ -34,6 +34,11 @@ def export_model(model: Path, form: str, out: Path, int8: bool) -> None:
         DataError: the model is wrong, ``out`` is something else, or a library is missing.
     """
     config = read_config(model)
+    if config.features and form != "safetensors":
+        raise DataError(
+            f"the model reads the outputs of {config.features}, which is no part of it: only "
+            "--to safetensors has it"
+        )
     here, there = model.resolve(), out.resolve()
     if here == there or there in here.parents:
         raise DataError(f"{out} holds the model itself: name another folder with --output")
