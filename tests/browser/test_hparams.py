@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import pytest
 
 from search.monitor.tensorboard import TensorBoardWriter
 from tests.study_harness import StudyHarness
+from trainables.attempts.messages import Assignment
 
 webdriver = pytest.importorskip("selenium.webdriver")
 
@@ -23,6 +24,9 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not shutil.which("chromedriver"), reason="no chromium-driver here"),
 ]
+
+#: Trials of a large study.
+LARGE = 1000
 
 #: Collects the text of a page, also within the shadow roots that TensorBoard is made of.
 TEXT = """
@@ -75,6 +79,11 @@ def free_port() -> int:
 
 @pytest.fixture
 def address(study: StudyHarness) -> Iterator[str]:
+    yield from board_of(study)
+
+
+def board_of(study: StudyHarness) -> Generator[str, None, None]:
+    """Serve a study's board, until the generator is closed."""
     port = free_port()
     command = [sys.executable, "-m", "search", "board", "small", "--port", str(port)]
     results = study.folder.root.parent
@@ -119,3 +128,37 @@ def test_every_trial_is_a_row_with_its_best_value(page, address, study, tmp_path
     assert set(columns) <= set(found)
     runs = json.loads(urllib.request.urlopen(f"{address}/data/runs").read())
     assert "study" in runs
+
+
+@pytest.fixture
+def large(tmp_path: Path, tables: dict[str, Any]) -> StudyHarness:
+    """A study of a thousand trials, of which two in three end after an epoch."""
+    tables["stopping"] |= {"max_epochs": 3, "grace_epochs": 1, "reduction_factor": 3}
+    tables["search"] |= {"sampler": "random"}
+    harness = StudyHarness(tmp_path, tables)
+    harness.crash_and_reopen(total=LARGE)
+    board = TensorBoardWriter(harness.folder, harness.study.state, harness.journal.prefix, 100)
+    harness.study.follow(board)
+    while isinstance(work := harness.study.next(), Assignment):
+        epoch = 1
+        while harness.report(work, epoch, 0.5 + work.number / 10_000 + epoch / 100):
+            epoch += 1
+    board.close()
+    return harness
+
+
+def test_a_thousand_trials_stay_usable(page, large, tmp_path):
+    boards = board_of(large)
+    address = next(boards)
+    try:
+        began = time.monotonic()
+        page.get(f"{address}/#hparams")
+        found = texts(page, "trial-0000")
+        seconds = time.monotonic() - began
+        print(f"the first rows of {LARGE} trials were there after {seconds:.1f} s")
+        page.save_screenshot(str(tmp_path / "hparams-large.png"))
+        assert "trial-0000" in found and seconds < 60
+        runs = json.loads(urllib.request.urlopen(f"{address}/data/runs").read())
+        assert len(runs) == LARGE + 1
+    finally:
+        boards.close()
