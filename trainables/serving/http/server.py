@@ -29,6 +29,9 @@ from trainables.serving.model import Model, load_model
 #: Texts of one request, and bytes of its body, at most.
 MAX_TEXTS, MAX_BODY = 1024, 8 << 20
 
+#: Connections at a time; each may hold a body. One more is answered by 503.
+MAX_CONNECTIONS = 128
+
 #: The files of the page that shows the interface: it needs no other host.
 _PAGE = "/docs/files"
 
@@ -169,7 +172,9 @@ def serve_model(service: Service, ready: Callable[[], None]) -> None:
     with ThreadPoolExecutor(max_workers=1) as executor:
         model = executor.submit(load_model, service.folder, service.threads).result()
         app = build_app(model, service.name, executor)
-        config = uvicorn.Config(app, log_level="warning", access_log=False)
+        config = uvicorn.Config(
+            app, log_level="warning", access_log=False, limit_concurrency=MAX_CONNECTIONS
+        )
         service.place.listen()
         ready()
         with suppress(KeyboardInterrupt):
