@@ -101,8 +101,8 @@ class Stages:
         epochs = _epochs_needed(trials)
         say(
             f"{role}: {ranking.state.objective.metric} {np.mean(values):.4f} over validation "
-            f"texts, mean of {len(values)} seeds; now {epochs} epochs over these too, so that what they "
-            "score from here on says nothing"
+            f"texts, mean of {len(values)} seeds; now {epochs} epochs over these too, so that what "
+            "they score from here on says nothing"
         )
         candidate = ranking.candidates[place]
         spec = retraining(self._spec, role, candidate, epochs, len(trials))
