@@ -134,10 +134,10 @@ def evaluate(
     from search.cli.scores import show_scores
     from search.final.evaluating import Request, evaluate_model, parse_names
     from search.final.models import find_model
-    from search.spec.overrides import data_of
+    from search.spec.overrides import data_for_model
     from trainables.storage import default_cache
 
-    spec, names = data_of(data, settings), parse_names(pairs)
+    spec, names = data_for_model(data, settings), parse_names(pairs)
     folder = find_model(model, results_dir)
     request = Request(folder, spec, part, names, include_training, threads)
     show_scores(evaluate_model(request, default_cache()), form)

@@ -9,7 +9,7 @@ from search.final.handover import hand_over
 from search.final.models import find_model
 from search.journal.folder import open_study_dir
 from search.journal.load import load_state
-from search.spec.overrides import data_of
+from search.spec.overrides import data_for_model
 from trainables.serving.folder import read_config
 from trainables.storage import Cache, default_cache
 
@@ -69,7 +69,7 @@ def _labelled(model: Path, request: Request, cache: Cache) -> "Labelled | None":
         return None
     from trainables.serving.labelled import read_labelled
 
-    spec = data_of(request.data, ())
+    spec = data_for_model(request.data, ())
     return read_labelled(spec, None, request.names, read_config(model), cache.datasets)
 
 

@@ -167,10 +167,18 @@ def data_of(source: str, settings: Sequence[str]) -> DataSpec:
     Raises:
         SpecError: one is wrong, or not of the data.
     """
-    given = data_settings(settings)
-    _refuse(given, _OF_MODEL, "the model brings its own")
-    table = {"source": source, **given}
+    table = {"source": source, **data_settings(settings)}
     return parse_section(DataSpec, table, "data").located()
+
+
+def data_for_model(source: str, settings: Sequence[str]) -> DataSpec:
+    """Return the same for texts that a model is to read, which brings some of the settings.
+
+    Raises:
+        SpecError: one is wrong, not of the data, or the model's.
+    """
+    _refuse(data_settings(settings), _OF_MODEL, "the model brings its own")
+    return data_of(source, settings)
 
 
 def data_settings(settings: Sequence[str]) -> dict[str, Any]:
