@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("name")
-@click.option("--top", type=click.IntRange(1), default=3, show_default=True, help="Configurations.")
-@click.option("--seeds", type=click.IntRange(2), default=5, show_default=True, help="Of each.")
+@click.option("--top", type=click.IntRange(1), help="Configurations; 3, or as many as before.")
+@click.option("--seeds", type=click.IntRange(2), help="Of each; 5, or as many as before.")
 @click.option("--explain", is_flag=True, help="Train the way from the baseline to the winner, too.")
 @click.option("--force", is_flag=True, help="Open the test part again; it stays on record.")
 @click.option("--time-budget", type=Duration(), help="Wall clock of this call: 30m, 1h30m.")
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 @results_option
 def finalize(
     name: str,
-    top: int,
-    seeds: int,
+    top: int | None,
+    seeds: int | None,
     explain: bool,
     force: bool,
     results_dir: Path,
@@ -58,7 +58,9 @@ def finalize(
     from trainables.storage import default_cache
 
     folder = open_study_dir(results_dir, name)
-    command = [*called_as(), "finalize", name, "--top", str(top), "--seeds", str(seeds)]
+    command = [*called_as(), "finalize", name]
+    command += [] if top is None else ["--top", str(top)]
+    command += [] if seeds is None else ["--seeds", str(seeds)]
     command += ["--explain"] if explain else []
     command += [] if results_dir == Path("results") else ["--results-dir", str(results_dir)]
     given = Options(**options)

@@ -67,7 +67,7 @@ class LazyGroup(click.Group):
             click.echo(f"seqtune: {error}", err=True)
             ctx.exit(error.exit_code)
         except KeyboardInterrupt:
-            click.echo("interrupted; nothing was begun", err=True)
+            click.echo("interrupted", err=True)
             ctx.exit(130)
 
 

@@ -23,6 +23,9 @@ from search.cli.options import format_option, results_option
 @click.option(
     "--labels", "pairs", multiple=True, metavar="LABEL=CLASS", help="What a label in --data means."
 )
+@click.option(
+    "--set", "settings", multiple=True, metavar="data.KEY=VALUE", help="How --data is written."
+)
 @click.option("--output", type=click.Path(path_type=Path), help="The folder to write.")
 @results_option
 def export(
@@ -32,6 +35,7 @@ def export(
     int8: bool,
     data: str | None,
     pairs: tuple[str, ...],
+    settings: tuple[str, ...],
     output: Path | None,
     results_dir: Path,
 ) -> None:
@@ -41,13 +45,15 @@ def export(
     """
     from search.final.evaluating import parse_names
     from search.final.exporting import Request, export_to
+    from search.spec.overrides import data_for_model
 
     if int8 != (data is not None) or (int8 and form != "onnx"):
         raise click.UsageError("--int8 goes with --to onnx and --data, and --data with --int8")
-    if pairs and data is None:
-        raise click.UsageError("--labels is about --data")
+    if (pairs or settings) and data is None:
+        raise click.UsageError("--labels and --set are about --data")
+    labelled = None if data is None else data_for_model(data, settings)
     names = parse_names(pairs)
-    for line in export_to(Request(model, trial, form, data, names, output), results_dir):
+    for line in export_to(Request(model, trial, form, labelled, names, output), results_dir):
         click.echo(line)
 
 
@@ -86,8 +92,14 @@ def predict(
     from search.final.predicting import Request, predictions
     from search.spec.overrides import written_of
 
-    if bool(texts) == (source is not None):
+    if not texts and source is None:
         raise click.UsageError("give texts, or a file with --input")
+    if texts and source is not None:
+        raise click.UsageError("give either texts or --input")
+    if source is not None and output is not None and Path(source).expanduser().exists():
+        place = output.expanduser()
+        if place.exists() and place.samefile(Path(source).expanduser()):
+            raise click.UsageError("--output is the --input itself: name another file")
     if (column is not None or settings) and source is None:
         raise click.UsageError("--text and --set are about --input")
     named = () if column is None else (f"data.text={column}",)

@@ -23,7 +23,8 @@ def _as_tables(scores: dict[str, Any], figures: list[dict[str, Any]]) -> None:
         click.echo(f"note: {note}", err=True)
     left = f", {scores['left_out']} left out" if scores["left_out"] else ""
     seen = f"{scores['in_training']} are texts that it was trained on or chosen by{left}"
-    title = f"{scores['texts']:,} texts of {scores['data']} ({scores['part']}); {seen}"
+    part = f" ({scores['part']})" if scores["part"] else ""
+    title = f"{scores['texts']:,} texts of {scores['data']}{part}; {seen}"
     show(title, figures, "table", ["metric", "value", "low", "high"])
     if scores["classes"]:
         columns = ["name", "texts", "precision", "recall", "f1"]

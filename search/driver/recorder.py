@@ -122,6 +122,7 @@ class StudyRecorder:
         ended = self.state.ended
         if ended > self._looked_at:
             due = _grew_by_a_tenth(self._looked_at, ended) or self.state.finished
+            due &= self.state.total > len(self.state.spec.first)  # else nothing is searched
             self._looked_at = ended
             outlook = self._outlook(self.state) if due else None
             self._record(*([outlook] if outlook else []))

@@ -9,7 +9,8 @@ from search.final.handover import hand_over
 from search.final.models import find_model
 from search.journal.folder import open_study_dir
 from search.journal.load import load_state
-from search.spec.overrides import data_for_model
+from trainables.data.part import stand_in
+from trainables.data.spec import DataSpec
 from trainables.serving.folder import read_config
 from trainables.storage import Cache, default_cache
 
@@ -30,7 +31,7 @@ class Request:
     model: str
     trial: int | None
     form: str
-    data: str | None
+    data: DataSpec | None
     names: Mapping[str, str]
     output: Path | None
 
@@ -69,26 +70,39 @@ def _labelled(model: Path, request: Request, cache: Cache) -> "Labelled | None":
         return None
     from trainables.serving.labelled import read_labelled
 
-    spec = data_for_model(request.data, ())
-    return read_labelled(spec, None, request.names, read_config(model), cache.datasets)
+    return read_labelled(request.data, None, request.names, read_config(model), cache.datasets)
 
 
 def _cost_of_int8(model: Path, out: Path, labelled: "Labelled") -> Iterator[str]:
-    """Yield how good both graphs are over labelled texts, in their own runtime."""
+    """Yield how good both graphs are over labelled texts that the model has not seen, in their own
+    runtime."""
+    import numpy as np
+
     from trainables.serving.encoding import TextEncoder
     from trainables.serving.exports.export import INT8, ONNX
     from trainables.serving.exports.onnx_scores import run_graph
-    from trainables.serving.folder import TOKENIZER, read_vouched
+    from trainables.serving.folder import TOKENIZER, TRAINED, read_vouched
 
     config = read_config(model)
     tokenizer = read_vouched(model, config)[TOKENIZER]
-    ids = TextEncoder(tokenizer, config.max_tokens, config.keep).encode(labelled.texts)
+    encoder = TextEncoder(tokenizer, config.max_tokens, config.keep)
+    whole = encoder.encode_whole(labelled.texts)
+    seen_N = stand_in((model / TRAINED).read_bytes(), whole)
+    rows = np.flatnonzero(~seen_N)
+    if not len(rows):
+        yield (
+            f"note: it was trained on all {len(whole):,} texts, or chosen by them: they do not "
+            "tell what eight bits cost"
+        )
+        return
+    if seen_N.any():
+        yield f"note: {int(seen_N.sum()):,} texts that it was trained on or chosen by are left out"
+    ids, targets_N = [encoder.cut(whole[row]) for row in rows], labelled.targets_N[rows]
     for name in (ONNX, INT8):
         said = run_graph(out / name, ids)
         size = (out / name).stat().st_size / 1e6
         if config.classes:
-            right = float((said.argmax(axis=1) == labelled.targets_N).mean())
-            figure = f"accuracy {right:.4f}"
+            figure = f"accuracy {float((said.argmax(axis=1) == targets_N).mean()):.4f}"
         else:
-            figure = f"mean absolute error {float(abs(said - labelled.targets_N).mean()):.4g}"
-        yield f"{name}: {figure} over {len(ids):,} texts, {size:.1f} MB"
+            figure = f"mean absolute error {float(abs(said - targets_N).mean()):.4g}"
+        yield f"{name}: {figure} over {len(ids):,} texts, {size:.3g} MB"

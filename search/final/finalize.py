@@ -27,21 +27,24 @@ from search.report.markdown import write_report
 from trainables.storage import Cache, replace_file
 from trainables.tasks.registry import TASKS
 
+#: Configurations that stand for a study, and seeds of each, unless others are asked for.
+_TOP, _SEEDS = 3, 5
+
 
 @dataclass(frozen=True)
 class Request:
     """What is asked of a study's end.
 
     Attributes:
-        top: how many configurations stand for it.
-        seeds: with how many seeds each is trained.
+        top: how many configurations stand for it; None for as many as before, or three.
+        seeds: with how many seeds each is trained; None for as many as before, or five.
         explain: train the path from the baseline to the winner, too.
         force: open the test part again.
         options: how trials run, as of ``run``.
     """
 
-    top: int
-    seeds: int
+    top: int | None
+    seeds: int | None
     explain: bool
     force: bool
     options: Options
@@ -84,10 +87,11 @@ def finalize(
         judged = openings.result is not None and not openings.unfinished
         if judged and not (request.force or request.explain):
             if _is_told(folder, openings):
-                raise openings.refusal()
+                raise SpecError(f"{openings.refusal()}. What came of it: {folder.final_result}")
             return _tell(folder, state, openings)
-        lineup = _lineup(folder, state, request)
         stages = Stages(folder, state, request.options, interrupter)
+        stages.check_data(cache)
+        lineup = _lineup(folder, state, request)
         ranking = stages.ranking([*lineup.candidates, lineup.baseline], lineup.seeds)
         if request.explain:
             replace_file(_path_file(folder), _json(stages.path(ranking)), mode=0o600)
@@ -136,17 +140,18 @@ def _lineup(folder: StudyDir, state: StudyState, request: Request) -> Lineup:
                 f"the data of study {folder.name!r} was changed after its finalize began: remove "
                 f"{path.parent} to begin anew"
             )
-        if (lineup.top, lineup.seeds) != (request.top, request.seeds):
+        if request.top not in (None, lineup.top) or request.seeds not in (None, lineup.seeds):
             raise SpecError(
                 f"finalize of study {folder.name!r} began with --top {lineup.top} --seeds "
-                f"{lineup.seeds}: go on with these, or remove {path.parent} to begin anew"
+                f"{lineup.seeds}: go on with these, or remove {path.parent} to train others"
             )
         return lineup
-    candidates = best_candidates(state, request.top)
+    top, seeds = request.top or _TOP, request.seeds or _SEEDS
+    candidates = best_candidates(state, top)
     lineup = Lineup(
         data=state.data,
-        seeds=request.seeds,
-        top=request.top,
+        seeds=seeds,
+        top=top,
         baseline=baseline_of(state),
         candidates=candidates,
     )

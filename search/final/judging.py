@@ -17,7 +17,7 @@ from search.journal.trial import Trial
 from search.policy.seeds import derive_seed
 from trainables.data.corpus import Corpus, open_corpus
 from trainables.serving.model import Model, load_model
-from trainables.serving.scores import metric_over, score
+from trainables.serving.scores import LIMITS, metric_over, score
 from trainables.storage import default_cache
 
 #: Samples drawn again of what is a mean over texts, and of what takes longer.
@@ -68,7 +68,9 @@ def judge(
     theirs = ours if winner is baseline else _tested(baseline, corpus, metric)
     draws = _DRAWS if metric in _MEANS else _FEW_DRAWS
     sign = -study.objective.cost(1.0)
-    mean, of_baseline, gain = compare(ours.metrics, theirs.metrics, len(targets_N), sign, draws)
+    mean, of_baseline, gain = compare(
+        ours.metrics, theirs.metrics, len(targets_N), sign, draws, LIMITS[metric]
+    )
     result: dict[str, Any] = {
         "metric": f"test/{metric}",
         "texts": len(targets_N),

@@ -56,11 +56,16 @@ def steps_to(state: StudyState, baseline: Candidate, winner: Candidate) -> list[
 def _in_order(state: StudyState, names: Sequence[str]) -> list[str]:
     """Return names by importance; as the space has them where that is unknown, and what was not
     searched last."""
-    with one_thread():
-        merits = learn_merits(state)
-        shares = {} if merits is None else importance(state, merits)
+    shares = importances(state) or {}
     place = {name: index for index, name in enumerate(state.space)}
     return sorted(names, key=lambda n: (-shares.get(n, 0.0), place.get(n, len(place)), n))
+
+
+def importances(state: StudyState) -> dict[str, float] | None:
+    """Return how important each searched hyperparameter seems; None while too little is known."""
+    with one_thread():
+        merits = learn_merits(state)
+        return None if merits is None else importance(state, merits)
 
 
 def _effective(kind: type[Hyperparameters], params: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from search.monitor.say import say
 from trainables.data.reading.rows import Dialect
-from trainables.data.text.tokens import MAX_CHARACTERS
+from trainables.data.text.tokens import MAX_CHARACTERS, UNKNOWN
 from trainables.errors import DataError
 from trainables.serving.streams import read_stream
 
@@ -39,19 +40,27 @@ def predictions(request: Request) -> Iterator[list[dict[str, Any]]]:
     first = next(checked, None)  # a file that is wrong is told before torch is imported
     if first is None:
         raise DataError(f"{request.source!r} has no texts")
+    import numpy as np
+
     from trainables.serving.explain import weigh_tokens
     from trainables.serving.model import CHUNK, chunks, load_model
 
     model = load_model(request.model, request.threads)
     size = _EXPLAINED if request.explain else CHUNK
+    read = silent = 0
     for some in chunks(_after(first, checked), size):
-        rows = [_row(text, said) for text, said in zip(some, model.predict(some), strict=True)]
+        ids = model.encoder.encode(some)
+        read, silent = read + len(ids), silent + sum(not np.any(one > UNKNOWN) for one in ids)
+        said = model.in_words(model.outputs_of(ids))
+        rows = [_row(text, one) for text, one in zip(some, said, strict=True)]
         if request.explain:
             for row, weights in zip(rows, weigh_tokens(model, some), strict=True):
                 row["tokens"] = [
                     {"token": _written(one.token), "gain": round(one.gain, 6)} for one in weights
                 ]
         yield rows
+    if silent:
+        say(f"note: {silent:,} of {read:,} texts are empty or have no word that the model knows")
 
 
 def _after(first: str, rest: Iterator[str]) -> Iterator[str]:

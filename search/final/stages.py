@@ -13,7 +13,7 @@ from search.driver.signals import Halt, Interrupter
 from search.errors import NoFiniteResult, SpecError
 from search.final.candidates import Candidate, contest, retraining
 from search.final.judging import Finalist
-from search.final.path import path_rows, steps_to
+from search.final.path import importances, path_rows, steps_to
 from search.journal.folder import StudyDir
 from search.journal.load import load
 from search.journal.state import StudyState
@@ -68,9 +68,15 @@ class Stages:
         self._folder, self._study, self._spec = folder.final, study, study.spec
         self._options, self._interrupter = options, interrupter
 
+    def check_data(self, cache: Cache) -> None:
+        """Make sure that the study's data is what it was; raise SpecError where it is not."""
+        self._same(self._spec, cache, ())
+
     def ranking(self, everyone: Sequence[Candidate], seeds: int) -> Ranking:
         """Train every configuration, the baseline last, with every seed."""
-        say(f"{len(everyone) - 1} candidates and the baseline, {seeds} seeds each")
+        count = len(everyone) - 1
+        said = "1 candidate" if count == 1 else f"{count} candidates"
+        say(f"{said} and the baseline, {seeds} seeds each")
         state, trials = self._contest("contest", [one.params for one in everyone], seeds)
         return Ranking(list(everyone), trials, state)
 
@@ -87,7 +93,9 @@ class Stages:
         winner, baseline = ranking.candidates[ranking.winner], ranking.candidates[-1]
         steps, seeds = steps_to(self._study, baseline, winner), len(ranking.trials[0])
         between = [step.params for step in steps[:-1]]
-        say(f"{len(steps)} steps from the baseline to the winner, {seeds} seeds each")
+        known = importances(self._study) is not None
+        order = "the most important first" if known else "in the order of the study file"
+        say(f"{len(steps)} steps from the baseline to the winner, {order}; {seeds} seeds each")
         trained = self._contest("path", between, seeds)[1] if between else []
         values = [
             ranking.values(-1),

@@ -48,7 +48,12 @@ class Gain:
 
 
 def compare(
-    ours: Sequence[Metric], theirs: Sequence[Metric], texts: int, sign: float, draws: int
+    ours: Sequence[Metric],
+    theirs: Sequence[Metric],
+    texts: int,
+    sign: float,
+    draws: int,
+    limits: tuple[float, float] = (-math.inf, math.inf),
 ) -> tuple[Estimate, Estimate, Gain]:
     """Compare two configurations by the seeds of each, over the same texts.
 
@@ -56,24 +61,38 @@ def compare(
     bootstrap, Efron & Tibshirani 1993). What seeds differ by is added to that: a handful of them
     drawn again would seem more certain than they are, so intervals are Student's, with the degrees
     of freedom of Welch (1947). ``sign`` is 1 where more is better, −1 else.
+
+    Nothing is beyond the metric's ``limits``. Of a metric from 0 to 1, texts that are all right
+    leave room for two wrong ones (Agresti & Coull 1998; of a gain, Agresti & Min 2005).
     """
     rng, every = np.random.default_rng(0), np.arange(texts)
     drawn_D2 = np.zeros((draws, 2))
     for row in drawn_D2:
         some = rng.integers(texts, size=texts)
         row[:] = [np.mean([metric(some) for metric in metrics]) for metrics in (ours, theirs)]
+    low, high = limits
+    whole = high - low == 1.0
     sides = [[metric(every) for metric in metrics] for metrics in (ours, theirs)]
-    found = [
-        Estimate(
-            each, float(np.mean(each)), _deviation(each), spread.interval(float(np.mean(each)))
-        )
-        for each, spread in (
-            (each, _Spread.of([each], drawn_D2[:, side], texts)) for side, each in enumerate(sides)
-        )
-    ]
-    mean = sign * (found[0].mean - found[1].mean)
-    spread = _Spread.of(sides, drawn_D2[:, 0] - drawn_D2[:, 1], texts)
-    return found[0], found[1], Gain(mean, spread.interval(mean), spread.chance(mean))
+    found = []
+    for side, each in enumerate(sides):
+        mean = float(np.mean(each))
+        spread = _Spread.of([each], drawn_D2[:, side], texts, _least(mean, texts) if whole else 0.0)
+        found.append(Estimate(each, mean, _deviation(each), _within(spread.interval(mean), limits)))
+    gain = sign * (found[0].mean - found[1].mean)
+    least = 1.0 / (texts + 2) ** 2 if whole else 0.0
+    spread = _Spread.of(sides, drawn_D2[:, 0] - drawn_D2[:, 1], texts, least)
+    interval = _within(spread.interval(gain), (low - high, high - low))
+    return found[0], found[1], Gain(gain, interval, spread.chance(gain))
+
+
+def _least(mean: float, texts: int) -> float:
+    """Return the variance of a share of texts, were two more right and two wrong."""
+    share = (mean * texts + 2) / (texts + 4)
+    return share * (1.0 - share) / (texts + 4)
+
+
+def _within(interval: tuple[float, float], limits: tuple[float, float]) -> tuple[float, float]:
+    return max(interval[0], limits[0]), min(interval[1], limits[1])
 
 
 @dataclass(frozen=True)
@@ -84,9 +103,11 @@ class _Spread:
     freedom: float
 
     @classmethod
-    def of(cls, sides: Sequence[Sequence[float]], drawn_D: Array, texts: int) -> "_Spread":
-        """Add what texts drawn again and each side's seeds differ by."""
-        parts = [(float(np.var(drawn_D, ddof=1)), max(texts - 1, 1))]
+    def of(
+        cls, sides: Sequence[Sequence[float]], drawn_D: Array, texts: int, least: float
+    ) -> "_Spread":
+        """Add what texts drawn again, at ``least`` so much, and each side's seeds differ by."""
+        parts = [(max(float(np.var(drawn_D, ddof=1)), least), max(texts - 1, 1))]
         parts += [(_deviation(each) ** 2 / len(each), max(len(each) - 1, 1)) for each in sides]
         variance = sum(part for part, _ in parts)
         unsure = sum(part**2 / freedom for part, freedom in parts)

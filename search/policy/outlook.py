@@ -75,7 +75,7 @@ def _outlook(state: StudyState, merits: Merits) -> OutlookTaken:
         se=_ERRORS * merits.scale * math.sqrt(float(worths.covariance_XX[leader, leader])),
         chance=_chance(worths, leader),
         left=left,
-        gain=_GAINS * float(np.mean(gain_S)),
+        gain=max(0.0, _GAINS * float(np.mean(gain_S))),
         gain_low=float(low),
         gain_high=_HIGHEST * float(high),
         findings=findings(state, merits),

@@ -44,7 +44,10 @@ def path_lines(result: dict[str, Any]) -> list[str]:
     if "path" not in result:
         return []
     metric = result["metric"].removeprefix("test/")
-    lines = [f"gain in {metric} on the way from the baseline to the winner, over validation texts:"]
+    lines = [
+        f"gain in {metric} on the way from the baseline to the winner, over validation texts "
+        "(± over seeds alone):"
+    ]
     for step in result["path"]:
         what = ", ".join(f"{name} = {short(value)}" for name, value in step["changed"].items())
         gain = step["gain"]

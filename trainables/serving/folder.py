@@ -133,8 +133,9 @@ def read_config(folder: Path) -> ModelConfig:
         raise DataError(f"there is no model in {folder}: no {CONFIG}") from error
     except ValidationError as error:
         what = error.errors()[0]
-        place = ".".join(map(str, what["loc"]))
-        raise DataError(f"{path} is not a model's: {place}: {what['msg']}") from error
+        place = "".join(f"{part}: " for part in what["loc"])
+        said = what["msg"].removeprefix("Value error, ")
+        raise DataError(f"{path} is not a model's: {place}{said}") from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(f"{path} is not a model's: {error}") from error
 

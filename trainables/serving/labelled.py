@@ -1,5 +1,6 @@
 """Labelled texts to score a model by: any file, folder or data set that a study could be over."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,13 +25,13 @@ class Labelled:
     """Texts with targets.
 
     Attributes:
-        part: the part of the source that they are.
+        part: the part of the source that they are; None where it has no others.
         notes: what a person should know of how they were read.
     """
 
     texts: list[str]
     targets_N: NDArray[Any]
-    part: str
+    part: str | None
     notes: list[str]
 
 
@@ -57,7 +58,7 @@ def read_labelled(
     left_out = f"{len(table.left_out)} rows have no text or no label: left out"
     notes = [*dict.fromkeys(table.notes), *([left_out] if table.left_out else [])]
     targets = _classes(table, names, config) if config.classes else read_numbers(table, spec)
-    return Labelled(table.texts, targets, chosen, notes)
+    return Labelled(table.texts, targets, chosen if len(tables) > 1 else None, notes)
 
 
 def _classes(table: Table, names: Mapping[str, str], config: ModelConfig) -> NDArray[np.int64]:
@@ -68,10 +69,14 @@ def _classes(table: Table, names: Mapping[str, str], config: ModelConfig) -> NDA
     meant = [names.get(label, label) for label in table.labels]
     unknown = sorted({label for label in meant if label not in number_of})
     if unknown:
+        meaning = " ".join(f"--labels {shlex.quote(f'{label}=CLASS')}" for label in unknown[:20])
         raise DataError(
-            f"the data has the label {unknown[0]!r}, which is no class of the model "
-            f"({_shown(config.classes)}): say which it means with --labels {unknown[0]}=CLASS"
+            f"the data has labels that are no classes of the model ({_shown(config.classes)}): "
+            f"{_shown(unknown)}; say which each means: {meaning}"
         )
+    idle = sorted(names.keys() - set(table.labels))
+    if idle:
+        raise DataError(f"--labels {idle[0]}=… has no effect: the data has no such label")
     return np.array([number_of[label] for label in meant], dtype=np.int64)
 
 

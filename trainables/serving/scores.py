@@ -4,6 +4,7 @@ believed.
 Shapes: N texts, C classes, R bins of confidence, D draws.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -96,9 +97,10 @@ def _of_classes(
     def area(rows: NDArray[np.intp]) -> float:
         return auc(torch.from_numpy(logits_NC[rows]).double(), torch.from_numpy(targets_N[rows]))
 
-    figures = _figures({"accuracy": right_N, "loss": surprise_N}, {"macro_f1": (f1, _DRAWS)})
+    figures = _figures({"loss": surprise_N}, {"macro_f1": (f1, _DRAWS)})
+    figures = {"accuracy": _share(right_N)} | figures
     if count <= _AUC_CLASSES:
-        figures |= _figures({"accuracy": right_N}, {"auc": (area, _FEW_DRAWS)})
+        figures |= _figures({}, {"auc": (area, _FEW_DRAWS)}, len(targets_N))
     ece, bins = _calibration(p_NC.max(axis=1), right_N)
     rows = _per_class(predicted_N, targets_N, classes)
     return Scores(len(targets_N), figures, rows, ece, bins)
@@ -115,6 +117,14 @@ def _of_numbers(predicted_N: Array, targets_N: Array) -> Scores:
 
     figures = _figures({"mae": np.abs(errors_N)}, {"rmse": (rmse, _DRAWS), "r2": (r2, _DRAWS)})
     return Scores(len(targets_N), figures, [], None, [])
+
+
+#: Where a metric lies, whatever the model.
+LIMITS: Mapping[str, tuple[float, float]] = {
+    **dict.fromkeys(("accuracy", "macro_f1", "auc"), (0.0, 1.0)),
+    **dict.fromkeys(("loss", "mae", "rmse"), (0.0, math.inf)),
+    "r2": (-math.inf, 1.0),
+}
 
 
 def metric_over(
@@ -166,11 +176,13 @@ _Statistic = Callable[[NDArray[np.intp]], float]
 
 
 def _figures(
-    means: Mapping[str, Array], others: Mapping[str, tuple[_Statistic, int]]
+    means: Mapping[str, Array],
+    others: Mapping[str, tuple[_Statistic, int]],
+    texts: int | None = None,
 ) -> dict[str, Figure]:
     """Return means over texts, and other statistics of rows, with intervals over texts drawn
     again."""
-    texts = len(next(iter(means.values())))
+    texts = texts or len(next(iter(means.values())))
     rng = np.random.default_rng(0)
     every = np.arange(texts)
     found = {}
@@ -181,6 +193,14 @@ def _figures(
         drawn_D = [statistic(rng.integers(texts, size=texts)) for _ in range(draws)]
         found[name] = _figure(statistic(every), drawn_D)
     return found
+
+
+def _share(right_N: Array) -> Figure:
+    """Return a share of texts with its interval (Wilson 1927), which no few texts make certain."""
+    count, share, z = len(right_N), float(right_N.mean()), 1.959964
+    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
+    off = z * math.sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2) / (1 + z * z / count)
+    return Figure(share, max(0.0, middle - off), min(1.0, middle + off))
 
 
 def _figure(value: float, drawn_D: Sequence[float]) -> Figure:

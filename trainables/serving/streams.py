@@ -1,16 +1,18 @@
 """Texts of a file of any size, one after the other."""
 
+import io
 import sys
 from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
+from typing import cast
 
 from trainables.data.choosing import choose_text
 from trainables.data.reading.cells import Unusable, as_text
 from trainables.data.reading.delimited import read_delimited
 from trainables.data.reading.formats import FORMATS, format_of, is_known
 from trainables.data.reading.json_rows import cell_of, of_objects, stream_json
-from trainables.data.reading.opening import opened_text
+from trainables.data.reading.opening import marked_encoding, opened_text
 from trainables.data.reading.parquet import read_parquet
 from trainables.data.reading.rows import Cell, Dialect
 from trainables.errors import DataError
@@ -32,8 +34,10 @@ def read_stream(place: str, column: str | None, dialect: Dialect) -> Iterator[st
         DataError: it is no such file, is empty, is malformed, or has no such column.
     """
     if place == "-":
-        return _of_input(dialect.encoding or "utf-8")
+        return _of_input(dialect)
     path = Path(place).expanduser()
+    if path.is_dir():
+        raise DataError(f"{str(path)!r} is a folder: name a file in it")
     if not path.is_file():
         raise DataError(f"there is no file {str(path)!r}")
     if path.stat().st_size == 0:
@@ -47,15 +51,21 @@ def read_stream(place: str, column: str | None, dialect: Dialect) -> Iterator[st
     return _texts(_cells(path, kind, column, dialect), path)
 
 
-def _of_input(encoding: str) -> Iterator[str]:
-    for number, line in enumerate(sys.stdin.buffer, start=1):
-        try:
-            yield line.decode(encoding).rstrip("\r\n")
-        except ValueError as error:
-            raise DataError(
-                f"line {number} of the input is not {encoding}: say what it is with --set "
-                "data.encoding=NAME"
-            ) from error
+def _of_input(dialect: Dialect) -> Iterator[str]:
+    """Yield the lines of standard input, as a file of them would be read."""
+    content = io.BufferedReader(cast(io.RawIOBase, sys.stdin.buffer))
+    began = content.peek(4)[:4]
+    if began.startswith(b"\x1f\x8b"):
+        raise DataError("the input is compressed: unpack it on the way, with gzip -dc")
+    encoding = dialect.encoding or marked_encoding(began) or "utf-8"
+    lines = io.TextIOWrapper(content, encoding=encoding, newline="\n")
+    try:
+        for line in lines:
+            yield line.rstrip("\r\n")
+    except UnicodeError as error:
+        raise DataError(
+            f"the input is not {encoding}: say what it is with --set data.encoding=NAME"
+        ) from error
 
 
 def _lines(path: Path, dialect: Dialect) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """``export``, ``predict`` and ``evaluate`` as a person types them."""
 
 import csv
+import gzip
 import json
 
 import pyarrow
@@ -109,7 +110,9 @@ def test_words_that_moved_it(here):
     ("arguments", "says"),
     [
         (["model"], "give texts, or a file"),
-        (["model", "x", "--input", "in.csv"], "give texts, or a file"),
+        (["model", "x", "--input", "in.csv"], "either texts or --input"),
+        (["model", "--input", "in.csv", "--output", "in.csv"], "is the --input itself"),
+        (["model", "--input", "."], "is a folder"),
         (["nowhere", "x"], "no model in 'nowhere'"),
         (["small", "x"], "study 'small' has no model yet"),
         (["model", "--input", "none.csv"], "there is no file"),
@@ -161,7 +164,18 @@ def test_how_a_file_is_written(here):
     for kind in ("jsonl", "parquet"):
         assert run("predict", "model", *half, "--output", f"out.{kind}").exit_code == 0
     done = run("predict", "model", "--input", "-", input=b"warm\ncaf\xe9\n")
-    assert done.exit_code == 2 and "line 2 of the input is not utf-8" in done.stderr
+    assert done.exit_code == 2 and "the input is not utf-8" in done.stderr
+    marked = lines("predict", "model", "--input", "-", input="warm\r\n".encode("utf-16"))
+    assert [row["text"] for row in marked] == ["warm"]
+    done = run("predict", "model", "--input", "-", input=gzip.compress(b"warm\n"))
+    assert done.exit_code == 2 and "gzip -dc" in done.stderr
+
+
+def test_texts_that_say_nothing_are_counted(here):
+    done = run("predict", "model", "", "zzz qqq", "a warm film", "--format", "json")
+    assert "note: 2 of 3 texts are empty or have no word that the model knows" in done.stderr
+    assert len(done.stdout.splitlines()) == 3
+    assert not run("predict", "model", "a warm film").stderr
 
 
 def test_a_folder_that_is_not_ours_is_never_replaced(here):
@@ -256,7 +270,9 @@ def test_labels_by_another_name(here):
     rows = [f"{'a warm film' if i % 2 else 'a dull mess'} {i},{i % 2}" for i in range(20)]
     (here / "numbered.csv").write_text("\n".join(["text,label", *rows]))
     done = run("evaluate", "model", "--data", "numbered.csv")
-    assert done.exit_code == 2 and "'0', which is no class of the model" in done.stderr
+    assert done.exit_code == 2 and "--labels 0=CLASS --labels 1=CLASS" in done.stderr
+    idle = run("evaluate", "model", "--data", "numbered.csv", "--labels", "7=bad")
+    assert idle.exit_code == 2
     named = ["--labels", "0=bad", "--labels", "1=good", "--format", "json"]
     scores = json.loads(run("evaluate", "model", "--data", "numbered.csv", *named).stdout)
     assert scores["figures"]["accuracy"]["value"] > 0.9
@@ -300,8 +316,9 @@ def test_a_program_for_another_runtime_with_what_eight_bits_cost(here):
     done = run("export", "small", "--trial", "0", "--to", "onnx")
     assert done.stdout == "results/small/models/trial-0000-onnx\n"
     arguments = ["export", "model", "--to", "onnx", "--int8", "--data", "reviews.csv"]
-    first, whole, eight = run(*arguments).stdout.splitlines()
-    assert first == "model-onnx"
+    first, seen, whole, eight = run(*arguments).stdout.splitlines()
+    assert first == "model-onnx" and seen.startswith("note: 108 texts that it was trained on")
+    assert "over 12 texts" in whole and "over 12 texts" in eight
     assert whole.startswith("model.onnx: accuracy ") and eight.startswith("model.int8.onnx: acc")
     done = run("export", "model", "--to", "onnx", "--int8")
     assert done.exit_code == 2 and "--int8 goes with --to onnx and --data" in done.stderr

@@ -76,13 +76,14 @@ def test_one_figure_one_model_and_one_opening(place):
     assert said["label"] == "bad"
     _, err = place.run(*COMMAND, code=2)
     assert "the test part was opened before" in err and "--force" in err
-    _, err = place.run(*COMMAND[:-4], "--seeds", "3", "--force", code=2)
+    assert str(place.study.root / "final.json") in err
+    _, err = place.run("finalize", "small", "--top", "2", "--seeds", "3", "--force", code=2)
     assert "began with --top 2 --seeds 2" in err
     report = (place.study.root / "report.md").read_text()
     assert "## On the test part" in report and "etter than the baseline by " in report
 
     # Explained later: nothing is opened, and the steps add up to what the seeds show.
-    out, _ = place.run(*COMMAND, "--explain")
+    out, _ = place.run("finalize", "small", "--explain", "--max-concurrent", "2")
     assert openings(place) == ["opened", "result"]
     explained = final(place)
     path = explained.pop("path")
@@ -141,7 +142,7 @@ def test_other_data_in_its_place_is_refused_before_anything_trains(place, tmp_pa
     _, err = place.run(*COMMAND, code=2)
     assert "the data of study 'small' has changed since it was searched" in err
     assert not (place.study.root / "openings.jsonl").exists()
-    assert not list(place.study.root.glob("final/*/journal.jsonl"))
+    assert not (place.study.root / "final").exists()
 
 
 def _wait_for(path, word: bytes) -> None:

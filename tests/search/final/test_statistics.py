@@ -79,6 +79,17 @@ def test_a_few_seeds_claim_no_more_than_they_show(count):
     assert claimed <= 18
 
 
+def test_few_texts_that_are_all_right_are_not_certain():
+    right = [of_values(np.ones(40))] * 2
+    ours, _, gain = compare(right, right, 40, 1.0, 50, (0.0, 1.0))
+    assert ours.mean == 1.0 == ours.ci95[1] and 0.8 < ours.ci95[0] < 0.96
+    assert gain.mean == 0.0 and -0.1 < gain.ci95[0] < 0 < gain.ci95[1] < 0.1
+    rng = np.random.default_rng(0)
+    apart = [of_values((rng.random(30) < share).astype(float)) for share in (0.1, 0.9)]
+    ours, _, gain = compare(apart, right, 30, 1.0, 50, (0.0, 1.0))
+    assert ours.ci95 == (0.0, 1.0) and -1.0 <= gain.ci95[0] <= gain.ci95[1] <= 1.0
+
+
 def test_an_opening_is_on_record_before_it_is_made(tmp_path):
     path = tmp_path / "openings.jsonl"
     record = Openings(path)

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -15,7 +16,7 @@ from search.final.handover import hand_over
 from search.journal.load import load_state
 from tests.finished_study import train_study
 from trainables.serving import load_model
-from trainables.serving.http.server import MAX_BODY, MAX_TEXTS
+from trainables.serving.http.server import LAST_SECONDS, MAX_BODY, MAX_TEXTS
 from trainables.storage import Cache
 
 pytestmark = pytest.mark.slow
@@ -115,7 +116,20 @@ def test_what_it_cannot_read_is_refused_and_it_goes_on(server):
     chunks = (b"a" * 65536 for _ in range(MAX_BODY // 65536 + 2))
     assert refused(chunks) == 413  # it does not say how long it will be
     assert server.ask("GET", "/predict")[0] == 405
+    assert refused(b'{"texts": ["\\ud800"]}') == 422
+    said = server.ask("POST", "/predict", json.dumps({"texts": ["secret" * 10_000, 1]}))[1]
+    assert "secret" not in said and len(said) < 1000
     assert server.predict(["a"])[0]["label"] in ("bad", "good")
+
+
+def test_a_client_that_never_ends_its_request_does_not_hold_the_end_up(server):
+    with socket.create_connection(("127.0.0.1", server.port)) as slow:
+        slow.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+        assert server.predict(["a"])
+        server.process.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        server.process.communicate(timeout=30)
+    assert time.monotonic() - began < LAST_SECONDS + 5
 
 
 def test_what_cannot_be_served_is_one_line_and_exit_code_2(tmp_path, tables):

@@ -100,7 +100,11 @@ def _has_newline(path: Path) -> bool:
 def _marked(path: Path) -> str | None:
     """Return the encoding that a byte order mark tells."""
     with opened(path) as file:
-        begin = file.read(4)
+        return marked_encoding(file.read(4))
+
+
+def marked_encoding(begin: bytes) -> str | None:
+    """Return the encoding that a byte order mark tells, by a file's first four bytes."""
     return next((name for mark, name in _MARKS.items() if begin.startswith(mark)), None)
 
 

@@ -4,6 +4,7 @@ Beside the program lie the tokenizer, and what must be known to feed it.
 """
 
 import json
+import logging
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -53,6 +54,12 @@ def _interface(model: Path) -> bytes:
     config = read_config(model)
     classifies = bool(config.classes)
     said = {
+        "files": {
+            ONNX: "ONNX, 32 bits a weight",
+            INT8: "ONNX, 8 bits a weight, where it was asked for; what stands with a text in its "
+            "batch decides how it is rounded",
+            PROGRAM: "torch.export, for torch.export.load",
+        },
         "inputs": {
             "ids": "int64 [texts, tokens]: ids by tokenizer.json, padded with 0 at the end",
             "lengths": "int64 [texts]: tokens of each text, at least 1; an empty text is one 0",
@@ -82,7 +89,16 @@ def _onnx(model: Path, folder: Path, int8: bool) -> None:
     if int8:
         from onnxruntime.quantization import QuantType, quantize_dynamic
 
-        quantize_dynamic(folder / ONNX, folder / INT8, weight_type=QuantType.QInt8)
+        # It advises a step that needs the shapes, which are open here.
+        logging.getLogger().addFilter(_no_advice)
+        try:
+            quantize_dynamic(folder / ONNX, folder / INT8, weight_type=QuantType.QInt8)
+        finally:
+            logging.getLogger().removeFilter(_no_advice)
+
+
+def _no_advice(record: logging.LogRecord) -> bool:
+    return "pre-processing before quantization" not in record.getMessage()
 
 
 def _torch_export(model: Path, folder: Path, int8: bool) -> None:

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Annotated
 
 import uvicorn
-from fastapi import FastAPI, HTTPException
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -28,6 +29,9 @@ from trainables.serving.model import Model, load_model
 
 #: Texts of one request, and bytes of its body, at most.
 MAX_TEXTS, MAX_BODY = 1024, 8 << 20
+
+#: Seconds in which a body must have come, and for which what is under way is waited for at the end.
+BODY_SECONDS, LAST_SECONDS = 30.0, 10
 
 #: Connections at a time; each may hold a body. One more is answered by 503.
 MAX_CONNECTIONS = 128
@@ -71,18 +75,23 @@ class Health(BaseModel):
 
 class BoundedBody:
     """Turns a request away whose body is larger than ``limit`` bytes, whatever it says of itself,
-    before it is held whole."""
+    before it is held whole, or does not come in time."""
 
     def __init__(self, app: ASGIApp, limit: int) -> None:
         self._app, self._limit = app, limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, and count as its body comes."""
-        came = 0
+        came, late = 0, asyncio.get_running_loop().time() + BODY_SECONDS
 
         async def counted() -> Message:
             nonlocal came
-            message = await receive()
+            try:
+                async with asyncio.timeout_at(late):
+                    message = await receive()
+            except TimeoutError as error:
+                said = f"the body did not come within {BODY_SECONDS:g} s"
+                raise HTTPException(408, said) from error
             came += len(message.get("body", b""))
             if came > self._limit:
                 raise HTTPException(413, f"a request has {self._limit:,} bytes at most: send less")
@@ -103,6 +112,12 @@ def build_app(model: Model, name: str, executor: ThreadPoolExecutor) -> FastAPI:
 
     app = FastAPI(title=f"seqtune: {name}", lifespan=at_work, docs_url=None, redoc_url=None)
     app.add_middleware(BoundedBody, limit=MAX_BODY)
+
+    @app.exception_handler(RequestValidationError)
+    async def refuse(_: Request, error: RequestValidationError) -> JSONResponse:
+        """Say what is wrong, and do not send the texts back, as FastAPI would."""
+        wrong = [{"loc": one["loc"], "msg": one["msg"]} for one in error.errors()[:10]]
+        return JSONResponse({"detail": wrong}, 422)
 
     @app.post("/predict", response_model_exclude_none=True)
     async def predict(asked: Texts) -> Answers:
@@ -173,7 +188,11 @@ def serve_model(service: Service, ready: Callable[[], None]) -> None:
         model = executor.submit(load_model, service.folder, service.threads).result()
         app = build_app(model, service.name, executor)
         config = uvicorn.Config(
-            app, log_level="warning", access_log=False, limit_concurrency=MAX_CONNECTIONS
+            app,
+            log_level="warning",
+            access_log=False,
+            limit_concurrency=MAX_CONNECTIONS,
+            timeout_graceful_shutdown=LAST_SECONDS,
         )
         service.place.listen()
         ready()
