@@ -1,11 +1,12 @@
 """A Ray cluster of this machine alone, gone when the process that started it is."""
 
+import fcntl
 import logging
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -18,7 +19,7 @@ from cluster.token import ensure_token
 OBJECT_STORE_BYTES = 128 << 20
 
 #: Ray's own folder, in one that is this user's alone. Paths of sockets are short.
-_SESSIONS = "r"
+_SESSIONS, _PREFIX, _HELD = "r", "sq-", "held"
 
 
 class Local(ClusterKind):
@@ -55,19 +56,23 @@ class Local(ClusterKind):
     def running(self, request: StartRequest) -> Iterator[None]:
         """Start Ray, listening on this machine only, in a folder of its own.
 
-        The folder, of some megabytes, is this user's alone; it is removed unless something fails,
-        for then Ray's logs in it may tell why.
+        The folder, of some megabytes, is this user's alone. It is removed unless something fails,
+        for then Ray's logs in it may tell why; that of a search that was killed, by the next one.
         """
         import ray
 
         ensure_token()
         folder = _new_folder()
-        try:
-            self._start(request, folder)
-            yield
-        finally:
-            ray.shutdown()
-        shutil.rmtree(folder, ignore_errors=True)
+        with _held(folder):
+            try:
+                self._start(request, folder)
+                yield
+            except BaseException:
+                (folder / _HELD).unlink(missing_ok=True)  # so that it stays
+                raise
+            finally:
+                ray.shutdown()
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _start(self, request: StartRequest, folder: Path) -> None:
         import ray
@@ -95,11 +100,29 @@ def _new_folder() -> Path:
     parent = Path(os.environ.get("RAY_TMPDIR") or tempfile.gettempdir())
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix="sq-", dir=parent))
+        _sweep(parent)
+        return Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
     except OSError as error:
         raise ClusterError(
             f"Ray needs a folder of its own in {parent}: {error.strerror}; RAY_TMPDIR names another"
         ) from error
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Hold a folder's lock, which the system lets go of with this process."""
+    with (folder / _HELD).open("w", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _sweep(parent: Path) -> None:
+    """Remove the folders of searches of this user that were killed: nobody holds their locks."""
+    for folder in parent.glob(f"{_PREFIX}*"):
+        # Of another user, of one that failed and is to stay, or of a search at work.
+        with suppress(OSError), (folder / _HELD).open("r+", encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _why_not_started(error: Exception, folder: Path) -> str:

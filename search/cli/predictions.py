@@ -52,7 +52,7 @@ def _as_table(rows: Iterator[list[dict[str, Any]]]) -> None:
             click.echo(line)
         for row in some:
             if "tokens" in row:
-                click.echo(_moving(row["tokens"]))
+                click.echo(f"{_cut(row['text'])}\n  moved by: {_moving(row['tokens'])}")
 
 
 def _cut(text: str) -> str:
@@ -69,4 +69,4 @@ def _best(row: dict[str, Any]) -> dict[str, Any]:
 def _moving(tokens: list[dict[str, Any]]) -> str:
     """Say which tokens speak most for the decision, and which against it."""
     ranked = sorted(tokens, key=lambda one: -abs(one["gain"]))[:8]
-    return "  moved by: " + ", ".join(f"{one['token']} {one['gain']:+.3f}" for one in ranked)
+    return ", ".join(f"{one['token']} {one['gain']:+.3f}" for one in ranked)

@@ -79,8 +79,7 @@ def judge(
         "gain": {"mean": gain.mean, "ci95": list(gain.ci95), "p": gain.p},
         "verdict": _SAME if winner is baseline else verdict(gain, metric),
     }
-    figures = result["winner"]["scores"]["figures"]
-    _hand_over(winner, study, out, {f"test/{name}": one["value"] for name, one in figures.items()})
+    _hand_over(winner, study, out, result)
     return result
 
 
@@ -136,10 +135,15 @@ def _about(finalist: Finalist, trial: Trial, metrics: dict[str, float]) -> dict[
     return {"part": "test", "metrics": metrics, "provenance": origin}
 
 
-def _hand_over(winner: Finalist, study: StudyState, out: Path, metrics: dict[str, float]) -> None:
+def _hand_over(winner: Finalist, study: StudyState, out: Path, result: dict[str, Any]) -> None:
     """Write the model of the first seed, as the study's."""
-    first = winner.trials[0]
+    first, row = winner.trials[0], result["winner"]
+    metrics = {f"test/{k}": one["value"] for k, one in row["scores"]["figures"].items()}
     about = _about(winner, first, metrics)
+    about["over_seeds"] = {
+        "metric": result["metric"],
+        **{k: row[k] for k in ("test", "mean", "ci95")},
+    }
     about["provenance"] |= {"study": study.created.name, "trial": winner.candidate.trial}
     about["provenance"]["data"]["digest"] = study.data
     name = f"{study.created.name}, finalised"

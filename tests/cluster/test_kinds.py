@@ -79,5 +79,11 @@ def test_what_ray_wrote_on_this_machine_goes_with_it_unless_something_failed(tmp
         with pytest.raises(ZeroDivisionError), Local().running(request):
             raise ZeroDivisionError
         assert list(place.glob("sq-*/r/session_*/logs/*"))
+        [failed] = place.iterdir()
+        killed = place / "sq-killed"
+        killed.mkdir()
+        (killed / "held").touch()
+        with Local().running(request):
+            assert not killed.exists() and failed.exists()
     finally:
         shutil.rmtree(place)

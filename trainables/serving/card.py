@@ -47,6 +47,7 @@ def model_card(name: str, about: ModelSpec, metrics: Mapping[str, Any]) -> str:
         "| --- | --- |",
         *(f"| {metric} | {value:.4g} |" for metric, value in _plain(metrics["metrics"])),
         "",
+        *_over_seeds(metrics),
         "Validation scores choose the model, and are optimistic for that."
         if metrics["part"] == "validation"
         else "Of the test part, which no choice has seen.",
@@ -65,6 +66,19 @@ _HOME = "https://pypi.org/project/seqtune/"
 
 def _plain(metrics: Mapping[str, Any]) -> list[tuple[str, float]]:
     return [(k, v) for k, v in metrics.items() if v is not None and "confusion" not in k]
+
+
+def _over_seeds(metrics: Mapping[str, Any]) -> list[str]:
+    """Return what the configuration comes to on average, of which this model is one draw."""
+    said = metrics.get("over_seeds")
+    if said is None:
+        return []
+    low, high = said["ci95"]
+    return [
+        f"This is the first of {len(said['test'])} seeds; their mean {said['metric']} is "
+        f"{said['mean']:.4f} ({low:.4f} to {high:.4f}, 95 %).",
+        "",
+    ]
 
 
 def _metadata(name: str, config: ModelSpec, metrics: Mapping[str, Any], source: str) -> str:

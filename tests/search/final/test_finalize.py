@@ -71,6 +71,8 @@ def test_one_figure_one_model_and_one_opening(place):
     about = json.loads((place.study.root / "model" / "metrics.json").read_text())
     assert about["part"] == "test" and about["provenance"]["study"] == "small"
     assert about["metrics"]["test/accuracy"] == pytest.approx(result["winner"]["test"][0])
+    assert about["over_seeds"]["mean"] == result["winner"]["mean"]
+    assert "the first of 2 seeds" in (place.study.root / "model" / "README.md").read_text()
     assert model.predict(["a warm and funny film"])[0].label == "good"
     said = json.loads(place.run("predict", "small", "a dull mess", "--format", "json")[0])
     assert said["label"] == "bad"
