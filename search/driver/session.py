@@ -5,7 +5,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster.connect import connect
+from cluster.connect import connect, is_connected
 from cluster.kinds.base import Node
 from cluster.membership import Membership
 from cluster.watchdog import Watchdog
@@ -144,7 +144,8 @@ def _session(work: _Work, interrupter: Interrupter) -> Outcome:
     try:
         _introduce(work)
         check_session(work.spec, plan, work.prepared)
-        say(f"starting Ray ({plan.cluster}) …")
+        if not is_connected():
+            say(f"starting Ray ({plan.cluster}) …")
         request = start_request(work.spec, plan, work.folder.logs)
         # What belongs to a program around the search is left as it is.
         quiet = others_to(work.folder.ray_log) if interrupter.owns_process else nullcontext()

@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from cluster.connect import kept_connected
 from search.driver.plan import Options
 from search.driver.signals import Interrupter
 from search.errors import SpecError
@@ -92,11 +93,14 @@ def finalize(
         stages = Stages(folder, state, request.options, interrupter)
         stages.check_data(cache)
         lineup = _lineup(folder, state, request)
-        ranking = stages.ranking([*lineup.candidates, lineup.baseline], lineup.seeds)
-        if request.explain:
-            replace_file(_path_file(folder), _json(stages.path(ranking)), mode=0o600)
-        if not judged or request.force:
-            finalists = stages.finalists(ranking)
+        finalists = None
+        with kept_connected():
+            ranking = stages.ranking([*lineup.candidates, lineup.baseline], lineup.seeds)
+            if request.explain:
+                replace_file(_path_file(folder), _json(stages.path(ranking)), mode=0o600)
+            if not judged or request.force:
+                finalists = stages.finalists(ranking)
+        if finalists is not None:
             openings.open("finalize", request.force)
             openings.close(judge(finalists, state, corpus, folder.model))
         return _tell(folder, state, openings)

@@ -1,6 +1,8 @@
 """Which cluster a text names, and the token that all of them need."""
 
 import shutil
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -87,3 +89,36 @@ def test_what_ray_wrote_on_this_machine_goes_with_it_unless_something_failed(tmp
             assert not killed.exists() and failed.exists()
     finally:
         shutil.rmtree(place)
+
+
+@pytest.mark.slow
+def test_sessions_share_a_connection_that_is_kept(tmp_path):
+    """In a process of its own: Ray changes the one that it runs in."""
+    program = """
+import sys
+from pathlib import Path
+from cluster.connect import connect, is_connected, kept_connected
+from cluster.kinds import parse_cluster
+from cluster.kinds.base import StartRequest
+
+local, request = parse_cluster("local"), StartRequest("x", 1, (), Path(sys.argv[1]), print)
+import ray
+with kept_connected():
+    assert not is_connected()
+    places = []
+    for _ in range(2):
+        with connect(local, request) as nodes:
+            assert nodes
+        assert is_connected() and ray.is_initialized()
+        places.append(ray.get_runtime_context().get_node_id())
+    assert places[0] == places[1]
+assert not is_connected() and not ray.is_initialized()
+with connect(local, request):
+    assert ray.get_runtime_context().get_node_id() != places[0]
+assert not ray.is_initialized()
+print("shared")
+"""
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    root = Path(__file__).parents[2]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert done.stdout.endswith("shared\n"), done.stderr
