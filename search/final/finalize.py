@@ -20,6 +20,7 @@ from search.errors import SpecError
 from search.final.candidates import Candidate, baseline_of, best_candidates
 from search.final.judging import judge
 from search.final.openings import Openings
+from search.final.path import importances
 from search.final.stages import Stages
 from search.journal.folder import StudyDir
 from search.journal.state import StudyState
@@ -54,7 +55,9 @@ class Request:
 class Lineup(BaseModel):
     """What was decided when a study's end began; it holds to the end, whatever the study does.
 
-    ``data`` is the digest of the study's data.
+    Attributes:
+        data: the digest of the study's data.
+        importances: of the searched hyperparameters; None where too little is known.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -64,6 +67,7 @@ class Lineup(BaseModel):
     top: int
     baseline: Candidate
     candidates: list[Candidate]
+    importances: dict[str, float] | None
 
 
 def finalize(
@@ -97,7 +101,9 @@ def finalize(
         with kept_connected():
             ranking = stages.ranking([*lineup.candidates, lineup.baseline], lineup.seeds)
             if request.explain:
-                replace_file(_path_file(folder), _json(stages.path(ranking)), mode=0o600)
+                replace_file(
+                    _path_file(folder), _json(stages.path(ranking, lineup.importances)), mode=0o600
+                )
             if not judged or request.force:
                 finalists = stages.finalists(ranking)
         if finalists is not None:
@@ -158,6 +164,7 @@ def _lineup(folder: StudyDir, state: StudyState, request: Request) -> Lineup:
         top=top,
         baseline=baseline_of(state),
         candidates=candidates,
+        importances=importances(state),
     )
     path.parent.mkdir(exist_ok=True, mode=0o700)
     replace_file(path, lineup.model_dump_json(indent=1).encode() + b"\n", mode=0o600)

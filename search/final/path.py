@@ -15,6 +15,7 @@ from search.policy.health import importance
 from search.policy.merits import learn_merits
 from search.policy.surrogate.threads import one_thread
 from search.spec.objective import Objective
+from search.spec.study import StudySpec
 from trainables.core.hyperparameters import Hyperparameters
 from trainables.tasks.registry import find_task
 
@@ -33,17 +34,19 @@ class Step:
     params: dict[str, Any]
 
 
-def steps_to(state: StudyState, baseline: Candidate, winner: Candidate) -> list[Step]:
+def steps_to(
+    spec: StudySpec, shares: Mapping[str, float] | None, baseline: Candidate, winner: Candidate
+) -> list[Step]:
     """Return the steps from one configuration to the other, the most important hyperparameter
-    first; empty where nothing that matters is different."""
-    kind = find_task(state.spec.task).declaration.hyperparameters
+    first by ``shares``; empty where nothing that matters is different."""
+    kind = find_task(spec.task).declaration.hyperparameters
     names = [*winner.params, *baseline.params]
     default = {name: kind.model_fields[name].default for name in names}
     here, there = default | baseline.params, default | winner.params
     used = _effective(kind, there)
     differing = [name for name in dict.fromkeys(names) if name in used and here[name] != used[name]]
     found, changed = list[Step](), dict[str, Any]()
-    for name in _in_order(state, differing):
+    for name in _in_order(spec, shares or {}, differing):
         changed[name] = there[name]
         next_one = here | {name: there[name]}
         if _effective(kind, next_one) != _effective(kind, here):
@@ -53,11 +56,10 @@ def steps_to(state: StudyState, baseline: Candidate, winner: Candidate) -> list[
     return found
 
 
-def _in_order(state: StudyState, names: Sequence[str]) -> list[str]:
+def _in_order(spec: StudySpec, shares: Mapping[str, float], names: Sequence[str]) -> list[str]:
     """Return names by importance; as the space has them where that is unknown, and what was not
     searched last."""
-    shares = importances(state) or {}
-    place = {name: index for index, name in enumerate(state.space)}
+    place = {name: index for index, name in enumerate(spec.space)}
     return sorted(names, key=lambda n: (-shares.get(n, 0.0), place.get(n, len(place)), n))
 
 

@@ -13,7 +13,7 @@ from search.driver.signals import Halt, Interrupter
 from search.errors import NoFiniteResult, SpecError
 from search.final.candidates import Candidate, contest, retraining
 from search.final.judging import Finalist
-from search.final.path import importances, path_rows, steps_to
+from search.final.path import path_rows, steps_to
 from search.journal.folder import StudyDir
 from search.journal.load import load
 from search.journal.state import StudyState
@@ -88,13 +88,14 @@ class Stages:
             return [winner, winner]
         return [winner, self._finalist("baseline", len(ranking.candidates) - 1, ranking)]
 
-    def path(self, ranking: Ranking) -> list[dict[str, Any]]:
-        """Train the steps from the baseline to the winner; return what each gained."""
+    def path(self, ranking: Ranking, shares: Mapping[str, float] | None) -> list[dict[str, Any]]:
+        """Train the steps from the baseline to the winner; return what each gained. ``shares`` say
+        how important each hyperparameter is, where that is known."""
         winner, baseline = ranking.candidates[ranking.winner], ranking.candidates[-1]
-        steps, seeds = steps_to(self._study, baseline, winner), len(ranking.trials[0])
+        steps = steps_to(self._spec, shares, baseline, winner)
+        seeds = len(ranking.trials[0])
         between = [step.params for step in steps[:-1]]
-        known = importances(self._study) is not None
-        order = "the most important first" if known else "in the order of the study file"
+        order = "the most important first" if shares else "in the order of the study file"
         say(f"{len(steps)} steps from the baseline to the winner, {order}; {seeds} seeds each")
         trained = self._contest("path", between, seeds)[1] if between else []
         values = [

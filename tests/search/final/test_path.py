@@ -3,7 +3,7 @@
 import pytest
 
 from search.final.candidates import Candidate
-from search.final.path import Step, path_rows, steps_to
+from search.final.path import Step, importances, path_rows, steps_to
 from search.spec.objective import Objective
 from tests.search.policy.searches import hill, search
 from tests.study_harness import StudyHarness
@@ -21,7 +21,8 @@ def state(tmp_path, tables):
 
 def test_each_step_takes_one_value_of_the_winner(state):
     steps = steps_to(
-        state,
+        state.spec,
+        None,
         candidate(cell="lstm", dropout=0.1, hidden_size=8),
         candidate(cell="gru", dropout=0.3, hidden_size=8, layer_norm=True),
     )
@@ -44,18 +45,20 @@ def test_what_has_an_effect_only_later_changes_with_what_gives_it_one(state):
     there = candidate(
         cell="gru", embedding="glove", embedding_dim=64, locked_dropout=True, dropout=0.2
     )
-    changed = [step.changed for step in steps_to(state, here, there)]
+    changed = [step.changed for step in steps_to(state.spec, None, here, there)]
     # Steps that are locked must first be dropped; vectors of GloVe bring their own width.
     assert changed == [{"dropout": 0.2}, {"embedding": "glove"}, {"locked_dropout": True}]
-    changed = [step.changed for step in steps_to(state, there, here)]
+    changed = [step.changed for step in steps_to(state.spec, None, there, here)]
     assert changed == [{"dropout": 0.0}, {"embedding": "scratch"}, {"embedding_dim": 8}]
     locked = candidate(locked_dropout=True, input_dropout=0.2)
-    changed = [step.changed for step in steps_to(state, candidate(), locked)]
+    changed = [step.changed for step in steps_to(state.spec, None, candidate(), locked)]
     assert changed == [{"input_dropout": 0.2}, {"locked_dropout": True}]
 
 
 def test_no_difference_is_no_step(state):
-    assert steps_to(state, candidate(cell="gru"), candidate(cell="gru", dropout=0.0)) == []
+    assert (
+        steps_to(state.spec, None, candidate(cell="gru"), candidate(dropout=0.0, cell="gru")) == []
+    )
 
 
 def test_the_most_important_comes_first(tmp_path, tables):
@@ -68,7 +71,8 @@ def test_the_most_important_comes_first(tmp_path, tables):
     harness.crash_and_reopen(total=30)
     search(harness, hill())
     steps = steps_to(
-        harness.study.state,
+        harness.study.state.spec,
+        importances(harness.study.state),
         candidate(dropout=0.1, learning_rate=1e-4, cell="lstm"),
         candidate(dropout=0.2, learning_rate=1e-2, cell="gru"),
     )
