@@ -65,6 +65,12 @@ def export(
 )
 @click.option("--text", "column", metavar="COLUMN", help="The column of the texts in --input.")
 @click.option(
+    "--keep",
+    multiple=True,
+    metavar="COLUMN",
+    help="Of --input, to stand beside the answer.",
+)
+@click.option(
     "--set", "settings", multiple=True, metavar="data.KEY=VALUE", help="How --input is written."
 )
 @click.option(
@@ -79,6 +85,7 @@ def predict(
     texts: tuple[str, ...],
     source: str | None,
     column: str | None,
+    keep: tuple[str, ...],
     settings: tuple[str, ...],
     output: Path | None,
     explain: bool,
@@ -91,6 +98,7 @@ def predict(
     from search.final.models import find_model
     from search.final.predicting import Request, predictions
     from search.spec.overrides import written_of
+    from trainables.serving.streams import Source
 
     if not texts and source is None:
         raise click.UsageError("give texts, or a file with --input")
@@ -100,12 +108,13 @@ def predict(
         place = output.expanduser()
         if place.exists() and place.samefile(Path(source).expanduser()):
             raise click.UsageError("--output is the --input itself: name another file")
-    if (column is not None or settings) and source is None:
-        raise click.UsageError("--text and --set are about --input")
+    if (column is not None or settings or keep) and source is None:
+        raise click.UsageError("--text, --keep and --set are about --input")
     named = () if column is None else (f"data.text={column}",)
     text, dialect = written_of((*settings, *named))
     folder = find_model(model, results_dir)
-    request = Request(folder, texts, source, text, dialect, explain, threads)
+    file = None if source is None else Source(source, text, keep, dialect)
+    request = Request(folder, texts, file, explain, threads)
     write_rows(predictions(request), form, output)
 
 

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from search.monitor.say import say
-from trainables.data.reading.rows import Dialect
 from trainables.data.text.tokens import MAX_CHARACTERS, UNKNOWN
 from trainables.errors import DataError
-from trainables.serving.streams import read_stream
+from trainables.serving.streams import Row, Source, read_stream
 
 #: A text is explained by so many forward passes as it has tokens, so few are read at a time.
 _EXPLAINED = 16
@@ -18,13 +17,11 @@ _EXPLAINED = 16
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked of a model: texts, or a file of them, and how that is written."""
+    """What is asked of a model: texts, or a file of them."""
 
     model: Path
     texts: Sequence[str]
-    source: str | None
-    column: str | None
-    dialect: Dialect
+    source: Source | None
     explain: bool
     threads: int | None
 
@@ -35,11 +32,12 @@ def predictions(request: Request) -> Iterator[list[dict[str, Any]]]:
     Raises:
         DataError: the model or the file is wrong, or a text is too long.
     """
-    texts = iter(request.texts) if request.source is None else _shown(request)
-    checked = _checked(texts)
+    source = request.source
+    rows = (Row(text, {}) for text in request.texts) if source is None else _shown(source)
+    checked = _checked(rows)
     first = next(checked, None)  # a file that is wrong is told before torch is imported
     if first is None:
-        raise DataError(f"{request.source!r} has no texts")
+        raise DataError(f"{source.place if source else ''!r} has no texts")
     import numpy as np
 
     from trainables.serving.explain import weigh_tokens
@@ -49,61 +47,64 @@ def predictions(request: Request) -> Iterator[list[dict[str, Any]]]:
     size = _EXPLAINED if request.explain else CHUNK
     read = silent = 0
     for some in chunks(_after(first, checked), size):
-        ids = model.encoder.encode(some)
+        ids = model.encoder.encode([row.text for row in some])
         read, silent = read + len(ids), silent + sum(not np.any(one > UNKNOWN) for one in ids)
         said = model.in_words(model.outputs_of(ids))
-        rows = [_row(text, one) for text, one in zip(some, said, strict=True)]
+        found = [_row(row, one) for row, one in zip(some, said, strict=True)]
         if request.explain:
-            for row, weights in zip(rows, weigh_tokens(model, some), strict=True):
+            weighed = weigh_tokens(model, [row.text for row in some])
+            for row, weights in zip(found, weighed, strict=True):
                 row["tokens"] = [
                     {"token": _written(one.token), "gain": round(one.gain, 6)} for one in weights
                 ]
-        yield rows
+        yield found
     if silent:
         say(f"note: {silent:,} of {read:,} texts are empty or have no word that the model knows")
 
 
-def _after(first: str, rest: Iterator[str]) -> Iterator[str]:
+def _after(first: Row, rest: Iterator[Row]) -> Iterator[Row]:
     yield first
     yield from rest
 
 
-def _checked(texts: Iterable[str]) -> Iterator[str]:
-    for number, text in enumerate(texts, start=1):
-        if len(text) > MAX_CHARACTERS:
+def _checked(rows: Iterable[Row]) -> Iterator[Row]:
+    for number, row in enumerate(rows, start=1):
+        if len(row.text) > MAX_CHARACTERS:
             raise DataError(
-                f"text {number} has {len(text):,} characters: {MAX_CHARACTERS:,} are read at most; "
-                "cut it, or divide it"
+                f"text {number} has {len(row.text):,} characters: {MAX_CHARACTERS:,} are read at "
+                "most; cut it, or divide it"
             )
-        yield text
+        yield row
 
 
-def _shown(request: Request) -> Iterator[str]:
+def _shown(source: Source) -> Iterator[Row]:
     """Return a file's texts, with a bar on a terminal that says how many were read."""
-    assert request.source is not None
-    stream = read_stream(request.source, request.column, request.dialect)
+    stream = read_stream(source)
     if not sys.stderr.isatty():
         return stream
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TimeElapsedColumn
 
-    def counted() -> Iterator[str]:
+    def counted() -> Iterator[Row]:
         bar = Progress(
             SpinnerColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=Console(stderr=True)
         )
         with bar:
             task = bar.add_task("texts", total=None)
-            for text in stream:
+            for row in stream:
                 bar.advance(task)
-                yield text
+                yield row
 
     return counted()
 
 
-def _row(text: str, said: Any) -> dict[str, Any]:
+def _row(row: Row, said: Any) -> dict[str, Any]:
+    kept = {name: cell and _written(cell) for name, cell in row.kept.items()}
+    beside = {"input": kept} if kept else {}
+    text = {"text": _written(row.text)}
     if said.label is None:
-        return {"text": _written(text), "value": said.value}
-    return {"text": _written(text), "label": said.label, "probabilities": said.probabilities}
+        return {**text, "value": said.value, **beside}
+    return {**text, "label": said.label, "probabilities": said.probabilities, **beside}
 
 
 def _written(text: str) -> str:

@@ -12,6 +12,9 @@ from trainables.errors import DataError, did_you_mean
 TEXT_COLUMNS = ("text", "review", "sentence", "content", "comment", "document", "body", "tweet")
 LABEL_COLUMNS = ("label", "labels", "sentiment", "class", "category", "target", "rating", "y")
 
+#: How a column is named that is no setting of a study.
+_SETTINGS = {"keep": "--keep"}
+
 #: A column of texts has so many words a row at least, where another one has more.
 _FEW_WORDS = 2.0
 
@@ -66,6 +69,15 @@ def choose_group(file: RowFile, named: str) -> str:
     return _named(file, named, "group")
 
 
+def choose_kept(file: RowFile, named: str) -> str:
+    """Return a column that is to stand beside the texts.
+
+    Raises:
+        DataError: there is none of that name.
+    """
+    return _named(file, named, "keep")
+
+
 def has_column(file: RowFile, name: str) -> bool:
     """Whether a file has a column, in large or small letters, or an object with cells of it."""
     lower = {one.lower() for one in file.names}
@@ -75,8 +87,9 @@ def has_column(file: RowFile, name: str) -> bool:
 def _named(file: RowFile, name: str, role: str) -> str:
     if name in file.names or name.partition(".")[0] in file.objects():
         return name
+    setting = _SETTINGS.get(role, f"data.{role}")
     raise DataError(
-        f"{str(file.path)!r} has no column {name!r} (data.{role}); it has: {_shown(file.names)}"
+        f"{str(file.path)!r} has no column {name!r} ({setting}); it has: {_shown(file.names)}"
         + ("" if len(file.names) > 20 else f"; {did_you_mean(name, file.names)}")
     )
 

@@ -8,6 +8,7 @@ Shapes: N texts, B texts of a batch, T tokens, C outputs.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -37,6 +38,8 @@ from trainables.serving.folder import (
     read_vouched,
 )
 from trainables.tasks.registry import find_task
+
+T = TypeVar("T")
 
 #: Texts read at a time: enough to sort by length, few enough to bound the memory.
 CHUNK = 4096
@@ -216,9 +219,9 @@ def build_network(config: ModelSpec, at_most: int | None = None) -> nn.Module:
     return entry.load()(hyperparameters, context).build()
 
 
-def chunks(texts: Iterator[str], size: int = CHUNK) -> Iterator[list[str]]:
+def chunks(texts: Iterator[T], size: int = CHUNK) -> Iterator[list[T]]:
     """Yield texts by so many, for a stream that need not fit in memory."""
-    held: list[str] = []
+    held: list[T] = []
     for text in texts:
         held.append(text)
         if len(held) == size:

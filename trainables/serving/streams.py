@@ -2,19 +2,20 @@
 
 import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
-from trainables.data.choosing import choose_text
-from trainables.data.reading.cells import Unusable, as_text
+from trainables.data.choosing import choose_kept, choose_text
+from trainables.data.reading.cells import Unusable, as_label, as_text
 from trainables.data.reading.delimited import read_delimited
 from trainables.data.reading.formats import FORMATS, format_of, is_known
 from trainables.data.reading.json_rows import cell_of, of_objects, stream_json
 from trainables.data.reading.opening import marked_encoding, opened_text
 from trainables.data.reading.parquet import read_parquet
-from trainables.data.reading.rows import Cell, Dialect
+from trainables.data.reading.rows import Cell, Dialect, RowFile
 from trainables.errors import DataError
 
 _LINES = (".jsonl", ".ndjson")
@@ -24,18 +25,42 @@ _LINES = (".jsonl", ".ndjson")
 _ROWS = 4096
 
 
-def read_stream(place: str, column: str | None, dialect: Dialect) -> Iterator[str]:
+@dataclass(frozen=True)
+class Source:
+    """A file of texts.
+
+    Attributes:
+        place: its path; ``-`` is standard input.
+        column: of the texts; None for the customary one.
+        kept: other columns that are to stand beside what is said.
+        dialect: how it is written.
+    """
+
+    place: str
+    column: str | None
+    kept: tuple[str, ...]
+    dialect: Dialect
+
+
+class Row(NamedTuple):
+    """A text, and what stands beside it."""
+
+    text: str
+    kept: dict[str, str | None]
+
+
+def read_stream(source: Source) -> Iterator[Row]:
     """Yield the texts of a file, in order; a row without one yields an empty text.
 
-    ``-`` is standard input, and of it as of a ``.txt`` file each line is a text. Other files are
-    read as data sets are: csv, tsv, json, jsonl or parquet, compressed or not.
+    Of standard input as of a ``.txt`` file each line is a text. Other files are read as data sets
+    are: csv, tsv, json, jsonl or parquet, compressed or not.
 
     Raises:
         DataError: it is no such file, is empty, is malformed, or has no such column.
     """
-    if place == "-":
-        return _of_input(dialect)
-    path = Path(place).expanduser()
+    if source.place == "-":
+        return _of_lines(source, _input(source.dialect))
+    path = Path(source.place).expanduser()
     if path.is_dir():
         raise DataError(f"{str(path)!r} is a folder: name a file in it")
     if not path.is_file():
@@ -44,14 +69,20 @@ def read_stream(place: str, column: str | None, dialect: Dialect) -> Iterator[st
         raise DataError(f"{str(path)!r} is empty")
     kind = format_of(path)
     if kind == ".txt":
-        return _lines(path, dialect)
+        return _of_lines(source, _lines(path, source.dialect))
     if not is_known(path):
         known = ", ".join([*FORMATS, ".txt"])
         raise DataError(f"{str(path)!r} has no suffix that tells its format: {known}")
-    return _texts(_cells(path, kind, column, dialect), path)
+    return _rows(_cells(path, kind, source), path, source.kept)
 
 
-def _of_input(dialect: Dialect) -> Iterator[str]:
+def _of_lines(source: Source, lines: Iterator[str]) -> Iterator[Row]:
+    if source.column is not None or source.kept:
+        raise DataError("lines of text have no columns: leave --text and --keep out")
+    return (Row(line, {}) for line in lines)
+
+
+def _input(dialect: Dialect) -> Iterator[str]:
     """Yield the lines of standard input, as a file of them would be read."""
     content = io.BufferedReader(cast(io.RawIOBase, sys.stdin.buffer))
     began = content.peek(4)[:4]
@@ -74,35 +105,41 @@ def _lines(path: Path, dialect: Dialect) -> Iterator[str]:
             yield line.rstrip("\r\n")
 
 
-def _cells(path: Path, kind: str, column: str | None, dialect: Dialect) -> Iterator[Cell]:
+def _cells(path: Path, kind: str, source: Source) -> Iterator[list[Cell]]:
+    """Yield the cells of each row: the text's, then those that are kept."""
+    dialect = source.dialect
     if kind in _LINES:
-        return _of_json_lines(path, column, dialect)
+        return _of_json_lines(path, source)
     if kind == ".parquet":
         parquet = read_parquet(path, dialect)
-        return parquet.stream(choose_text(parquet, column), _ROWS)
+        return parquet.stream(_columns(parquet, source), _ROWS)
     if kind in (".csv", ".tsv"):
         delimited = read_delimited(path, dialect, "," if kind == ".csv" else "\t")
-        return delimited.stream(choose_text(delimited, column))
+        return delimited.stream(_columns(delimited, source))
     rows = FORMATS[kind](path, dialect)
-    return iter(rows.columns([choose_text(rows, column)])[0])
+    return map(list, zip(*rows.columns(_columns(rows, source)), strict=True))
 
 
-def _of_json_lines(path: Path, column: str | None, dialect: Dialect) -> Iterator[Cell]:
-    rows = stream_json(path, dialect)
+def _columns(file: RowFile, source: Source) -> list[str]:
+    return [choose_text(file, source.column), *(choose_kept(file, name) for name in source.kept)]
+
+
+def _of_json_lines(path: Path, source: Source) -> Iterator[list[Cell]]:
+    rows = stream_json(path, source.dialect)
     first = list(islice(rows, _ROWS))
-    name = choose_text(of_objects(path, first), column)
+    names = _columns(of_objects(path, first), source)
     for number, row in enumerate(chain(first, rows), start=1):
         if not isinstance(row, dict):
             raise DataError(f"{str(path)!r}: row {number} is no object with named cells")
-        yield cell_of(row, name)
+        yield [cell_of(row, name) for name in names]
 
 
-def _texts(cells: Iterator[Cell], path: Path) -> Iterator[str]:
-    for number, cell in enumerate(cells, start=1):
+def _rows(cells: Iterator[list[Cell]], path: Path, kept: Sequence[str]) -> Iterator[Row]:
+    for number, (text, *others) in enumerate(cells, start=1):
         try:
-            yield as_text(cell) or ""
+            yield Row(as_text(text) or "", dict(zip(kept, map(as_label, others), strict=True)))
         except Unusable as error:
             raise DataError(
                 f"row {number} of {str(path)!r} has {error} where a text should be: name another "
-                "column with --text"
+                "column with --text or --keep"
             ) from error

@@ -92,6 +92,28 @@ def test_output_files(here):
         assert [row["text"] for row in csv.DictReader(file)][1] == "dull, lazy\nmess"
 
 
+def test_columns_that_are_kept(here):
+    rows = [{"id": 7, "label": "true", "text": "warm"}, {"text": "dull", "id": None}]
+    (here / "k.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (here / "k.csv").write_text("id,label,text\n007,true,warm\n,,dull\n")
+    pyarrow.parquet.write_table(
+        pyarrow.table({"id": [7, 8], "text": ["a", "b"]}), here / "k.parquet"
+    )
+    keep = ["--keep", "id", "--keep", "label"]
+    first, second = lines("predict", "model", "--input", "k.jsonl", *keep)
+    assert first["input"] == {"id": "7", "label": "true"} and first["label"] in ("good", "bad")
+    assert second["input"] == {"id": None, "label": None}
+    first, _ = lines("predict", "model", "--input", "k.csv", *keep)
+    assert first["input"] == {"id": "007", "label": "true"}
+    done = run("predict", "model", "--input", "k.parquet", "--keep", "id", "--output", "o.parquet")
+    assert done.exit_code == 0, done.output
+    assert pyarrow.parquet.read_table("o.parquet")["input.id"].to_pylist() == ["7", "8"]
+    done = run("predict", "model", "--input", "k.csv", "--keep", "nr")
+    assert done.exit_code == 2 and "has no column 'nr' (--keep)" in done.stderr
+    done = run("predict", "model", "--input", "-", "--keep", "id", input="warm")
+    assert done.exit_code == 2 and "have no columns" in done.stderr
+
+
 def test_words_that_moved_it(here):
     [row] = lines("predict", "model", "a warm and dull film", "--explain")
     assert [one["token"] for one in row["tokens"]] == ["a", "warm", "and", "dull", "film"]

@@ -155,10 +155,10 @@ class Delimited(RowFile):
             self.notes.append(f"{self.path.name}: an empty cell at the end of every row is no cell")
         return read
 
-    def stream(self, name: str) -> Iterator[Cell]:
-        """Yield the cells of a column, as they are read; every row must have as many cells as the
-        first."""
-        place, width = self.names.index(name), len(self.names)
+    def stream(self, names: Sequence[str]) -> Iterator[list[Cell]]:
+        """Yield the cells of some columns row by row, as they are read; every row must have as many
+        cells as the first."""
+        places, width = [self.names.index(name) for name in names], len(self.names)
         quoted, header = self._is_quoted(), self.dialect.header
         try:
             records = _records(self.path, self.dialect, self.delimiter, quoted)
@@ -167,7 +167,7 @@ class Delimited(RowFile):
                     continue
                 if len(record) != width:
                     raise self._other_width(row, line, record)
-                yield record[place]
+                yield [record[place] for place in places]
         except _Malformed as error:
             raise _stray(self.path, error) from error
 

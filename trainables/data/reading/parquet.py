@@ -38,15 +38,17 @@ class ParquetRows(RowFile):
         except (ArrowException, OSError, ValueError, OverflowError) as error:
             raise self._unreadable(error) from error
 
-    def stream(self, name: str, rows: int) -> Iterator[Cell]:
-        """Yield the cells of a column, so many of them in memory at a time."""
+    def stream(self, names: Sequence[str], rows: int) -> Iterator[list[Cell]]:
+        """Yield the cells of some columns row by row, so many of them in memory at a time."""
         import pyarrow.parquet
         from pyarrow.lib import ArrowException
 
         try:
             with pyarrow.parquet.ParquetFile(self.path) as file:
-                for batch in file.iter_batches(rows, columns=[name]):
-                    yield from batch.column(0).to_pylist()
+                for batch in file.iter_batches(rows, columns=list(dict.fromkeys(names))):
+                    yield from map(
+                        list, zip(*(batch.column(name).to_pylist() for name in names), strict=True)
+                    )
         except (ArrowException, OSError, ValueError, OverflowError) as error:
             raise self._unreadable(error) from error
 
