@@ -28,6 +28,9 @@ class Budget:
 #: the bytes counted with the native kernel, gradients and fragmentation included, and 0.8 to 2.6
 #: times with torch's layers (with 16 units, 5 times the 44 MB counted).
 ON_CPU = Budget(bytes=256 << 20, steps=65_536)
+#: In a process of anybody's: larger arrays glibc would return to the system after each pass, and
+#: fetching them again takes as long as half of the computing.
+ANYWHERE = Budget(bytes=64 << 20, steps=16_384)
 #: A GPU needs many texts at a time to be busy. A constant, and no share of its memory: a trial that
 #: is resumed on a smaller share, or on another GPU, must add up the same gradients in one order.
 ON_GPU = Budget(bytes=2 << 30, steps=262_144)

@@ -18,7 +18,7 @@ from safetensors.torch import load as load_tensors
 from torch import Tensor, nn
 
 from trainables.core.batching import micro_batches
-from trainables.core.memory import ON_CPU, DataShape, micro_batch_steps
+from trainables.core.memory import ANYWHERE, DataShape, micro_batch_steps
 from trainables.core.task import TaskContext
 from trainables.data.text.bert import bert_version
 from trainables.data.text.tokens import PAD
@@ -77,7 +77,7 @@ class Model:
         h = network.hyperparameters
         assert isinstance(h, RecurrentHyperparameters)
         self._bert: Bert | None = None
-        self._steps = micro_batch_steps(h.activation_bytes_per_step(), ON_CPU)
+        self._steps = micro_batch_steps(h.activation_bytes_per_step(), ANYWHERE)
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """Return what the model says of each text, in their order.
