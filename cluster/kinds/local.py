@@ -19,7 +19,7 @@ from cluster.token import ensure_token
 OBJECT_STORE_BYTES = 128 << 20
 
 #: Ray's own folder, in one that is this user's alone. Paths of sockets are short.
-_SESSIONS, _PREFIX, _HELD = "r", "sq-", "held"
+_SESSIONS, _PREFIX, _HELD = "r", "seqt-", "held"
 
 
 class Local(ClusterKind):

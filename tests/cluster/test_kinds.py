@@ -80,9 +80,9 @@ def test_what_ray_wrote_on_this_machine_goes_with_it_unless_something_failed(tmp
         assert not list(place.iterdir())
         with pytest.raises(ZeroDivisionError), Local().running(request):
             raise ZeroDivisionError
-        assert list(place.glob("sq-*/r/session_*/logs/*"))
+        assert list(place.glob("seqt-*/r/session_*/logs/*"))
         [failed] = place.iterdir()
-        killed = place / "sq-killed"
+        killed = place / "seqt-killed"
         killed.mkdir()
         (killed / "held").touch()
         with Local().running(request):
