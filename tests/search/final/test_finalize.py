@@ -18,7 +18,7 @@ from trainables.serving import load_model
 from trainables.storage import Cache
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-KILLS = int(os.environ.get("SEQTUNE_KILLS", "2"))
+KILLS = int(os.environ.get("SEQTUNE_KILLS", "1"))
 
 
 @pytest.fixture
