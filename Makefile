@@ -24,7 +24,7 @@ coverage: $(VENV)/.dev
 	$(BIN)/coverage report
 
 test-faults: $(VENV)/.dev
-	SEQTUNE_KILLS=$(KILLS) $(BIN)/pytest tests/faults tests/search/driver/test_run.py tests/search/journal/test_journal.py tests/trainables/serving/test_export.py
+	SEQTUNE_KILLS=$(KILLS) $(BIN)/pytest tests/faults tests/search/driver/test_run.py tests/search/journal/test_journal.py tests/trainables/serving/test_export.py tests/search/final/test_finalize.py
 
 # Hosts of their own on this machine, in network namespaces, with sshd: for root, on Debian.
 test-cluster: $(VENV)/.dev lab

@@ -18,7 +18,7 @@ from trainables.serving import load_model
 from trainables.storage import Cache
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-KILLS = int(os.environ.get("SEQTUNE_KILLS", "1"))
+KILLS = int(os.environ.get("SEQTUNE_KILLS", "2"))
 
 
 @pytest.fixture
@@ -109,6 +109,7 @@ def test_one_figure_one_model_and_one_opening(place):
     assert again["winner"] == before["winner"] and again["gain"] == before["gain"]
 
 
+@pytest.mark.thorough
 def test_killed_at_any_moment_it_opens_once_and_says_the_same(place, tmp_path):
     twin = tmp_path / "twin"
     twin.mkdir()
