@@ -18,7 +18,8 @@ from trainables.serving import load_model
 from trainables.storage import Cache
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-KILLS = int(os.environ.get("SEQTUNE_KILLS", "2"))
+#: Each takes up to twelve seconds.
+KILLS = min(10, int(os.environ.get("SEQTUNE_KILLS", "2")))
 
 
 @pytest.fixture
