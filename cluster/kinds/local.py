@@ -56,8 +56,9 @@ class Local(ClusterKind):
     def running(self, request: StartRequest) -> Iterator[None]:
         """Start Ray, listening on this machine only, in a folder of its own.
 
-        The folder, of some megabytes, is this user's alone. It is removed unless something fails,
-        for then Ray's logs in it may tell why; that of a search that was killed, by the next one.
+        The folder, of some megabytes, is this user's alone. It is removed at the end. That of a
+        search that was killed, interrupted or failed stays until the next, for Ray's logs in it may
+        tell why.
         """
         import ray
 
@@ -67,9 +68,6 @@ class Local(ClusterKind):
             try:
                 self._start(request, folder)
                 yield
-            except BaseException:
-                (folder / _HELD).unlink(missing_ok=True)  # so that it stays
-                raise
             finally:
                 ray.shutdown()
             shutil.rmtree(folder, ignore_errors=True)
@@ -117,9 +115,9 @@ def _held(folder: Path) -> Iterator[None]:
 
 
 def _sweep(parent: Path) -> None:
-    """Remove the folders of searches of this user that were killed: nobody holds their locks."""
+    """Remove the folders of this user's searches that have ended: nobody holds their locks."""
     for folder in parent.glob(f"{_PREFIX}*"):
-        # Of another user, of one that failed and is to stay, or of a search at work.
+        # Of another user, or of a search at work.
         with suppress(OSError), (folder / _HELD).open("r+", encoding="utf-8") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(folder, ignore_errors=True)

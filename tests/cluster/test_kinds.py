@@ -68,7 +68,7 @@ def test_token_is_private_and_kept(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_what_ray_wrote_on_this_machine_goes_with_it_unless_something_failed(tmp_path, monkeypatch):
+def test_what_ray_wrote_on_this_machine_goes_with_it_or_with_the_next_search(tmp_path, monkeypatch):
     place = Path(tempfile.mkdtemp(prefix="r-", dir="/tmp"))  # sockets need a short one
     monkeypatch.setenv("RAY_TMPDIR", str(place))
     request = StartRequest("x", 1, (), tmp_path, print)
@@ -82,11 +82,12 @@ def test_what_ray_wrote_on_this_machine_goes_with_it_unless_something_failed(tmp
             raise ZeroDivisionError
         assert list(place.glob("seqt-*/r/session_*/logs/*"))
         [failed] = place.iterdir()
-        killed = place / "seqt-killed"
-        killed.mkdir()
+        killed, foreign = place / "seqt-killed", place / "seqt-foreign"
+        for folder in (killed, foreign):
+            folder.mkdir()
         (killed / "held").touch()
         with Local().running(request):
-            assert not killed.exists() and failed.exists()
+            assert not killed.exists() and not failed.exists() and foreign.exists()
     finally:
         shutil.rmtree(place)
 

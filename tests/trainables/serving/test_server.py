@@ -1,5 +1,6 @@
 """``serve`` as a process of its own, asked over HTTP."""
 
+import asyncio
 import http.client
 import json
 import re
@@ -11,12 +12,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from fastapi import HTTPException
 
 from search.final.handover import hand_over
 from search.journal.load import load_state
 from tests.finished_study import train_study
 from trainables.serving import load_model
-from trainables.serving.http.server import LAST_SECONDS, MAX_BODY, MAX_TEXTS
+from trainables.serving.http.server import LAST_SECONDS, MAX_BODY, MAX_TEXTS, BoundedBody
 from trainables.storage import Cache
 
 pytestmark = pytest.mark.slow
@@ -130,6 +132,21 @@ def test_a_client_that_never_ends_its_request_does_not_hold_the_end_up(server):
         began = time.monotonic()
         server.process.communicate(timeout=30)
     assert time.monotonic() - began < LAST_SECONDS + 5
+
+
+def test_a_body_that_does_not_come_in_time_is_given_up(monkeypatch):
+    monkeypatch.setattr("trainables.serving.http.server.BODY_SECONDS", 0.05)
+
+    async def never():
+        await asyncio.sleep(60)
+
+    async def application(scope, receive, send):
+        await receive()
+
+    waiting = BoundedBody(application, MAX_BODY)({"type": "http"}, never, never)
+    with pytest.raises(HTTPException) as refused:
+        asyncio.run(waiting)
+    assert refused.value.status_code == 408
 
 
 def test_what_cannot_be_served_is_one_line_and_exit_code_2(tmp_path, tables):
