@@ -140,10 +140,13 @@ def test_a_body_that_does_not_come_in_time_is_given_up(monkeypatch):
     async def never():
         await asyncio.sleep(60)
 
+    async def sent(message):
+        raise AssertionError(message)
+
     async def application(scope, receive, send):
         await receive()
 
-    waiting = BoundedBody(application, MAX_BODY)({"type": "http"}, never, never)
+    waiting = BoundedBody(application, MAX_BODY)({"type": "http"}, never, sent)
     with pytest.raises(HTTPException) as refused:
         asyncio.run(waiting)
     assert refused.value.status_code == 408
