@@ -31,6 +31,9 @@ Array = NDArray[np.float64]
 #: So many points are drawn to choose one near the centres, if there are any.
 _DRAWN = 32
 
+#: So many points are drawn to choose one of the first trials: the one that is farthest from others.
+_FAR = 64
+
 #: Where a trial carries what was fitted for it: no later question, and no resume, fits again.
 FITTED = "seqtune:fitted"
 
@@ -59,7 +62,7 @@ class EpochAwareSampler(BaseSampler):
             seed: another seed gives other suggestions; None draws one.
             rungs: the steps at which trials are compared; None takes those at which some were
                 stopped.
-            startup_trials: so many trials are drawn at random, one at least.
+            startup_trials: so many trials are drawn far from each other, one at least.
             random_share: so many of the later ones, 0 to 1.
             beliefs: what is known before the first trial.
             reader: one that other samplers of the same study have read its trials by.
@@ -112,7 +115,8 @@ class EpochAwareSampler(BaseSampler):
         if former is not None:
             return np.asarray(axes.points([former])[0])
         if not self._beliefs.centres:
-            return _draw(axes, history, rng)
+            draw = _draw_afar if len(history.known) < self._startup else _draw
+            return draw(axes, history, rng)
         drawn_MD = np.array([_draw(axes, history, rng) for _ in range(_DRAWN)])
         liked_M = self._beliefs.log_density(axes, drawn_MD, len(history.known))
         return np.asarray(drawn_MD[int(np.argmax(liked_M + rng.gumbel(size=_DRAWN)))])
@@ -144,6 +148,18 @@ def _draw(axes: Axes, history: History, rng: np.random.Generator) -> Array:
     tried_ND = axes.points([*(trial.params for trial in history.known), *history.pending])
     x_MD = untried(every_point(axes), tried_ND)
     return np.asarray(x_MD[rng.integers(len(x_MD))])
+
+
+def _draw_afar(axes: Axes, history: History, rng: np.random.Generator) -> Array:
+    """Draw a point far from those of all trials, x_D (maximin distance, Johnson et al. 1990)."""
+    tried_ND = axes.points([*(trial.params for trial in history.known), *history.pending])
+    if axes.size <= LISTED or not len(tried_ND):
+        return _draw(axes, history, rng)
+    drawn_MD = axes.spread(rng.random((_FAR, len(axes))))
+    optional_D = np.any(np.isnan(tried_ND), axis=0)
+    tried_NF, drawn_MF = axes.features(tried_ND, optional_D), axes.features(drawn_MD, optional_D)
+    squares_MN = np.sum((drawn_MF[:, None, :] - tried_NF[None, :, :]) ** 2, axis=2)
+    return np.asarray(drawn_MD[int(np.argmax(squares_MN.min(axis=1)))])
 
 
 def _last_fitted(trials: Sequence[FrozenTrial], axes: Axes, features: int) -> dict[str, Any] | None:
