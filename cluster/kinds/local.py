@@ -1,25 +1,23 @@
 """A Ray cluster of this machine alone, gone when the process that started it is."""
 
-import fcntl
 import logging
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
 from cluster.errors import ClusterError
 from cluster.job import job_config
 from cluster.kinds.base import ClusterKind, Node, StartRequest
+from cluster.own_folder import own_folder
 from cluster.token import ensure_token
 
 #: Trials read memory-mapped data and write files; next to nothing goes through the object store.
 OBJECT_STORE_BYTES = 128 << 20
 
 #: Ray's own folder, in one that is this user's alone. Paths of sockets are short.
-_SESSIONS, _PREFIX, _HELD = "r", "seqt-", "held"
+_SESSIONS, _PREFIX = "r", "seqt-"
 
 
 class Local(ClusterKind):
@@ -63,14 +61,12 @@ class Local(ClusterKind):
         import ray
 
         ensure_token()
-        folder = _new_folder()
-        with _held(folder):
+        with own_folder(_PREFIX, stays_after_errors=True) as folder:
             try:
                 self._start(request, folder)
                 yield
             finally:
                 ray.shutdown()
-            shutil.rmtree(folder, ignore_errors=True)
 
     def _start(self, request: StartRequest, folder: Path) -> None:
         import ray
@@ -92,35 +88,6 @@ class Local(ClusterKind):
 
     def __str__(self) -> str:
         return "this machine"
-
-
-def _new_folder() -> Path:
-    parent = Path(os.environ.get("RAY_TMPDIR") or tempfile.gettempdir())
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        _sweep(parent)
-        return Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
-    except OSError as error:
-        raise ClusterError(
-            f"Ray needs a folder of its own in {parent}: {error.strerror}; RAY_TMPDIR names another"
-        ) from error
-
-
-@contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    """Hold a folder's lock, which the system lets go of with this process."""
-    with (folder / _HELD).open("w", encoding="utf-8") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def _sweep(parent: Path) -> None:
-    """Remove the folders of this user's searches that have ended: nobody holds their locks."""
-    for folder in parent.glob(f"{_PREFIX}*"):
-        # Of another user, or of a search at work.
-        with suppress(OSError), (folder / _HELD).open("r+", encoding="utf-8") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _why_not_started(error: Exception, folder: Path) -> str:

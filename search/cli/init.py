@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from search.cli.options import data_settings_option
+
 
 @click.command()
 @click.argument("data")
@@ -12,9 +14,7 @@ import click
     type=click.Path(dir_okay=False, path_type=Path),
     help="The file; NAME.toml by default, after the data.",
 )
-@click.option(
-    "--set", "settings", multiple=True, metavar="data.KEY=VALUE", help="How the data is written."
-)
+@data_settings_option("the data")
 def init(data: str, output: Path | None, settings: tuple[str, ...]) -> None:
     """Look at DATA (a file, a folder, a data set of the hub) and write a study file for it."""
     from search.driver.new_study_file import write_study_file

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from search.cli.options import format_option, results_option
+from search.cli.options import data_settings_option, format_option, results_option
 
 
 @click.command()
@@ -23,9 +23,7 @@ from search.cli.options import format_option, results_option
 @click.option(
     "--labels", "pairs", multiple=True, metavar="LABEL=CLASS", help="What a label in --data means."
 )
-@click.option(
-    "--set", "settings", multiple=True, metavar="data.KEY=VALUE", help="How --data is written."
-)
+@data_settings_option("--data")
 @click.option("--output", type=click.Path(path_type=Path), help="The folder to write.")
 @results_option
 def export(
@@ -70,9 +68,7 @@ def export(
     metavar="COLUMN",
     help="Of --input, to stand beside the answer.",
 )
-@click.option(
-    "--set", "settings", multiple=True, metavar="data.KEY=VALUE", help="How --input is written."
-)
+@data_settings_option("--input")
 @click.option(
     "--output", type=click.Path(path_type=Path), help="A .jsonl, .csv or .parquet file to write."
 )
@@ -129,9 +125,7 @@ def predict(
     metavar="LABEL=CLASS",
     help="The class that a label in the data means.",
 )
-@click.option(
-    "--set", "settings", multiple=True, metavar="data.KEY=VALUE", help="How the data is written."
-)
+@data_settings_option("the data")
 @click.option("--include-training", is_flag=True, help="Score texts that it was trained on too.")
 @click.option("--threads", type=click.IntRange(1), help="CPU threads; all by default.")
 @format_option

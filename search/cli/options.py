@@ -1,6 +1,7 @@
 """Options that several commands share."""
 
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,33 @@ class Duration(click.ParamType[float]):
             return parse_duration(value)
         except SpecError as error:
             self.fail(str(error), param, ctx)
+
+
+def data_settings_option(what: str) -> Callable[[Command], Command]:
+    """Add the option that says how ``what`` is written. Advice that names a setting of a study file
+    then says how it is given here."""
+
+    def add(command: Command) -> Command:
+        @wraps(command)
+        def advised(*args: Any, **kwargs: Any) -> Any:
+            from trainables.errors import DataError
+
+            try:
+                return command(*args, **kwargs)
+            except DataError as error:
+                if "write data." not in str(error):
+                    raise
+                raise DataError(f"{error} (here with --set data.KEY=VALUE)") from error
+
+        return click.option(
+            "--set",
+            "settings",
+            multiple=True,
+            metavar="data.KEY=VALUE",
+            help=f"How {what} is written.",
+        )(advised)
+
+    return add
 
 
 def results_option(command: Command) -> Command:

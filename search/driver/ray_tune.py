@@ -8,7 +8,6 @@ This file imports ray. Import it only after ``cluster.connect`` has set Ray's en
 """
 
 import logging
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -18,6 +17,7 @@ from ray import tune
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
+from cluster.own_folder import own_folder
 from search.driver.capacity import TrialResources
 from search.driver.hangs import HangWatch
 from search.driver.recorder import StudyRecorder
@@ -171,7 +171,7 @@ def run(
         on_step()
         scheduler.kill_hung(watch)
 
-    with tempfile.TemporaryDirectory(prefix="seqtune-ray-") as scratch:
+    with own_folder("seqtune-ray-") as scratch:
         tune.Tuner(
             _trainable(resources),
             tune_config=tune.TuneConfig(
@@ -185,7 +185,7 @@ def run(
             ),
             run_config=tune.RunConfig(
                 name="study",
-                storage_path=scratch,
+                storage_path=str(scratch),
                 callbacks=[StudyCallback(every_step)],
                 failure_config=tune.FailureConfig(max_failures=0),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),

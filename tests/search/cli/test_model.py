@@ -177,6 +177,9 @@ def test_how_a_file_is_written(here):
     options = [part for one in settings for part in ("--set", one)]
     found = lines("predict", "model", "--input", "odd.csv", *options)
     assert [row["text"] for row in found] == ["0", "café, warm"]
+    done = run("predict", "model", "--input", "odd.csv", "--text", "0")
+    assert done.exit_code == 2
+    assert "write data.encoding = 'latin-1' (here with --set data.KEY=VALUE)" in done.stderr
     (here / "stray.tsv").write_text('n\ttext\n1\t"a warm film\n2\tdull\n')
     found = lines("predict", "model", "--input", "stray.tsv")
     assert [row["text"] for row in found] == ['"a warm film', "dull"]

@@ -48,19 +48,13 @@ def test_is_searched_resumed_and_read(place, tables):
     out, _ = place.run("run", "small.toml", "--dry-run")
     assert "'activation'" in out and "memory: at most" in out and "core-hours" in out
     place.run("run", "small.toml", "--trials", "2")
-    longer = [
-        "--trials",
-        "4",
-        "--set",
-        "stopping.max_epochs=250",
-        "--set",
-        "stopping.grace_epochs=250",
-    ]
+    epochs = ("--set", "stopping.max_epochs=90", "--set", "stopping.grace_epochs=90")
+    longer = ["--trials", "4", *epochs]
     process = place.start("resume", "small", "--force", *longer)
     place.wait_for_epochs(40)
     process.kill()
     process.communicate()
-    place.run("resume", "small", "--force", "--set", "stopping.max_epochs=260")
+    place.run("resume", "small", "--force", "--set", "stopping.max_epochs=100")
     place.check(4)
     rows = place.trials()
     assert rows[0]["params"]["channels"] == 16 and rows[0]["params"]["activation"] == "gelu"

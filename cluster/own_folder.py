@@ -1,0 +1,56 @@
+"""A temporary folder of this process alone: whatever ends the process, the next one removes it."""
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from cluster.errors import ClusterError
+
+_HELD = "held"
+
+
+@contextmanager
+def own_folder(prefix: str, stays_after_errors: bool = False) -> Iterator[Path]:
+    """Make a folder that nobody else may enter, in ``RAY_TMPDIR`` or among temporary files.
+
+    It is removed at the end. Where the process was killed, it stays until the next folder of that
+    prefix is made.
+
+    Args:
+        stays_after_errors: it stays so long after an error, too: what lies in it may tell why.
+
+    Raises:
+        ClusterError: it cannot be made.
+    """
+    parent = Path(os.environ.get("RAY_TMPDIR") or tempfile.gettempdir())
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        _sweep(parent, prefix)
+        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+        file = (folder / _HELD).open("w", encoding="utf-8")
+    except OSError as error:
+        raise ClusterError(
+            f"Ray needs a folder of its own in {parent}: {error.strerror}; RAY_TMPDIR names another"
+        ) from error
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # the system lets go of it with this process
+        stays = stays_after_errors
+        try:
+            yield folder
+            stays = False
+        finally:
+            if not stays:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sweep(parent: Path, prefix: str) -> None:
+    """Remove the folders of this user's processes that have ended: nobody holds their locks."""
+    for folder in parent.glob(f"{prefix}*"):
+        # Of another user, or of a process at work.
+        with suppress(OSError), (folder / _HELD).open("r+", encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
