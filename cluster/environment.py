@@ -16,6 +16,8 @@ NODE_ENVIRONMENT = {
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    # Ray starts a worker a core beforehand, and a trial takes none of them.
+    "RAY_prestart_worker_first_driver": "0",
 }
 
 #: Set whatever the user has set, since a study relies on it: its journal takes the place of Ray's

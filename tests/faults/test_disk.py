@@ -42,7 +42,7 @@ def fill(disk: Path, leave_bytes: int) -> Path:
 
 @pytest.mark.parametrize("leave_bytes", [pytest.param(0, marks=pytest.mark.thorough), 40_000])
 def test_full_disk_ends_the_search_and_room_resumes_it(small_disk, tmp_path, tables, leave_bytes):
-    tables["stopping"]["max_epochs"] = 80
+    tables["stopping"]["max_epochs"] = 50
     tables["search"]["trials"] = 3
     place = Sandbox(tmp_path, tables)
     process = place.start("run", "small.toml")

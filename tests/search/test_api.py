@@ -38,7 +38,7 @@ LONG = """
     # Where the tests run in the background, a shell has them ignore Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if __name__ == "__main__":
-        settings = {"stopping.max_epochs": 400, "stopping.grace_epochs": 400}
+        settings = {"stopping.max_epochs": 120, "stopping.grace_epochs": 120}
         try:
             search.run("small.toml", trials=2, settings=settings)
         except (KeyboardInterrupt, StudyFailed) as error:
