@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from cluster.errors import ClusterError
 
@@ -30,21 +31,30 @@ def own_folder(prefix: str, stays_after_errors: bool = False) -> Iterator[Path]:
     try:
         parent.mkdir(parents=True, exist_ok=True)
         _sweep(parent, prefix)
-        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
-        file = (folder / _HELD).open("w", encoding="utf-8")
+        folder, file = _held_folder(parent, prefix)
     except OSError as error:
         raise ClusterError(
             f"Ray needs a folder of its own in {parent}: {error.strerror}; RAY_TMPDIR names another"
         ) from error
     with file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # the system lets go of it with this process
         stays = stays_after_errors
         try:
             yield folder
             stays = False
         finally:
             if not stays:
-                shutil.rmtree(folder, ignore_errors=True)
+                _remove(folder)
+
+
+def _held_folder(parent: Path, prefix: str) -> tuple[Path, IO[str]]:
+    """Make a folder, and hold its lock: the system lets go of it with this process."""
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+        with suppress(FileNotFoundError):  # another's sweep came between
+            file = (folder / _HELD).open("w", encoding="utf-8")
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if os.path.samestat(os.fstat(file.fileno()), (folder / _HELD).stat()):
+                return folder, file
 
 
 def _sweep(parent: Path, prefix: str) -> None:
@@ -53,4 +63,16 @@ def _sweep(parent: Path, prefix: str) -> None:
         # Of another user, or of a process at work.
         with suppress(OSError), (folder / _HELD).open("r+", encoding="utf-8") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove(folder)
+        with suppress(OSError):
+            folder.rmdir()  # an empty one, whose process was killed as it made it
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder, the lock at last: one that is half removed is swept another time."""
+    for path in folder.glob("*"):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.name != _HELD:
+            path.unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)

@@ -99,7 +99,7 @@ def trials(name: str, *, results_dir: str | Path = _RESULTS) -> Any:
     """Return a study's trials in number order: a DataFrame, or a list of rows without pandas.
 
     A row is the object that ``seqtune trials NAME --format json`` prints. In a DataFrame each
-    searched hyperparameter has a column of its own.
+    searched hyperparameter has a column of its own: ``params.NAME`` where a row has that name.
 
     Raises:
         StudyNotFound, JournalDamaged: see ``load``.
@@ -111,7 +111,14 @@ def trials(name: str, *, results_dir: str | Path = _RESULTS) -> Any:
         from pandas import DataFrame
     except ImportError:
         return rows
-    columns = [{**{k: v for k, v in row.items() if k != "params"}, **row["params"]} for row in rows]
+    columns = [
+        {key: value for key, value in row.items() if key != "params"}
+        | {
+            key if key not in row else f"params.{key}": value
+            for key, value in row["params"].items()
+        }
+        for row in rows
+    ]
     return DataFrame(columns).set_index("number") if columns else DataFrame()
 
 

@@ -59,7 +59,10 @@ def _precision(state: StudyState, resources: ResourcesSpec, begun: Epoch | None)
     trial on this kind of device has measured.
     """
     wanted, on_gpu = resources.precision, resources.gpus_per_trial > 0
-    if begun is None and wanted == "auto":
-        first = (trial.epochs[0] for trial in state.trials if trial.epochs)
-        begun = next((e for e in first if (e.numerics.device != "cpu") == on_gpu), None)
-    return begun.numerics.precision if begun else wanted
+    if begun is not None:
+        return begun.numerics.precision
+    if wanted != "auto":
+        return wanted
+    where = (trial.epochs.where for trial in state.trials)
+    alike = (found[1] for found in where if found and (found[1].device != "cpu") == on_gpu)
+    return next((numerics.precision for numerics in alike), wanted)

@@ -86,6 +86,7 @@ class StudyScheduler(TrialScheduler):
         """Tell the study that an attempt ended without a report."""
         assert self._study is not None
         number, attempt = attempt_key(trial)
+        _forget_figures(trial)
         failure = read_failure(_error_text(trial), hung=(number, attempt) in self._killed)
         self._attempts.pop((number, attempt), None)
         with halting():
@@ -109,14 +110,9 @@ class StudyScheduler(TrialScheduler):
         self._attempts[attempt_key(trial)] = trial
 
     def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
-        """Forget an attempt that is over.
-
-        Ray keeps its trials to the end of the run, with everything they reported: that would grow
-        without end.
-        """
+        """Forget an attempt that is over."""
         self._attempts.pop(attempt_key(trial), None)
-        for figures in (trial.metric_analysis, trial.metric_n_steps, trial.last_result):
-            figures.clear()
+        _forget_figures(trial)
 
     def on_trial_remove(self, tune_controller: Any, trial: Any) -> None:
         """Forget an attempt that never ran; its trial waits in the study."""
@@ -145,6 +141,13 @@ class StudyCallback(tune.Callback):
         """Call the function; a ``Halt`` from there ends the run."""
         assert self._on_step is not None
         self._on_step()
+
+
+def _forget_figures(trial: Any) -> None:
+    """Clear what an attempt reported: Ray keeps its trials to the end of the run, with all of it,
+    which would grow without end."""
+    for figures in (trial.metric_analysis, trial.metric_n_steps, trial.last_result):
+        figures.clear()
 
 
 @contextmanager

@@ -8,6 +8,7 @@ journal line that makes it superfluous is on the disk.
 """
 
 import bisect
+from contextlib import suppress
 from typing import NamedTuple
 
 from search.journal.events import EpochDone, Event, TrialEnded
@@ -78,6 +79,7 @@ class CheckpointKeeper:
             self._keep(trial, self._needed(trial))
         elif isinstance(event, TrialEnded):
             trial = state.trials[event.trial]
+            self._present[trial.number] = self._stored(trial)  # what lost attempts left, too
             self._retire(trial, state)
             for attempt in range(1, trial.attempts + 1):
                 (self._root / self._folder.unreported(trial.number, attempt)).unlink(
@@ -114,3 +116,6 @@ class CheckpointKeeper:
         for path in present.keys() - needed:
             (self._root / path).unlink(missing_ok=True)
             del present[path]
+        if trial.ended and not present:
+            with suppress(OSError):  # there is none, or a worker that is being killed writes still
+                self._folder.checkpoints_of(trial.number).rmdir()

@@ -4,7 +4,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -161,11 +161,12 @@ class StudyDir:
     def _remove_if_unbegun(self) -> None:
         """Remove a study that never began; the lock's holder calls this."""
         if not self.exists() and {path.name for path in self.root.iterdir()} <= {
-            path.name for path in (self.spec, self.lock, self.journal)
+            path.name for path in (self.spec, self.lock, self.journal, self.logs)
         }:
             for path in (self.spec, self.journal, self.lock):
                 path.unlink(missing_ok=True)
-            self.root.rmdir()
+            with suppress(OSError):  # its logs may tell why
+                self.root.rmdir()
 
 
 def check_free(results: Path, name: str) -> StudyDir:

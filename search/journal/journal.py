@@ -84,9 +84,13 @@ def read_prefix(path: Path, said: Mapping[str, Any]) -> Prefix | None:
 
 def encode(line: Line) -> bytes:
     """Return the bytes of one line, newline included; what is as by default is left out."""
-    content = {"seq": line.seq, "time": round(line.time, 3), "event": line.event.event}
-    content |= line.event.model_dump(mode="json", exclude_defaults=True)
-    body = json.dumps(content, separators=(",", ":"), allow_nan=False).encode()[:-1]
+    begun = {"seq": line.seq, "time": round(line.time, 3), "event": line.event.event}
+    head = json.dumps(begun, separators=(",", ":"))[:-1]
+    # By pydantic itself: half the time of a dictionary and json.dumps.
+    rest = line.event.model_dump_json(exclude_defaults=True)[1:-1]
+    if "NaN" in rest or "Infinity" in rest:  # refused, unless it is a word in a text
+        json.dumps(line.event.model_dump(mode="json"), allow_nan=False)
+    body = f"{head},{rest}".encode() if rest else head.encode()
     return body + _CRC + f'{zlib.crc32(body):08x}"}}\n'.encode()
 
 

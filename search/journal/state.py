@@ -108,7 +108,7 @@ class StudyState:
                 self._take_epoch(event)
             case AttemptFailed():
                 trial = self._open(event.trial)
-                trial.failures.append(event)
+                trial.failures.append(event.model_copy(update={"detail": ""}))  # its log has it
                 self._move(trial, "waiting")
             case TrialEnded():
                 self._end(event)

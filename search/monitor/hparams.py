@@ -38,7 +38,8 @@ def experiment(states: Sequence[StudyState]) -> TbEvent:
     for state in states:
         for name, dimension in state.space.items():
             about = state.hyperparameters[name].description
-            parameters.setdefault(name, plugin.HParam(name, _domain(dimension), description=about))
+            column = plugin.HParam(_column(name), _domain(dimension), description=about)
+            parameters.setdefault(_column(name), column)
     for state in states:
         for name, dimension in state.space.items():
             if isinstance(dimension, Range) and dimension.log:
@@ -72,13 +73,18 @@ def _log_interval(dimension: Range) -> plugin.Domain:
     return plugin.RealInterval(math.log10(dimension.low), math.log10(dimension.high))
 
 
+def _column(name: str) -> str:
+    """Return the name of a hyperparameter's column, of which the others are not called so."""
+    return f"params.{name}" if name in _ABOUT else name
+
+
 def _log_name(name: str) -> str:
     return f"log10 {name}"
 
 
 def trial_columns(trial: Trial, state: StudyState, ended: bool) -> dict[str, Any]:
     """A trial's row as it begins, or as it has ended."""
-    columns = dict(trial.params)
+    columns = {_column(name): value for name, value in trial.params.items()}
     for name, dimension in state.space.items():
         if not isinstance(dimension, Range) or not dimension.log:
             continue

@@ -43,15 +43,17 @@ class _StudyHandler(logging.FileHandler):
 
     def __init__(self, folder: StudyDir) -> None:
         super().__init__(folder.driver_log, encoding="utf-8", delay=True)
-        self._folder = folder
+        self._folder, self._begun = folder, False
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether to write a record."""
-        return record.levelno >= logging.ERROR or self._folder.exists()
+        self._begun = self._begun or self._folder.exists()
+        return record.levelno >= logging.ERROR or self._begun
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record."""
-        self._folder.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self.stream is None:
+            self._folder.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
         super().emit(record)
 
     def handleError(self, record: logging.LogRecord) -> None:

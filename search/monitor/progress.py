@@ -69,8 +69,9 @@ class Progress:
         match event:
             case EpochDone():
                 paused = f"; paused ({event.reason})" if event.decision == "pause" else ""
+                last = state.trials[event.trial].spec.stopping.max_epochs
                 say(
-                    f"trial {event.trial} epoch {event.epoch}/{state.spec.stopping.max_epochs} "
+                    f"trial {event.trial} epoch {event.epoch}/{last} "
                     f"{state.spec.metric} {short(event.value)} in {event.seconds:.1f} s{paused}"
                 )
             case TrialEnded():
@@ -109,7 +110,9 @@ class Progress:
         if said is None:
             return ""
         sure = f", trial {said.leader} leads with {said.chance:.0%}"
-        return sure + (f", {said.left} more may add {short(said.gain)}" if said.left else "")
+        if not said.left or self._state.concluded is not None:
+            return sure
+        return f"{sure}, {said.left} more may add {short(said.gain)}"
 
     def _done(self) -> int:
         """Count the trials that have ended, or will without much more: few paused ones go on."""
@@ -118,7 +121,7 @@ class Progress:
     def _eta(self) -> str:
         done = self._done() - self._done_before
         allowed = self._seconds_left()
-        if done == 0:
+        if done <= 0:  # paused ones that go on are not done any more
             return "time left unknown" if allowed is None else f"at most {_clock(allowed)} left"
         left = (time.monotonic() - self._started) / done * (self._state.total - self._done())
         if allowed is not None and allowed < left:

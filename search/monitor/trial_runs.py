@@ -119,7 +119,8 @@ class TrialRuns:
         self._write(trial.number, hparams.trial_ended(trial.state == "failed", when))
         self._files.close(run)
         columns = hparams.trial_columns(trial, self._state, ended=True)
-        self._files.write_first(run, hparams.trial_started(columns, when))
+        began = when - trial.epochs.total_seconds()
+        self._files.write_first(run, hparams.trial_started(columns, began))
         self._best.pop(trial.number, None)
 
     def _write(self, trial: int, event: Any) -> None:

@@ -1,6 +1,7 @@
 """Why attempts end without a report: sorted by Ray's text, with the number of retries of each."""
 
 from dataclasses import dataclass
+from textwrap import shorten
 
 from search.journal.events import FailureKind
 
@@ -13,6 +14,9 @@ _MEMORY = (
     "not enough memory",
     "can't allocate memory",
 )
+#: Of a cause, which stands in tables and lines; the log of the trial has the whole.
+_MOST_LETTERS = 500
+
 _DISK = ("No space left on device", "Disk quota exceeded")
 
 #: Retries of an attempt by the reason of its end, where fewer than ``max_failures``. An exception
@@ -40,9 +44,10 @@ def read_failure(text: str, hung: bool = False) -> Failure | str:
     An exception's text is the task's traceback, whose first lines name a ``ray::`` function. The
     text of a lost worker has none.
     """
+    text = text.encode("utf-8", "replace").decode()  # of a file's name, it may be no text
     lines = [line.strip() for line in text.splitlines() if line.strip()] or ["unknown"]
     raised = any("ray::" in line for line in lines[:2])
-    cause = lines[-1 if raised else 0]
+    cause = shorten(lines[-1 if raised else 0], _MOST_LETTERS, placeholder=" …")
     if hung:
         return Failure("hung", "no report within its deadline: killed", text)
     if any(sign in text for sign in _DISK):

@@ -38,8 +38,11 @@ def _flat(row: dict[str, Any]) -> dict[str, Any]:
         if name == "epochs":
             continue
         if isinstance(value, dict):
-            prefix = "" if name == "params" else f"{name}."
-            flat |= {f"{prefix}{key}": entry for key, entry in value.items()}
+            plain = name == "params"
+            flat |= {
+                key if plain and key not in row else f"{name}.{key}": entry
+                for key, entry in value.items()
+            }
         else:
             flat[name] = value
     return flat

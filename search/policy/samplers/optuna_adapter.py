@@ -23,7 +23,7 @@ from optuna.trial import FrozenTrial, TrialState
 from search.journal.state import StudyState
 from search.journal.trial import Trial
 from search.policy.samplers.base import Sampler, Suggestion
-from search.policy.samplers.epoch_aware.history import STEP_SECONDS
+from search.policy.samplers.epoch_aware.history import STEP_SECONDS, SUGGESTED
 from search.policy.samplers.storage import StudyStorage
 from search.policy.seeds import derive_seed
 from search.spec.space import Choice, Dimension, contains
@@ -135,7 +135,8 @@ class _History:
         trial = study.ask(fixed_distributions=self._distributions)
         self._asked = {name: trial.params[name] for name in self._distributions}
         frozen = self.storage.get_trial(self._id(trial.number))
-        return Suggestion(dict(self._asked), dict(frozen.system_attrs))
+        attributes = {k: v for k, v in frozen.system_attrs.items() if k != SUGGESTED}
+        return Suggestion(dict(self._asked), attributes)
 
     def _add(self, trial: Trial) -> None:
         """Add a trial, with those of its values that lie in the space as it is now."""

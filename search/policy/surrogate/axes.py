@@ -6,6 +6,7 @@ Legend: N configurations, D axes, F features. A coordinate that a configuration 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -58,8 +59,9 @@ class Axis:
             if value not in self.values:
                 return math.nan
             return self.values.index(value) / max(self.size - 1, 1)
-        if not isinstance(value, (int, float)) or not self.low <= value <= self.high:
+        if not isinstance(value, Real) or not self.low <= float(value) <= self.high:
             return math.nan
+        value = float(value)
         if self.step is not None:
             place = (value - self.low) / self.step
             return (
@@ -137,7 +139,7 @@ class Axes:
     @property
     def size(self) -> float:
         """How many configurations there are; infinite where one axis is."""
-        return math.prod(axis.size for axis in self.axes)
+        return math.prod(float(axis.size) for axis in self.axes)
 
     def points(self, configurations: Sequence[Mapping[str, Any]]) -> Array:
         """Return the points of configurations, x_ND."""

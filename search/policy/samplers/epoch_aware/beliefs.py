@@ -64,12 +64,13 @@ class Beliefs:
 
     def expected(self, axes: Axes, x_ND: Array) -> Array:
         """Return the scores that each former search expects of points, m_NS."""
+        if not self.searches:
+            return np.zeros((len(x_ND), 0))
         key = (axes.names, axes.axes)
         if key not in self._learnt:
             self._learnt.clear()
             self._learnt[key] = [_Search(axes, search) for search in self.searches]
-        columns = [search.mean(x_ND) for search in self._learnt[key]]
-        return np.column_stack(columns) if columns else np.zeros((len(x_ND), 0))
+        return np.column_stack([search.mean(x_ND) for search in self._learnt[key]])
 
     def log_density(self, axes: Axes, x_ND: Array, trials: int) -> Array:
         """Return the logarithm of how much points near the centres are preferred after so many

@@ -55,12 +55,14 @@ def _condition(x_ND: Array, axis: int) -> Condition | None:
 
 def without(x_ND: Array, conditions: tuple[Condition, ...]) -> Array:
     """Return the configurations less what they would not have."""
-    less_ND = x_ND.copy()
-    for condition in conditions * len(conditions):  # a parent may be missing for one of its own
-        for position in condition.missing_at:
-            less_ND[_equal(less_ND[:, condition.parent], position), condition.axis] = np.nan
+    less_ND, left = x_ND.copy(), -1
+    while left != (left := int(np.sum(~np.isnan(less_ND)))):  # a parent may miss one of its own
+        for condition in conditions:
+            at_N = less_ND[:, condition.parent]
+            misses_N = np.any([_equal(at_N, one) for one in condition.missing_at], axis=0)
+            less_ND[misses_N, condition.axis] = np.nan
     return less_ND
 
 
 def _equal(x_N: Array, position: float) -> NDArray[np.bool_]:
-    return np.isnan(x_N) if np.isnan(position) else np.isclose(x_N, position)
+    return np.isnan(x_N) if np.isnan(position) else np.abs(x_N - position) < 1e-9

@@ -29,3 +29,16 @@ def axis_of(distribution: BaseDistribution) -> Axis:
         log=distribution.log,
         whole=isinstance(distribution, IntDistribution),
     )
+
+
+def joined(one: BaseDistribution | None, other: BaseDistribution) -> BaseDistribution:
+    """Return the distribution over the values of both, or the second where they are not alike."""
+    if isinstance(one, FloatDistribution) and isinstance(other, FloatDistribution):
+        low, high = min(one.low, other.low), max(one.high, other.high)
+        if one.step is None and other.step is None and one.log == other.log:
+            return FloatDistribution(low, high, log=other.log)
+    if isinstance(one, IntDistribution) and isinstance(other, IntDistribution):
+        least, most = min(one.low, other.low), max(one.high, other.high)
+        if one.step == other.step == 1 and one.log == other.log:
+            return IntDistribution(least, most, log=other.log)
+    return other

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from search.policy.samplers.epoch_aware.beliefs import Beliefs, weights
 from search.policy.samplers.epoch_aware.conditions import learn, without
-from search.policy.samplers.epoch_aware.history import History, step_seconds
+from search.policy.samplers.epoch_aware.history import History
 from search.policy.samplers.epoch_aware.pace import relative_pace
 from search.policy.samplers.epoch_aware.ranks import scores
 from search.policy.surrogate.axes import Axes
-from search.policy.surrogate.candidates import candidates, expected_improvement
+from search.policy.surrogate.candidates import LISTED, candidates, expected_improvement
 from search.policy.surrogate.process import Posterior, fit
 
 Array = NDArray[np.float64]
@@ -29,12 +29,17 @@ _COST = 0.5
 #: So many of the best have their neighbours looked at.
 _LEADERS = 8
 
+#: So many of the latest trials without a report are believed to come to what is expected of them,
+#: and so many points of a listed space are looked at: for the cost of a suggestion, too.
+_PENDING, _LOOKED = 100, 1536
+
 
 class Model:
     """What the trials say of the space.
 
     Attributes:
         features: how many features it measures distances by.
+        all_alike: whether no trial is any better than another.
     """
 
     def __init__(self, axes: Axes, history: History, beliefs: Beliefs) -> None:
@@ -43,18 +48,20 @@ class Model:
         seen = _seen(z_N)
         self._axes = axes
         self._x_ND = axes.points([history.known[index].params for index in seen])
-        pending_MD = axes.points(history.pending)
-        tried_ND = np.vstack((self._x_ND, pending_MD))
-        self._tried_ND, self._conditions = tried_ND, learn(tried_ND)
-        self._optional_D = np.any(np.isnan(tried_ND), axis=0)
+        pending_MD = axes.points(history.pending[-_PENDING:])
+        settled_ND = self._x_ND[history.settled_N[seen]]
+        self._conditions = learn(settled_ND)
+        self._optional_D = np.any(np.isnan(settled_ND), axis=0)
+        self._tried_ND = tried(axes, history, seen)
         self._x_NF = self._features(self._x_ND)
         self._pending_MF = self._features(pending_MD)
         self._z_N = (z_N[seen] - z_N[seen].mean()) / (z_N[seen].std() + 1e-9)
         m_NS = beliefs.expected(axes, self._x_ND)
         self._weights_S = weights(m_NS, self._z_N)
         self._rest_N = self._z_N - m_NS @ self._weights_S
-        self._seconds_N = np.array([step_seconds(history.known[index]) for index in seen])
+        self._seconds_N = history.seconds_N[seen]
         self.features = self._x_NF.shape[1]
+        self.all_alike = bool(np.ptp(z_N[seen]) < 1e-9)
 
     def _features(self, x_ND: Array) -> Array:
         return self._axes.features(x_ND, self._optional_D)
@@ -71,6 +78,8 @@ class Model:
         leaders = np.argsort(-expected_N, kind="stable")[:_LEADERS]
         x_MD = candidates(self._axes, self._x_ND[leaders], rng)
         x_MD = untried(without(x_MD, self._conditions), self._tried_ND)
+        if len(x_MD) > _LOOKED:
+            x_MD = x_MD[np.sort(rng.choice(len(x_MD), _LOOKED, replace=False))]
         x_MF = self._features(x_MD)
         mean_M, deviation_M = posterior.predict(x_MF)
         mean_M = mean_M + self._believed(x_MD)
@@ -84,6 +93,11 @@ class Model:
         return self._beliefs.expected(self._axes, x_ND) @ self._weights_S
 
 
+def says_little(theta: Sequence[float]) -> bool:
+    """Whether a fitted process takes more of what it saw for noise than for the surface."""
+    return theta[-2] < theta[-1]
+
+
 def _seen(z_N: Array) -> NDArray[np.intp]:
     """Return the rows of the best and of the latest trials, ascending."""
     known = np.flatnonzero(~np.isnan(z_N))
@@ -91,8 +105,28 @@ def _seen(z_N: Array) -> NDArray[np.intp]:
     return np.union1d(best, known[-_LATEST:])
 
 
+def tried(axes: Axes, history: History, rows: NDArray[np.intp]) -> Array:
+    """Return the points that need no other trial, x_ND: of these rows of the history, or of all in
+    a space that can be exhausted, and of what runs. A trial that failed before it had all its
+    parameters is not among them."""
+    if axes.size <= LISTED:
+        rows = np.arange(len(history.known))
+    known_ND = axes.points([history.known[row].params for row in rows])
+    whole_N = np.concatenate((history.settled_N[rows], history.whole_M))
+    x_ND = np.vstack((known_ND, axes.points(history.pending)))
+    return np.asarray(x_ND[whole_N | ~np.isnan(x_ND).any(axis=1)])
+
+
 def untried(x_MD: Array, tried_ND: Array) -> Array:
-    """Return the points that no trial has had; all of them where there is none left."""
-    had = {row.tobytes() for row in np.round(tried_ND, 9)}
-    fresh_M = np.array([row.tobytes() not in had for row in np.round(x_MD, 9)], dtype=np.bool_)
+    """Return the points that no trial has had; all of them where there is none left.
+
+    A parameter that a trial lacks would be missing at every point that is otherwise like it.
+    """
+    fresh_M = np.ones(len(x_MD), dtype=np.bool_)
+    rounded_MD, tried_ND = np.round(x_MD, 9), np.round(tried_ND, 9)
+    for lacking_D in np.unique(np.isnan(tried_ND), axis=0):
+        like_N = (np.isnan(tried_ND) == lacking_D).all(axis=1)
+        had = {row.tobytes() for row in tried_ND[like_N][:, ~lacking_D]}
+        shared_MD = np.ascontiguousarray(rounded_MD[:, ~lacking_D])
+        fresh_M &= np.array([row.tobytes() not in had for row in shared_MD], dtype=np.bool_)
     return x_MD[fresh_M] if fresh_M.any() else x_MD

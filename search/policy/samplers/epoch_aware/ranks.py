@@ -25,6 +25,9 @@ _BY_VALUE = 60
 #: A bad outlier counts as so many times as far below the median as the best tenth is above.
 _OUTLIERS = 1.5
 
+#: A cost beyond is a penalty, and says no more than infinity.
+_HUGE = 1e300
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -90,7 +93,7 @@ def _apart_as_costs(costs_n: Array, scores_n: Array) -> Array:
 
     Bad outliers are bounded: how bad they are says nothing of where the best are.
     """
-    finite_n = np.isfinite(costs_n)
+    finite_n = np.abs(costs_n) < _HUGE
     if np.sum(finite_n) < max(3, len(costs_n) / 2):
         return scores_n
     upper = np.quantile(costs_n[finite_n], 0.1 if len(costs_n) >= 10 else 0.0)

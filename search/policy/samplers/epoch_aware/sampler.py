@@ -8,7 +8,7 @@ Gaussian process beside halving is MOBSTER's (Klein et al. 2020, arXiv 2003.1086
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from zlib import crc32
 
 import numpy as np
@@ -19,9 +19,9 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial
 
 from search.policy.samplers.epoch_aware.beliefs import Beliefs
-from search.policy.samplers.epoch_aware.distributions import axes_of, axis_of
-from search.policy.samplers.epoch_aware.history import History, Reader
-from search.policy.samplers.epoch_aware.model import Model, untried
+from search.policy.samplers.epoch_aware.distributions import axes_of, axis_of, joined
+from search.policy.samplers.epoch_aware.history import SUGGESTED, History, Reader
+from search.policy.samplers.epoch_aware.model import Model, says_little, tried, untried
 from search.policy.surrogate.axes import Axes
 from search.policy.surrogate.candidates import LISTED, every_point
 from search.policy.surrogate.threads import one_thread
@@ -34,8 +34,20 @@ _DRAWN = 32
 #: So many points are drawn to choose one of the first trials: the one that is farthest from others.
 _FAR = 64
 
+#: The share of trials that are drawn where the model takes most of what it saw for noise: it would
+#: look nowhere but at the edges.
+_BLIND = 0.5
+
 #: Where a trial carries what was fitted for it: no later question, and no resume, fits again.
 FITTED = "seqtune:fitted"
+
+
+class Look(NamedTuple):
+    """What there is to be seen when a trial is to be chosen."""
+
+    axes: Axes
+    history: History
+    trials: Sequence[FrozenTrial]
 
 
 class EpochAwareSampler(BaseSampler):
@@ -43,7 +55,7 @@ class EpochAwareSampler(BaseSampler):
 
     For one objective. It is for a study with a pruner, and reads intermediate values. The same
     trials give the same suggestion, whatever was asked before: chance is drawn from ``seed`` and a
-    trial's number.
+    trial's number. How long trials took by the clock counts too, so two runs of one study differ.
     """
 
     def __init__(
@@ -68,7 +80,8 @@ class EpochAwareSampler(BaseSampler):
             reader: one that other samplers of the same study have read its trials by.
         """
         self._seed = int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0])
-        self._rungs, self._startup = rungs, max(1, startup_trials)
+        self._rungs = None if rungs is None else sorted(set(rungs))
+        self._startup = max(1, startup_trials)
         self._random = random_share
         self._reader, self._beliefs = reader or Reader(), beliefs or Beliefs()
         if self._beliefs.searches:
@@ -77,10 +90,12 @@ class EpochAwareSampler(BaseSampler):
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        """Return every parameter that some trial had, by its latest distribution."""
+        """Return every parameter that some trial had, over all the values that it might take."""
         space = dict[str, BaseDistribution]()
         for other in study.get_trials(deepcopy=False):
-            space |= other.distributions
+            for name, distribution in other.distributions.items():
+                if distribution is not space.get(name):
+                    space[name] = joined(space.get(name), distribution)
         return {name: space[name] for name in sorted(space) if not space[name].single()}
 
     def sample_relative(
@@ -92,21 +107,40 @@ class EpochAwareSampler(BaseSampler):
             return {}
         axes = axes_of(search_space)
         sign = 1.0 if study.direction == StudyDirection.MINIMIZE else -1.0
-        trials = study.get_trials(deepcopy=False)[: trial.number]
+        # A pruner with brackets shows those of one alone.
+        trials = [one for one in study.get_trials(deepcopy=False) if one.number < trial.number]
         history = self._reader.read(trials, self._rungs, sign)
         rng = np.random.default_rng([self._seed, trial.number])
-        known = len(history.known)
-        if known < self._startup or rng.random() < self._random:
-            return axes.configuration(self._begin(axes, history, trial.number, rng))
-        with one_thread():
-            model = Model(axes, history, self._beliefs)
-            before = _last_fitted(trials, axes, model.features)
-            if before is not None and 0 <= known - before["known"] < min(10, max(1, known // 10)):
-                return axes.configuration(model.choose(before["theta"], rng))
+        if len(history.known) < self._startup or rng.random() < self._random:
+            x_D = self._begin(axes, history, trial.number, rng)
+        else:
+            with one_thread():
+                x_D = self._look(study, trial, Look(axes, history, trials), rng)
+        suggested = axes.configuration(x_D)
+        study._storage.set_trial_system_attr(trial._trial_id, SUGGESTED, suggested)
+        return suggested
+
+    def _look(
+        self, study: Study, trial: FrozenTrial, look: Look, rng: np.random.Generator
+    ) -> Array:
+        """Return the point that a model chooses, x_D, or one far off while it could say nothing.
+
+        What was fitted is kept with the trial that it was fitted for.
+        """
+        axes, history, known = look.axes, look.history, len(look.history.known)
+        model = Model(axes, history, self._beliefs)
+        if model.all_alike:
+            return _draw_afar(axes, history, rng)
+        before = _last_fitted(look.trials, axes, model.features)
+        if before is not None and 0 <= known - before["known"] < min(10, max(1, known // 10)):
+            theta = before["theta"]
+        else:
             theta = model.fit(None if before is None else before["theta"])
             fitted: dict[str, Any] = {"known": known, "axes": list(axes.names), "theta": theta}
             study._storage.set_trial_system_attr(trial._trial_id, FITTED, fitted)
-            return axes.configuration(model.choose(theta, rng))
+        if says_little(theta) and rng.random() < _BLIND:
+            return _draw(axes, history, rng)
+        return model.choose(theta, rng)
 
     def _begin(self, axes: Axes, history: History, number: int, rng: np.random.Generator) -> Array:
         """Return a point that no model has chosen, x_D: of the first trials the best of former
@@ -143,19 +177,23 @@ class EpochAwareSampler(BaseSampler):
 
 def _draw(axes: Axes, history: History, rng: np.random.Generator) -> Array:
     """Draw a point, x_D; of a small space one that no trial has had, if there is one."""
+    return np.asarray(_drawn(axes, history, 1, rng)[0])
+
+
+def _drawn(axes: Axes, history: History, count: int, rng: np.random.Generator) -> Array:
+    """Draw so many points, x_MD; of a small space such as no trial has had, while there are any."""
     if axes.size > LISTED:
-        return np.asarray(axes.spread(rng.random((1, len(axes))))[0])
-    tried_ND = axes.points([*(trial.params for trial in history.known), *history.pending])
-    x_MD = untried(every_point(axes), tried_ND)
-    return np.asarray(x_MD[rng.integers(len(x_MD))])
+        return axes.spread(rng.random((count, len(axes))))
+    x_MD = untried(every_point(axes), tried(axes, history, np.arange(0)))
+    return np.asarray(x_MD[rng.integers(len(x_MD), size=count)])
 
 
 def _draw_afar(axes: Axes, history: History, rng: np.random.Generator) -> Array:
     """Draw a point far from those of all trials, x_D (maximin distance, Johnson et al. 1990)."""
     tried_ND = axes.points([*(trial.params for trial in history.known), *history.pending])
-    if axes.size <= LISTED or not len(tried_ND):
+    if not len(tried_ND):
         return _draw(axes, history, rng)
-    drawn_MD = axes.spread(rng.random((_FAR, len(axes))))
+    drawn_MD = _drawn(axes, history, _FAR, rng)
     optional_D = np.any(np.isnan(tried_ND), axis=0)
     tried_NF, drawn_MF = axes.features(tried_ND, optional_D), axes.features(drawn_MD, optional_D)
     squares_MN = np.sum((drawn_MF[:, None, :] - tried_NF[None, :, :]) ** 2, axis=2)

@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.policy.samplers.epoch_aware import model
 from search.policy.samplers.epoch_aware.distributions import axes_of
-from search.policy.samplers.epoch_aware.history import read, stops
+from search.policy.samplers.epoch_aware.history import read, rungs_of
 from search.policy.samplers.epoch_aware.sampler import FITTED, EpochAwareSampler
 from search.policy.surrogate.candidates import LISTED, candidates
 from search.policy.surrogate.process import Posterior
@@ -202,9 +202,9 @@ def pruned(step: int, value: float = 1.0) -> FrozenTrial:
 
 
 def test_rungs_are_read_off_where_trials_were_stopped():
-    assert stops([pruned(3), pruned(1), pruned(3)]) == (1, 3)
-    assert stops([pruned(step) for step in range(1, 40)]) == (1, 3, 7, 15, 31)
-    assert stops([]) == ()
+    assert rungs_of({3, 1}) == (1, 3)
+    assert rungs_of(range(1, 40)) == (1, 3, 7, 15, 31)
+    assert rungs_of(()) == ()
 
 
 def test_what_trials_reached_is_read():
