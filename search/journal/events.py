@@ -19,7 +19,7 @@ FailureKind = Literal["lost", "hung", "memory", "exception"]
 
 
 class _Event(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class StudyCreated(_Event):

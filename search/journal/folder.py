@@ -16,6 +16,9 @@ from search.journal.lock import Driver, Lock, find_driver, hold
 from search.program import resume_command
 from search.spec.names import check_name
 
+#: A file that was begun so many seconds ago, and not finished, is nobody's any more.
+_TORN_AFTER = 600.0
+
 
 @dataclass(frozen=True)
 class StudyDir:
@@ -145,6 +148,7 @@ class StudyDir:
         """
         with hold(self.lock, self.name, take_over, self._remove_if_unbegun) as lock:
             self.stop.unlink(missing_ok=True)
+            self._remove_torn()
             if lock.taken_over:
                 supersede(self.journal)
             try:
@@ -157,6 +161,13 @@ class StudyDir:
     def running_driver(self) -> Driver | None:
         """Return the driver at work now, or None."""
         return find_driver(self.lock)
+
+    def _remove_torn(self) -> None:
+        """Remove what a process that was killed had begun to write: nobody takes so long."""
+        for path in self.root.glob(".*.writing"):
+            with suppress(FileNotFoundError):
+                if time.time() - path.stat().st_mtime > _TORN_AFTER:
+                    path.unlink()
 
     def _remove_if_unbegun(self) -> None:
         """Remove a study that never began; the lock's holder calls this."""

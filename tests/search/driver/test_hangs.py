@@ -87,6 +87,9 @@ def test_failures_are_told_apart():
         "ValueError: no such thing", "OSError: [Errno 28] No space left on device"
     )
     assert "Make room" in read_failure(full)
+    endless = read_failure(EXCEPTION + " \udcff" + " a word" * 9000)
+    assert isinstance(endless, Failure) and endless.cause.startswith("ValueError: no such thing ?")
+    assert len(endless.cause) <= 500 and endless.cause.endswith("…") and len(endless.detail) > 9000
 
 
 def test_a_paused_trial_is_not_waited_for(tmp_path, tables):

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -70,3 +71,21 @@ def test_unknown_study_names_the_known(tmp_path):
     study.journal.write_text("{}\n")
     with pytest.raises(StudyNotFound, match="known"):
         open_study_dir(tmp_path, "a")
+
+
+def test_a_name_is_free_again_where_the_disk_was_full_at_the_first_line(tmp_path):
+    """What Ray said stays: it may tell why."""
+    study = create_study_dir(tmp_path, "a")
+    study.logs.mkdir()
+    study.ray_log.write_text("Ray said something")
+    with study.locked():
+        study.journal.write_bytes(b'{"seq":0,"ti')
+    assert [path.name for path in study.root.iterdir()] == ["logs"]
+    for name, age in ((".report.md.ab.writing", 5), (".journal.jsonl.ab.writing", 5000)):
+        (study.root / name).touch()
+        os.utime(study.root / name, (time.time() - age,) * 2)
+    with study.locked():
+        left = {path.name for path in study.root.iterdir()}
+        assert left == {"lock", "logs", ".report.md.ab.writing"}, "one is being written"
+    (study.root / ".report.md.ab.writing").unlink()
+    assert create_study_dir(tmp_path, "a").root == study.root

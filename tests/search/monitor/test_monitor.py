@@ -17,6 +17,7 @@ from tensorboard.plugins.hparams import api_pb2, list_session_groups, plugin_dat
 from tensorboard.plugins.hparams.backend_context import Context
 
 from search.driver.retention import CheckpointKeeper
+from search.journal.events import OutlookTaken, SearchConcluded
 from search.journal.folder import StudyDir
 from search.journal.journal import read_journal
 from search.monitor import event_files
@@ -104,7 +105,9 @@ def table_of(folder: Path) -> list[dict[str, Any]]:
         values = {name: group.hparams[name] for name in names}
         row = {k: v.string_value or v.number_value for k, v in values.items()}
         row |= {value.name.tag: value.value for value in group.metric_values}
-        rows.append(row | {"name": group.name, "status": group.sessions[0].status})
+        [session] = group.sessions
+        row["seconds"] = session.end_time_secs - session.start_time_secs
+        rows.append(row | {"name": group.name, "status": session.status})
     return sorted(rows, key=lambda row: row["name"])
 
 
@@ -132,6 +135,7 @@ def test_the_table_of_hyperparameters_has_every_trial_and_its_best(tmp_path, tab
         None,  # it has never trained an epoch
     ]
     assert [row.get("trial/epochs") for row in rows] == [4, 1, 1, None]
+    assert [rows[0]["seconds"], rows[1]["seconds"]] == pytest.approx([4, 1], abs=0.1)
     assert all(row["origin"] == "tpe" and row["host"] in ("h", "-") for row in rows)
     for row in rows:
         assert row["log10 learning_rate"] == pytest.approx(math.log10(row["learning_rate"]))
@@ -321,6 +325,7 @@ def test_only_the_best_ended_trials_keep_theirs(tmp_path, tables):
     for value in (0.5, 0.9, 0.7, 0.8, 0.1):
         harness.report(harness.begin(), 1, value)
     stray = harness.folder.checkpoints_of(0) / "attempt-01-epoch-009.safetensors"
+    stray.parent.mkdir()
     stray.write_bytes(b"written, and killed before its line")
     CheckpointKeeper(harness.folder, harness.study.state, keep_best=2)
     kept = {p.parent.name for p in harness.folder.checkpoints.rglob("*.safetensors")}
@@ -407,3 +412,36 @@ def test_a_pause_is_told_and_keeps_the_last_checkpoint(tmp_path, tables, capsys)
     kept = sorted(p.name[-15:-12] for p in harness.folder.checkpoints_of(0).glob("*.safetensors"))
     assert kept == ["001", "003"], "its best, and the one that it goes on from"
     assert "paused" in markdown_report(harness.folder, harness.study.state, running=False)
+
+
+def test_lines_hold_where_the_study_has_changed_or_paused_trials_go_on(tmp_path, tables, capsys):
+    tables["stopping"] |= {"losers": "pause", "grace_epochs": 1, "max_epochs": 9}
+    harness = StudyHarness(tmp_path, tables)
+    harness.crash_and_reopen(total=6)
+    for number, work in enumerate([harness.begin() for _ in range(6)]):
+        harness.report(work, 1, 0.9 - number / 100)
+    longer = tables | {"stopping": tables["stopping"] | {"max_epochs": 20}}
+    harness.crash_and_reopen(change=changed(resolve(longer, "x"), "k"))
+    state = harness.study.state
+    with Progress(state, console=Console(file=io.StringIO())) as progress:
+        harness.study.follow(progress)
+        work = harness.begin()
+        assert "time left unknown" in progress._headline(), "fewer are done than at the start"
+        harness.report(work, 2, 0.9)
+        assert f"trial {work.number} epoch 2/9 " in capsys.readouterr().err, "as it began"
+        state.apply(
+            OutlookTaken(
+                ended=0,
+                leader=0,
+                mean=0.5,
+                se=0.1,
+                chance=0.9,
+                left=5,
+                gain=0.001,
+                gain_low=0.0,
+                gain_high=0.002,
+            )
+        )
+        assert "5 more may add 0.001" in progress._headline()
+        state.apply(SearchConcluded(total=6, reason="nothing left to find"))
+        assert "leads with 90%" in progress._headline() and "may add" not in progress._headline()
