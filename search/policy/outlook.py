@@ -26,10 +26,10 @@ from search.spec.space import contains
 #: Worths drawn; candidates over the whole space, and near so many of the best.
 _DRAWS, _SPREAD, _NEAR, _LEADERS = 1000, 128, 64, 8
 
-#: The gain expected is multiplied by the first, the upper end of its interval by the second, and
-#: errors by the third: what the model leaves out, by ``tests/benchmarks/outlook.py`` on the tasks
+#: The gain expected is multiplied by the first, the ends of its interval by the next two, and
+#: errors by the last: what the model leaves out, by ``tests/benchmarks/outlook.py`` on the tasks
 #: that are for developing.
-_GAINS, _HIGHEST, _ERRORS = 1.2, 2.0, 1.5
+_GAINS, _LOWEST, _HIGHEST, _ERRORS = 1.2, 0.5, 2.5, 1.5
 
 
 class _Worths(NamedTuple):
@@ -76,7 +76,7 @@ def _outlook(state: StudyState, merits: Merits) -> OutlookTaken:
         chance=_chance(worths, leader),
         left=left,
         gain=max(0.0, _GAINS * float(np.mean(gain_S))),
-        gain_low=float(low),
+        gain_low=_LOWEST * float(low),
         gain_high=_HIGHEST * float(high),
         findings=findings(state, merits),
     )
