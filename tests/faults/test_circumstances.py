@@ -77,7 +77,7 @@ def test_half_a_study_file_changed_code_and_other_data(place):
     with (copy / "trainables" / "networks" / "encoders.py").open("a") as file:
         file.write("# another hand was here\n")
     place.code = [copy]
-    _, err = place.run("resume", "small")
+    _, err = place.run("resume", "small", "--max-concurrent", "2")
     place.check(3)
     assert place.study.spec.read_text() == whole
     assert "changed since the last session: trainables/networks/encoders.py: " in err
