@@ -13,6 +13,7 @@ from search.journal.trial import Trial
 from search.policy.audits import audit
 from search.policy.merits import Array, Merits
 from search.policy.seeds import derive_seed
+from search.policy.surrogate.ranking import mid_ranks
 from search.spec.space import Choice, Dimension
 
 #: Configurations that must be known before anything is said, and before what has no effect is.
@@ -182,7 +183,5 @@ def _rank_correlation(a: Sequence[float], b: Sequence[float]) -> float:
     """Return Spearman's; 0 where one is constant."""
     if min(len(set(a)), len(set(b))) < 2:
         return 0.0
-    from scipy.stats import rankdata
-
-    ranks = np.array([rankdata(a), rankdata(b)])
+    ranks = np.array([mid_ranks(np.array(a)), mid_ranks(np.array(b))])
     return float(np.corrcoef(ranks)[0, 1])
