@@ -148,7 +148,7 @@ class StudyDir:
         """
         with hold(self.lock, self.name, take_over, self._remove_if_unbegun) as lock:
             self.stop.unlink(missing_ok=True)
-            self._remove_torn()
+            _remove_torn(self.root)
             if lock.taken_over:
                 supersede(self.journal)
             try:
@@ -162,13 +162,6 @@ class StudyDir:
         """Return the driver at work now, or None."""
         return find_driver(self.lock)
 
-    def _remove_torn(self) -> None:
-        """Remove what a process that was killed had begun to write: nobody takes so long."""
-        for path in self.root.glob(".*.writing"):
-            with suppress(FileNotFoundError):
-                if time.time() - path.stat().st_mtime > _TORN_AFTER:
-                    path.unlink()
-
     def _remove_if_unbegun(self) -> None:
         """Remove a study that never began; the lock's holder calls this."""
         if not self.exists() and {path.name for path in self.root.iterdir()} <= {
@@ -178,6 +171,14 @@ class StudyDir:
                 path.unlink(missing_ok=True)
             with suppress(OSError):  # its logs may tell why
                 self.root.rmdir()
+
+
+def _remove_torn(folder: Path) -> None:
+    """Remove what a process that was killed had begun to write: nobody takes so long."""
+    for path in folder.glob(".*.writing"):
+        with suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime > _TORN_AFTER:
+                path.unlink()
 
 
 def check_free(results: Path, name: str) -> StudyDir:

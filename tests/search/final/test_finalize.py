@@ -86,7 +86,7 @@ def test_one_figure_one_model_and_one_opening(place):
     assert "## On the test part" in report and "etter than the baseline by " in report
 
     # Explained later: nothing is opened, and the steps add up to what the seeds show.
-    out, _ = place.run("finalize", "small", "--explain", "--max-concurrent", "1")
+    out, _ = place.run("finalize", "small", "--explain", "--max-concurrent", "2")
     assert openings(place) == ["opened", "result"]
     explained = final(place)
     path = explained.pop("path")

@@ -1,6 +1,6 @@
 """Optuna's distributions as axes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from optuna.distributions import (
     BaseDistribution,
@@ -8,6 +8,7 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
+from optuna.trial import FrozenTrial
 
 from search.policy.surrogate.axes import Axes, Axis, choice
 
@@ -29,6 +30,36 @@ def axis_of(distribution: BaseDistribution) -> Axis:
         log=distribution.log,
         whole=isinstance(distribution, IntDistribution),
     )
+
+
+class Spaces:
+    """Joins the distributions of trials; those that have ended are looked at once."""
+
+    def __init__(self) -> None:
+        self._ended: tuple[int, FrozenTrial | None, dict[str, BaseDistribution]] = (0, None, {})
+
+    def join(self, trials: Sequence[FrozenTrial]) -> dict[str, BaseDistribution]:
+        """Return the distribution over all values of each parameter that some trial had."""
+        count, last, space = self._ended
+        if count and (count > len(trials) or trials[count - 1] is not last):
+            count, space = 0, {}
+        space = dict(space)
+        begun = next(
+            (i for i in range(count, len(trials)) if not trials[i].state.is_finished()), None
+        )
+        ended = len(trials) if begun is None else begun
+        _add(space, trials[count:ended])
+        self._ended = ended, trials[ended - 1] if ended else None, dict(space)
+        _add(space, trials[ended:])
+        return space
+
+
+def _add(space: dict[str, BaseDistribution], trials: Sequence[FrozenTrial]) -> None:
+    for trial in trials:
+        for name, distribution in trial.distributions.items():
+            known = space.get(name)
+            if distribution is not known and distribution != known:
+                space[name] = joined(known, distribution)
 
 
 def joined(one: BaseDistribution | None, other: BaseDistribution) -> BaseDistribution:

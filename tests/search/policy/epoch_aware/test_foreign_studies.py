@@ -12,7 +12,7 @@ from optuna.pruners import SuccessiveHalvingPruner
 from optuna.trial import TrialState, create_trial
 from threadpoolctl import threadpool_info
 
-from search.policy.samplers.epoch_aware.distributions import joined
+from search.policy.samplers.epoch_aware.distributions import Spaces, joined
 from search.policy.samplers.epoch_aware.history import Reader, read, step_seconds
 from search.policy.samplers.epoch_aware.ranks import Progress, scores
 from search.policy.samplers.epoch_aware.sampler import EpochAwareSampler
@@ -244,3 +244,14 @@ def test_many_conditions_take_no_longer():
 
     study.optimize(objective, n_trials=60)
     assert study.best_value < 1.0
+
+
+def test_a_parameter_that_a_running_trial_asks_for_later_joins_the_space():
+    study, spaces = study_of(), Spaces()
+    study.optimize(lambda t: t.suggest_float("x", 0, 1), n_trials=3)
+    trial = study.ask()
+    assert spaces.join(study.trials) == {"x": FloatDistribution(0, 1)}
+    trial.suggest_int("late", 0, 3)
+    both = {"x": FloatDistribution(0, 1), "late": IntDistribution(0, 3)}
+    assert spaces.join(study.trials) == both == spaces.join(study.trials)
+    assert spaces.join(study_of().trials) == {}, "of another study"

@@ -156,9 +156,9 @@ def test_more_than_one_objective_is_refused():
 
 def test_running_trials_are_not_suggested_again():
     study = study_of(EpochAwareSampler(0))
-    study.optimize(lambda t: (t.suggest_float("x", 0, 1) - 0.4) ** 2, n_trials=12)
+    study.optimize(lambda t: (t.suggest_float("x", 0, 1) - 0.4) ** 2, n_trials=8)
     asked = [study.ask({"x": FloatDistribution(0, 1)}).params["x"] for _ in range(6)]
-    assert np.diff(sorted(asked)).min() > 1e-5
+    assert np.diff(sorted(asked)).min() > 1e-4
 
 
 def test_of_two_thousand_trials_the_best_and_the_latest_are_seen(monkeypatch):
