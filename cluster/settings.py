@@ -6,12 +6,23 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from cluster.errors import ClusterError
 
 #: Kinds that are planned, so that nobody looks for a misspelling.
 NOT_BUILT = ("slurm", "kubernetes", "aws", "gcp", "sky")
+
+#: Those of its parts, and of the processes of trials.
+_PORTS_OF_A_NODE = 150
 
 ADDRESS = r"[A-Za-z0-9_.\-]+:\d{1,5}|auto"
 
@@ -48,7 +59,7 @@ class Host(_Table):
 
 
 class Environment(_Table):
-    """The environment in which a host's Python finds Ray and torch."""
+    """The environment in which a host's Python finds Ray, torch and what else trials import."""
 
     python: str | None = None
     """Path of the Python; python3 by default."""
@@ -81,12 +92,26 @@ class Storage(_Table):
 class RaySettings(_Table):
     """How Ray's nodes are started."""
 
-    port_range: str | None = Field(None, pattern=r"^\d{4,5}-\d{4,5}$")
+    port_range: str | None = None
     """Ports that a firewall lets through, such as 20000-29999; any that are free by default."""
     object_store_mb: int = Field(128, ge=80)
     """Shared memory of each node, in MiB."""
     wait_seconds: int = Field(120, ge=1)
     """Longest wait for a node to be up."""
+
+    @field_validator("port_range")
+    @classmethod
+    def _are_enough(cls, ports: str | None) -> str | None:
+        found = re.fullmatch(r"(\d{4,5})-(\d{4,5})", ports) if ports is not None else None
+        if ports is not None and not (found and _holds_a_node(*map(int, found.groups()))):
+            raise ValueError(
+                f"write FIRST-LAST between 1024 and 65535, {_PORTS_OF_A_NODE} ports at least"
+            )
+        return ports
+
+
+def _holds_a_node(first: int, last: int) -> bool:
+    return first >= 1024 and last <= 65535 and last - first + 1 >= _PORTS_OF_A_NODE
 
 
 class LocalSettings(_Table):
@@ -166,9 +191,22 @@ def read_cluster_file(path: Path) -> ClusterSettings:
             f"{path}: kind = {tables['kind']!r} is not built yet; there are local, address, ssh"
         )
     try:
-        return _SETTINGS.validate_python(_located(tables, path.absolute().parent))
+        settings = _SETTINGS.validate_python(_located(tables, path.absolute().parent))
     except ValidationError as error:
         raise ClusterError(f"{path}: {_explained(error)}") from error
+    if isinstance(settings, SshSettings):
+        _check_files(path, settings)
+    return settings
+
+
+def _check_files(path: Path, settings: SshSettings) -> None:
+    """Make sure that the files are there that ssh is to read: it says other things of those that
+    are not."""
+    files = {"known_hosts": settings.known_hosts}
+    files |= {f"hosts[{i}].identity": host.identity for i, host in enumerate(settings.hosts)}
+    for key, file in files.items():
+        if file is not None and not file.exists():
+            raise ClusterError(f"{path}: {key} = '{file}': there is no such file")
 
 
 def _located(tables: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -203,11 +241,9 @@ def _explained(error: ValidationError) -> str:
         case "union_tag_invalid":
             return f"kind = {found['ctx']['tag']!r}: write local, address or ssh"
         case _:
-            value = (
-                f"{where} = {found['input']!r}: "
-                if where and found["type"] != "value_error"
-                else ""
-            )
+            # What a whole table raises names its values itself.
+            of_a_table = isinstance(found["input"], dict)
+            value = f"{where} = {found['input']!r}: " if where and not of_a_table else ""
             return f"{value}{found['msg'].removeprefix('Value error, ')}"
 
 

@@ -18,6 +18,8 @@ from pathlib import Path
 
 import psutil
 
+from cluster.cores import usable_cores
+
 #: How long a file that another machine has just written may take to be seen.
 STORAGE_SECONDS = 10.0
 
@@ -81,7 +83,7 @@ def gather(packages: Sequence[str], storage: StorageFacts | None) -> Facts:
         python=platform.python_version(),
         versions={name: _version(name) for name in ("ray", "torch", "numpy")},
         code={name: code_digest(name) for name in packages},
-        cores=len(os.sched_getaffinity(0)),
+        cores=usable_cores(),
         memory=min(memory.total, limit or memory.total),
         free_memory=memory.available,
         gpus=len(glob.glob("/dev/nvidia[0-9]*")),

@@ -19,12 +19,14 @@ def parse_cluster(text: str) -> ClusterKind:
         ClusterError: no kind knows it, or its file is wrong.
     """
     path = Path(text).expanduser()
-    if text.endswith(".toml") or path.is_file():
+    if text.endswith(".toml"):
         return read_cluster(path)
     for kind in KINDS:
         found = kind.parse(text)
         if found is not None:
             return found
+    if path.is_file():
+        return read_cluster(path)
     syntax = ", ".join(kind.syntax for kind in KINDS if kind is not Ssh)
     raise ClusterError(f"--cluster {text!r}: write {syntax}, or a cluster file")
 

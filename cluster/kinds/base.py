@@ -50,8 +50,11 @@ class Launchable(ABC):
         """
 
     @abstractmethod
-    def down(self, tell: Callable[[str], None]) -> None:
+    def down(self, tell: Callable[[str], None], everything: bool = False) -> None:
         """Take down what was brought up, and what searches that are gone have left behind.
+
+        Args:
+            everything: the nodes of searches too that still run, or that another machine started.
 
         Raises:
             ClusterError: something is left.

@@ -1,12 +1,12 @@
 """A Ray cluster of this machine alone, gone when the process that started it is."""
 
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
+from cluster.cores import usable_cores
 from cluster.errors import ClusterError
 from cluster.job import job_config
 from cluster.kinds.base import ClusterKind, Node, StartRequest
@@ -101,8 +101,3 @@ def _why_not_started(error: Exception, folder: Path) -> str:
             "new files (RAY_TMPDIR names another), and is there memory left?"
         )
     return f"Ray did not start on this machine: {cause}; {remedy}"
-
-
-def usable_cores() -> int:
-    """Cores this process may run on."""
-    return len(os.sched_getaffinity(0))

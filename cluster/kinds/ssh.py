@@ -65,9 +65,9 @@ class Ssh(ClusterKind, Launchable):
         """Start a node on every host that has none."""
         self.launcher(tell).up()
 
-    def down(self, tell: Callable[[str], None]) -> None:
+    def down(self, tell: Callable[[str], None], everything: bool = False) -> None:
         """End the nodes that ``up`` has started, and what searches that are gone have left."""
-        self.launcher(tell).down()
+        self.launcher(tell).down(everything)
 
     def status(self) -> list[NodeStatus]:
         """Look at every node that was started from this file."""

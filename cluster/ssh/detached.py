@@ -32,12 +32,13 @@ class Command:
 
 
 def run_on_head(launcher: Launcher, study: str, command: Command) -> Record:
-    """Bring a cluster up and start a command on its head; return its record.
+    """Start a command on the head of what is up, or of a cluster of its own; return its record.
 
     Raises:
         ClusterError: it could not be done, and nothing is left of it.
     """
-    record = launcher.bring_up(study, detached=True)
+    up = launcher.find_up()
+    record = launcher.beside(up, study) if up else launcher.bring_up(study, detached=True)
     try:
         head_of(record).ask(
             {
@@ -47,7 +48,12 @@ def run_on_head(launcher: Launcher, study: str, command: Command) -> Record:
                 "arguments": [
                     one.replace("{address}", record.address) for one in command.arguments
                 ],
-                "environment": command.environment,
+                # Through a proxy Ray would wait for ever.
+                "environment": {
+                    "no_grpc_proxy": record.address.rpartition(":")[0],
+                    **command.environment,
+                },
+                "token": launcher.token_of(up) if up else None,
             }
         )
     except BaseException:

@@ -1,6 +1,6 @@
 """Ending what was started, and nothing else."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,14 +13,22 @@ from cluster.ssh.survey import in_parallel
 Tell = Callable[[str], None]
 
 
-def take_down(records: Records, record: Record, tell: Tell, logs: Path | None = None) -> bool:
+def take_down(
+    records: Records,
+    record: Record,
+    tell: Tell,
+    logs: Path | None = None,
+    listed: Collection[str] | None = None,
+) -> bool:
     """End all nodes of a cluster; return whether nothing is left of it.
 
-    What cannot be reached stays in the record, for the next time.
+    What cannot be reached stays in the record, for the next time; a host that the cluster file no
+    longer names is forgotten then: its node ends by itself when it has lost its head.
 
     Args:
         tell: is given a line for people about each node that is left.
         logs: folder on this machine for those of the nodes; None to leave them.
+        listed: the hosts that the cluster file names by now; None if it was not read anew.
     """
 
     def end(node: StartedNode) -> StartedNode | None:
@@ -28,6 +36,9 @@ def take_down(records: Records, record: Record, tell: Tell, logs: Path | None = 
         try:
             left = stop(host, node.folder, logs)
         except ClusterError as error:
+            if listed is not None and host.host is not None and host.name not in listed:
+                tell(f"{error}; it is no longer in the file, so it is forgotten: {node.folder}")
+                return None
             tell(f"cannot take down the node on {error}")
             return node
         if left:
@@ -46,11 +57,11 @@ def take_down(records: Records, record: Record, tell: Tell, logs: Path | None = 
     return not left
 
 
-def sweep(records: Records, file: Path, tell: Tell) -> bool:
+def sweep(records: Records, file: Path, tell: Tell, listed: Collection[str] | None = None) -> bool:
     """Take down what searches that are gone have left; return whether nothing of it is left."""
     whole = True
     for record in list(records.of_file(file)):
         if record.is_orphaned or driver_is_over(record):
             tell(f"taking down what study {record.study!r} has left behind")
-            whole &= take_down(records, record, tell)
+            whole &= take_down(records, record, tell, listed=listed)
     return whole

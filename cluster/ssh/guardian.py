@@ -5,6 +5,7 @@ whatever becomes of the search. ``python -m cluster.ssh.guardian FILE PID LOGS``
 """
 
 import os
+import shlex
 import subprocess
 import sys
 import threading
@@ -61,7 +62,8 @@ class Guardian:
         with suppress(subprocess.TimeoutExpired):
             if self._process.wait(1.0) == 0:
                 return
-        tell(f"nodes may be left: look with 'seqtune cluster status {self._file}'")
+        file = shlex.quote(str(self._file))
+        tell(f"nodes may be left: look with 'seqtune cluster status {file}'")
 
 
 def take_down_all(file: Path, pid: int, began: float, logs: Path | None) -> None:

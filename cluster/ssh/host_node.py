@@ -29,6 +29,9 @@ RAY_SOCKET_PATH = len("/session_2026-01-01_00-00-00_000000_4194304/sockets/plasm
 LOG_TAIL = 1 << 20
 ALL_LOGS = 16 << 20
 
+#: What a driver does last, in Python, beside its code.
+_END_NODE = "import sys; from cluster.ssh.host_node import end_node; end_node(sys.argv[1])"
+
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 
@@ -41,21 +44,12 @@ def start(request: dict[str, Any]) -> None:
     folder, ports = request["folder"], ports_of(request)
     if len(folder) + RAY_SOCKET_PATH > MAX_SOCKET_PATH:
         raise Refused(f"{folder} is too long a path for Ray's sockets: shorten [storage] scratch")
-    token = os.path.join(folder, "token")
-    try:
-        os.makedirs(os.path.dirname(folder), exist_ok=True)
-        os.mkdir(folder, 0o700)
-        with open(
-            os.open(token, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
-        ) as file:
-            file.write(request["token"])
-    except OSError as error:
-        raise Refused(f"cannot make {folder}: {error.strerror}; see [storage] scratch") from error
+    token = make_folder(folder, request["token"])
     environment = {key: value for key, value in os.environ.items() if key not in PROXIES}
     environment.update(request["environment"], RAY_AUTH_TOKEN_PATH=token)
     environment.pop("RAY_AUTH_TOKEN", None)
     command = [sys.executable, "-m", "ray.scripts.scripts", "start"]
-    command += [*request["arguments"], *ports]
+    command += [*request["arguments"], f"--temp-dir={folder}", *ports]
     process = spawn(command, os.path.join(folder, "ray.log"), environment, folder)
     try:
         write_session(folder, "node.json", process.pid)
@@ -66,6 +60,21 @@ def start(request: dict[str, Any]) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     answer(session=process.pid, address=address)
+
+
+def make_folder(folder: str, token: str) -> str:
+    """Make a folder of our own with a cluster's token; return the path of that."""
+    path = os.path.join(folder, "token")
+    try:
+        os.makedirs(os.path.dirname(folder), exist_ok=True)
+        os.mkdir(folder, 0o700)
+        with open(
+            os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
+        ) as file:
+            file.write(token)
+    except OSError as error:
+        raise Refused(f"cannot make {folder}: {error.strerror}; see [storage] scratch") from error
+    return path
 
 
 def spawn(
@@ -110,18 +119,27 @@ def last_words(folder: str) -> str:
 
 
 def launch(request: dict[str, Any]) -> None:
-    """Unpack the code, and run a command with it beside the node, whether anybody stays or not."""
-    folder = request["folder"]
+    """Unpack the code, and run a command with it beside the node, whether anybody stays or not.
+
+    Its node ends with it, and the others that have lost their head soon after. Beside a node that
+    is to stay it has a ``token``, and a folder of its own.
+    """
+    folder, token = request["folder"], request.get("token")
     code = os.path.join(folder, "code")
+    if token:
+        make_folder(folder, token)
     os.makedirs(code)
     with tarfile.open(fileobj=io.BytesIO(base64.b64decode(request["code"]))) as tar:
         tar.extractall(code)
-    environment = dict(os.environ, PYTHONPATH=code, **request["environment"])
+    paths = [code, os.environ.get("PYTHONPATH", "")]  # modules may have put more on it
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, paths)))
+    environment.update(request["environment"])
     environment.update(RAY_AUTH_TOKEN_PATH=os.path.join(folder, "token"))
     environment.pop("RAY_AUTH_TOKEN", None)
     # The exit code is a file of its own, which is there when all that was said is.
-    script = '"$@"; echo $? > ../exit.writing; mv ../exit.writing ../exit'
-    command = ["sh", "-c", script, "sh", sys.executable, *request["arguments"]]
+    script = '"$@"; echo $? > ../exit.writing; mv ../exit.writing ../exit; '
+    script += f'exec "$0" -c "{_END_NODE}" ..'
+    command = ["sh", "-c", script, sys.executable, sys.executable, *request["arguments"]]
     process = spawn(command, os.path.join(folder, "driver.log"), environment, code)
     write_session(folder, "driver.json", process.pid)
     answer(session=process.pid)
@@ -132,8 +150,10 @@ def follow(request: dict[str, Any]) -> None:
     folder = request["folder"]
     with open(os.path.join(folder, "driver.log"), encoding="utf-8", errors="replace") as log:
         while True:
+            gone = not count_of(folder, "driver.json")
+            # Behind that look: a driver that ends between leaves its code first.
             code = read(os.path.join(folder, "exit")).strip()
-            over = bool(code) or not count_of(folder, "driver.json")
+            over = gone or bool(code)
             text = log.read()
             if text:
                 answer(said=text)
@@ -170,6 +190,13 @@ def stop(request: dict[str, Any]) -> None:
     if not left:
         shutil.rmtree(folder, ignore_errors=True)
     answer(left=left, there=os.path.isdir(folder), logs=logs)
+
+
+def end_node(folder: str) -> None:
+    """End the node of a folder, whose logs stay."""
+    found = session_of(folder, "node.json")
+    if found:
+        end_session(*found)
 
 
 def write_session(folder: str, name: str, session: int) -> None:
@@ -257,6 +284,8 @@ def packed_logs(folder: str) -> str:
 def main(request: dict[str, Any]) -> None:
     """Answer one request."""
     actions = (survey, start, launch, follow, look, stop)
+    if "folder" in request:
+        request["folder"] = os.path.expanduser(request["folder"])
     try:
         {action.__name__: action for action in actions}[request["action"]](request)
     except Refused as error:

@@ -19,8 +19,15 @@ import sys
 from contextlib import suppress
 from typing import Any, Iterable  # noqa: UP035 - see above
 
-#: Ports for the processes of trials, where a range is given.
+from cluster.cores import usable_cores
+
+#: Ports for the processes of trials, where a range is given: so many at least, and so many more
+#: than there are cores.
 WORKER_PORTS = 100
+SPARE_PORTS = 20
+
+#: How long a host waits for others that are to try the way to it.
+GUEST_SECONDS = 30
 
 
 class Refused(Exception):
@@ -33,30 +40,34 @@ def answer(**content: Any) -> None:
 
 
 def survey(request: dict[str, Any]) -> None:
-    """Say what this host is, and try both directions between it and the driver's machine."""
-    driver, port = request["driver_ip"], request["driver_port"]
-    ip = request["ip"] or address_towards(driver)
-    reaches_driver = knock(driver, port)
+    """Say what this host is; try the way to whom it is to ``meet``, and let ``guests`` try theirs.
+
+    Whoever is met listens at an address and a port: the driver's machine, or the head.
+    """
+    meet, ports = request["meet"], request["ports"]
+    ip = request["ip"] or (address_towards(meet[0]) if meet else address_of_ssh())
+    closed = knock(*meet) if meet else ""
     with socket.socket() as listener:
         try:
-            listener.bind((ip, 0))
+            listener.bind((ip, free_ports(range_of(ports), 1)[0] if ports else 0))
         except OSError as error:
             raise Refused(f"it has no address {ip} ({error.strerror})") from error
-        listener.listen(1)
-        listener.settimeout(10)
+        listener.listen(128)
+        listener.settimeout(GUEST_SECONDS)
         answer(
             host=socket.gethostname(),
             python=platform.python_version(),
             executable=sys.executable,
-            versions={name: version_of(name) for name in ("ray", "torch")},
-            cores=len(os.sched_getaffinity(0)),
+            versions={name: version_of(name) for name in request["packages"]},
+            cores=usable_cores(),
             gpus=len(glob.glob("/dev/nvidia[0-9]*")),
             ip=ip,
             port=listener.getsockname()[1],
-            reaches_driver=reaches_driver,
+            closed=closed,
         )
-        with suppress(OSError):  # the driver's machine says so itself
-            listener.accept()[0].close()
+        with suppress(OSError):  # whoever does not get here says so himself
+            for _ in range(request["guests"]):
+                listener.accept()[0].close()
 
 
 def version_of(name: str) -> str | None:
@@ -72,6 +83,14 @@ def address_towards(other: str) -> str:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.connect((other, 9))
         return str(probe.getsockname()[0])
+
+
+def address_of_ssh() -> str:
+    """Return the address at which ssh has reached this host."""
+    parts = os.environ.get("SSH_CONNECTION", "").split()
+    if len(parts) != 4 or ":" in parts[2]:
+        raise Refused("its address for the other machines is not known: name it with ip")
+    return parts[2]
 
 
 def knock(host: str, port: int) -> str:
@@ -96,13 +115,19 @@ def ports_of(request: dict[str, Any]) -> list[str]:
         names += ["port"] if request["head"] else []
         names += ["node-manager-port", "object-manager-port", "dashboard-agent-grpc-port"]
         names += ["runtime-env-agent-port", "metrics-export-port"]
-        first, last = map(int, request["ports"].split("-"))
-        among, workers = range(first, last + 1), WORKER_PORTS
+        among = range_of(request["ports"])
+        workers = max(WORKER_PORTS, request["cpus"] + SPARE_PORTS)
     found = free_ports(among, len(names) + workers)
     options = [f"--{name}={port}" for name, port in zip(names, found)]  # noqa: B905
     if workers:
         options.append("--worker-port-list=" + ",".join(map(str, found[len(names) :])))
     return options
+
+
+def range_of(ports: str) -> range:
+    """Return the ports of ``FIRST-LAST``."""
+    first, last = map(int, ports.split("-"))
+    return range(first, last + 1)
 
 
 def free_ports(among: Iterable[int], count: int) -> list[int]:

@@ -1,5 +1,6 @@
 """Brings a cluster of hosts up, and takes down what was brought up, and nothing else."""
 
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 from cluster.errors import ClusterError
 from cluster.settings import SshSettings
 from cluster.ssh.ending import sweep, take_down
-from cluster.ssh.looking import head_of, host_of, look_at
+from cluster.ssh.looking import UNKNOWN, head_of, host_of, look_at
 from cluster.ssh.nodes import stop
 from cluster.ssh.record import Record, Records
 from cluster.ssh.starting import new_record, start_head, start_others, with_this_machine
@@ -30,8 +31,15 @@ class Launcher:
     tell: Callable[[str], None]
 
     def find_up(self) -> Record | None:
-        """Return the cluster that ``up`` has brought up, whole or in part; else None."""
-        return next((one for one in self.records.of_file(self.file) if not one.study), None)
+        """Return the cluster that ``up`` has brought up, whole or in part; else None.
+
+        Raises:
+            ClusterError: another process is about it.
+        """
+        up = next((one for one in self.records.of_file(self.file) if not one.study), None)
+        if up is not None and up.is_being_started:
+            raise ClusterError(_being_started(up))
+        return up
 
     def up(self) -> None:
         """Bring the cluster up to stay, or what of it is down.
@@ -40,33 +48,42 @@ class Launcher:
             ClusterError: it could not be done.
         """
         up = self.find_up()
-        down = self._down(up) if up else []
-        if up is not None and (self._has_changed(up) or self.settings.head_index in down):
-            # Without its head a cluster is none; with other hosts it is another.
-            if not take_down(self.records, up, self.tell):
-                raise ClusterError("what was up before could not be taken down: run it again")
-            up = None
+        down: list[int] = []
+        if up is not None:
+            others = self._names_other_hosts(up)
+            down = [] if others else self._down(up)
+            if others or self.settings.head_index in down:
+                # Without its head a cluster is none; with other hosts it is another.
+                if not take_down(self.records, up, self.tell, listed=self._names()):
+                    raise ClusterError(f"what was up before could not be taken down: {_GONE}")
+                up = None
         if up is None:
             self.bring_up()
         elif down:
             self._start_again(up, down)
         else:
             self.tell(f"up already at {up.address}")
+            self._tell_changes(up)
 
-    def down(self) -> None:
+    def down(self, everything: bool = False) -> None:
         """Take down what ``up`` has brought up, and what searches that are gone have left behind.
+
+        Args:
+            everything: the nodes of searches too that still run, or that another machine started.
 
         Raises:
             ClusterError: something is left that could not be ended.
         """
-        whole = sweep(self.records, self.file, self.tell)
+        whole = sweep(self.records, self.file, self.tell, self._names())
         for record in list(self.records.of_file(self.file)):
-            if record.study:
-                self.tell(f"study {record.study!r} runs on nodes of its own: they end with it")
+            if record.is_being_started:
+                raise ClusterError(_being_started(record))
+            if record.study and not everything:
+                self.tell(_kept(record))
             else:
-                whole &= take_down(self.records, record, self.tell)
+                whole &= take_down(self.records, record, self.tell, listed=self._names())
         if not whole:
-            raise ClusterError("not everything could be taken down: run the command again")
+            raise ClusterError(f"not everything could be taken down: {_GONE}")
 
     def bring_up(self, study: str = "", detached: bool = False) -> Record:
         """Start a node on each host, and for a ``study`` one without slots on this machine.
@@ -76,8 +93,8 @@ class Launcher:
         Raises:
             ClusterError: it could not be done, and nothing is left of it.
         """
-        sweep(self.records, self.file, self.tell)
-        found = survey(self.settings)
+        sweep(self.records, self.file, self.tell, self._names())
+        found = survey(self.settings, driver_here=bool(study) and not detached)
         record = replace(new_record(self.settings, self.file, study, found), detached=detached)
         if study and not detached:
             record = with_this_machine(record, self.settings, found)
@@ -91,27 +108,57 @@ class Launcher:
         Raises:
             ClusterError: it could not be done, and nothing is left of it.
         """
-        sweep(self.records, self.file, self.tell)
-        if self._has_changed(up):
-            raise ClusterError(
-                f"{self.file} names other hosts than are up: 'seqtune cluster up {self.file}' first"
-            )
+        sweep(self.records, self.file, self.tell, self._names())
+        down = self._lacking(up)
         found = survey(self.settings)
-        down = self._down(up)
-        if self.settings.head_index in down:
-            raise ClusterError(
-                f"the head of the cluster that is up, {head_of(up).name}, has ended: "
-                f"take the rest down with 'seqtune cluster down {self.file}'"
-            )
         record = new_record(self.settings, self.file, study, found, down)
         record = with_this_machine(record, self.settings, found)
         if not record.nodes:
             return None
         record = replace(record, address=up.address)
         self.records.create(record)
-        return self._start(
-            record, found, self.records.token_file(up.key).read_text(encoding="utf-8")
-        )
+        return self._start(record, found, self.token_of(up))
+
+    def beside(self, up: Record, study: str) -> Record:
+        """Return the record of a study whose driver runs on the head of a cluster that is up: a
+        folder of its own there, which no node is started in.
+
+        Raises:
+            ClusterError: a node of the cluster is down.
+        """
+        sweep(self.records, self.file, self.tell, self._names())
+        down = self._lacking(up)
+        if down:
+            names = ", ".join(self.settings.hosts[index].name for index in down)
+            raise ClusterError(f"{names} of the cluster is down: {self._command('up')} first")
+        found = survey(self.settings, driver_here=False)
+        head = self.settings.head_index
+        record = new_record(self.settings, self.file, study, found, [head])
+        record = replace(record, address=up.address, detached=True)
+        self.records.create(record)
+        return record
+
+    def _lacking(self, up: Record) -> list[int]:
+        """Return the hosts on which a cluster that is up, with its head, has no running node.
+
+        Raises:
+            ClusterError: it has other hosts, or no head.
+        """
+        if self._names_other_hosts(up):
+            raise ClusterError(
+                f"{self.file} names other hosts than are up: {self._command('up')} first"
+            )
+        down = self._down(up)
+        if self.settings.head_index in down:
+            raise ClusterError(
+                f"the head of the cluster that is up, {head_of(up).name}, has ended: take the "
+                f"rest down with {self._command('down')}"
+            )
+        self._tell_changes(up)
+        return down
+
+    def _command(self, verb: str) -> str:
+        return f"'seqtune cluster {verb} {shlex.quote(str(self.file))}'"
 
     def status(self) -> list[NodeStatus]:
         """Look at every node that was started from this file."""
@@ -133,20 +180,75 @@ class Launcher:
             raise
         return record
 
+    def token_of(self, record: Record) -> str:
+        """Return the token of a cluster that was brought up."""
+        return self.records.token_file(record.key).read_text(encoding="utf-8")
+
     def _start_again(self, up: Record, hosts: Sequence[int]) -> None:
-        found = survey(self.settings)
-        token = self.records.token_file(up.key).read_text(encoding="utf-8")
+        found = survey(self.settings, driver_here=False)
         nodes = tuple(node for node in up.nodes if node.host in hosts)
         for node in nodes:
             stop(host_of(up, node), node.folder, None)
-        start_others(self.settings, replace(up, nodes=nodes), found, token, self.tell)
+        again = replace(up, nodes=nodes)
+        start_others(self.settings, again, found, self.token_of(up), self.tell)
 
-    def _has_changed(self, record: Record) -> bool:
-        """Whether the file names other hosts than it did when a cluster was brought up."""
+    def _names(self) -> list[str]:
+        return [host.name for host in self.settings.hosts]
+
+    def _names_other_hosts(self, record: Record) -> bool:
+        """Whether the file names other hosts, or another head, than when it was brought up."""
         before = SshSettings.model_validate_json(record.settings)
-        return [host.name for host in before.hosts] != [host.name for host in self.settings.hosts]
+        same_head = before.head_index == self.settings.head_index
+        return [host.name for host in before.hosts] != self._names() or not same_head
+
+    def _tell_changes(self, up: Record) -> None:
+        """Say what of the file is another than when the cluster was brought up."""
+        before = SshSettings.model_validate_json(up.settings)
+        parts = [
+            name
+            for name in SshSettings.model_fields
+            if name != "driver" and getattr(before, name) != getattr(self.settings, name)
+        ]
+        if parts:
+            self.tell(
+                f"{', '.join(parts)} in {self.file} changed since it was brought up: nodes that "
+                "are up stay as they are until 'cluster down' and 'cluster up'"
+            )
 
     def _down(self, record: Record) -> list[int]:
-        """Return the hosts of the file on which the cluster has no running node."""
-        up = {one.host for one in look_at(record) if one.state == "up"}
+        """Return the hosts of the file on which the cluster has no running node.
+
+        Raises:
+            ClusterError: a host is out of sight, so that nobody knows.
+        """
+        seen = look_at(record)
+        unknown = [one.state for one in seen if one.state.startswith(UNKNOWN)]
+        if unknown:
+            raise ClusterError(
+                "\n".join(unknown) + f"\nnothing was changed; a host that is gone for good: {_OUT}"
+            )
+        up = {one.host for one in seen if one.state == "up"}
         return [index for index in range(len(self.settings.hosts)) if index not in up]
+
+
+#: What to do about a host that is gone.
+_OUT = "take it out of the file and run the command again"
+_GONE = f"run the command again; a host that is gone for good: {_OUT}"
+
+
+def _being_started(record: Record) -> str:
+    return (
+        f"the cluster of {record.file} is being brought up by process {record.pid}: wait for it, "
+        "or end it first"
+    )
+
+
+def _kept(record: Record) -> str:
+    """Say why the nodes of a search stay."""
+    what = f"study {record.study!r} runs on nodes of its own: they end with it"
+    if record.is_of_this_machine:
+        return what
+    return (
+        f"study {record.study!r} was started on {record.machine.split()[0]}, from where its nodes "
+        "end with it; if it is gone, --all takes them down"
+    )

@@ -10,6 +10,9 @@ from cluster.ssh.remote import Remote
 from cluster.ssh.survey import in_parallel, remotes
 from cluster.status import NodeStatus
 
+#: The beginning of a node's state, where its host is out of sight.
+UNKNOWN = "unknown"
+
 
 def host_of(record: Record, node: StartedNode) -> Remote:
     """Return the host of a node, as the file described it when it was started."""
@@ -26,16 +29,17 @@ def head_of(record: Record) -> Remote:
 def look_at(record: Record) -> list[NodeStatus]:
     """Look at every node of a cluster."""
     cluster = record.study or "up"
-    if record.is_orphaned:
-        cluster += " (its search is gone)"
+    if record.is_orphaned or driver_is_over(record):
+        cluster += " (its search is over)"
 
     def one(node: StartedNode) -> NodeStatus:
         host = host_of(record, node)
         try:
             seen = look(host, node.folder)
-            state = "up" if seen["processes"] else ("ended" if seen["there"] else "gone")
+            runs = seen["processes"] or seen["driver"]
+            state = "up" if runs else ("ended" if seen["there"] else "gone")
         except ClusterError as error:
-            state = f"unknown: {error}"
+            state = f"{UNKNOWN}: {error}"
         return NodeStatus(cluster, host.name, state, node.folder, node.host)
 
     return in_parallel(one, record.nodes)

@@ -12,7 +12,7 @@ from typing import Any
 
 from cluster.environment import NODE_ENVIRONMENT
 from cluster.settings import Host, SshSettings
-from cluster.ssh.remote import Remote
+from cluster.ssh.remote import ANSWER_SECONDS, Remote
 
 #: Beside the common ones. A node of many cores else runs out of threads.
 _ENVIRONMENT = {"RAY_worker_num_grpc_internal_threads": "1"}
@@ -47,7 +47,6 @@ class NodePlan:
             "--block",
             f"--node-name={self.remote.name}",
             f"--node-ip-address={self.ip}",
-            f"--temp-dir={self.folder}",
             f"--num-cpus={self.cpus}",
             *gpus,
             f"--object-store-memory={settings.ray.object_store_mb << 20}",
@@ -68,9 +67,11 @@ class NodePlan:
                 "environment": {**NODE_ENVIRONMENT, **_ENVIRONMENT},
                 "arguments": self.arguments(settings, address),
                 "head": not address,
+                "cpus": self.cpus,
                 "ports": settings.ray.port_range,
                 "wait_seconds": settings.ray.wait_seconds,
-            }
+            },
+            settings.ray.wait_seconds + ANSWER_SECONDS,
         )
         return address or str(answer["address"])
 

@@ -65,9 +65,20 @@ class Record:
         return bool(self.study) and not self.detached and self.has_lost_its_process
 
     @property
+    def is_of_this_machine(self) -> bool:
+        """Whether it was brought up from here."""
+        return self.machine == this_machine()
+
+    @property
+    def is_being_started(self) -> bool:
+        """Whether another process of this machine is about to bring it up, to stay."""
+        mine = not self.is_of_this_machine or self.pid == os.getpid()
+        return not self.study and not mine and not self.has_lost_its_process
+
+    @property
     def has_lost_its_process(self) -> bool:
         """Whether the process that has brought it up is known to be gone."""
-        if self.machine != this_machine():
+        if not self.is_of_this_machine:
             return False
         try:
             return bool(abs(psutil.Process(self.pid).create_time() - self.began) > 1.0)

@@ -1,10 +1,13 @@
 """Runs our part on a host, over ssh or on this machine, with everything through standard input."""
 
 import json
+import os
 import shlex
+import signal
 import subprocess
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,13 +18,23 @@ from cluster.settings import Environment, Host
 
 CONNECT_SECONDS = 10
 
+#: A host that has not answered by then, behind a home that hangs for instance, is given up.
+ANSWER_SECONDS = 60.0
+
+#: Connections at a time through one host on the way: sshd turns more away, by chance.
+_AT_ONCE = 8
+
+#: What needs the standard library alone, and must work where the environment is gone by now.
+_WITHOUT_ENVIRONMENT = ("look", "stop", "follow")
+
 #: What ssh says, and what to do about it.
 _REMEDIES = {
+    # Before the next: ssh says both where a key has changed.
+    "REMOTE HOST IDENTIFICATION HAS CHANGED": "its key is another than the one known here: if it "
+    "was set up anew, remove the old one with ssh-keygen -R; else somebody may be in between",
     "Host key verification failed": "its key is not known here: connect once by hand and compare "
     "it, or name a file with known_hosts",
-    "REMOTE HOST IDENTIFICATION HAS CHANGED": "its key is another than the one known here: if it "
-    "was set up anew, remove the old one with ssh-keygen -R",
-    "Permission denied": "it accepts no key of yours: name one with identity, or add yours there "
+    "Permission denied (": "it accepts no key of yours: name one with identity, or add yours there "
     "with ssh-copy-id",
     "Could not resolve hostname": "no such host is known",
 }
@@ -56,6 +69,17 @@ class Remote:
             command += ["-o", f"ProxyCommand={shlex.join(through)}"]
         return [*command, self.host.name, "bash -l -s"]
 
+    def hostname(self) -> str | None:
+        """Return the name or address that ssh goes to, as its configuration says; None if it says
+        nothing."""
+        assert self.host
+        with suppress(OSError):
+            asked = ["ssh", "-G", self.host.name]
+            said = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
+            pairs = (line.partition(" ") for line in said.splitlines())
+            return next((value for key, _, value in pairs if key == "hostname"), None)
+        return None
+
     def _ssh(self) -> list[str]:
         """Return ssh with the options that any host on the way is reached with."""
         assert self.host
@@ -69,37 +93,47 @@ class Remote:
         for key, value in options.items():
             command += ["-o", f"{key}={value}"]
         if self.known_hosts:
-            command += ["-o", f"UserKnownHostsFile={self.known_hosts}"]
+            command += ["-o", f'UserKnownHostsFile="{self.known_hosts}"']
         if self.host.identity:
             command += ["-i", str(self.host.identity), "-o", "IdentitiesOnly=yes"]
         return command
 
-    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+    def ask(self, request: dict[str, Any], seconds: float = ANSWER_SECONDS) -> dict[str, Any]:
         """Put a request to our part on the host, and return its answer.
 
         Raises:
-            ClusterError: the host cannot be reached, or refuses; names it, and the remedy.
+            ClusterError: the host cannot be reached, does not answer in so many seconds, or
+                refuses; names it, and the remedy.
         """
-        with self.asking(request) as answers:
+        with self.asking(request, seconds) as answers:
             return next(answers)
 
     @contextmanager
-    def asking(self, request: dict[str, Any]) -> Iterator[Iterator[dict[str, Any]]]:
-        """Put a request; the block takes the answers as they come.
+    def asking(
+        self, request: dict[str, Any], seconds: float | None = None
+    ) -> Iterator[Iterator[dict[str, Any]]]:
+        """Put a request; the block takes the answers as they come, for so many seconds at most.
 
         Raises:
             ClusterError: see ``ask``; from the iterator.
         """
-        try:
-            process = self._started()
-        except FileNotFoundError as error:
-            raise ClusterError(f"{self.name}: no program {error.filename!r} here") from error
+        with _gate(self.host.jump) if self.host and self.host.jump else nullcontext():
+            try:
+                process = self._started()
+            except FileNotFoundError as error:
+                raise ClusterError(f"{self.name}: no program {error.filename!r} here") from error
+            with _killed_after(seconds, process) as is_late, self._talk(process, request):
+                yield self._answers(process, is_late)
+
+    @contextmanager
+    def _talk(self, process: subprocess.Popen[str], request: dict[str, Any]) -> Iterator[None]:
+        """Hand the script over; end the process with the block."""
         assert process.stdin and process.stdout and process.stderr
         try:
             with suppress(BrokenPipeError):  # ssh has given up already, and says why
                 process.stdin.write(script(self.environment, request))
                 process.stdin.close()
-            yield self._answers(process)
+            yield
         except BaseException:
             process.terminate()  # nobody waits for the rest
             raise
@@ -120,7 +154,9 @@ class Remote:
             start_new_session=True,  # Ctrl-C is for us: what was started must still be ended
         )
 
-    def _answers(self, process: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:
+    def _answers(
+        self, process: subprocess.Popen[str], is_late: threading.Event
+    ) -> Iterator[dict[str, Any]]:
         """Yield the lines that are answers: a login may print some of its own."""
         assert process.stdout and process.stderr
         for line in process.stdout:
@@ -129,7 +165,38 @@ class Remote:
                 if "refused" in answer:
                     raise ClusterError(f"{self.name}: {answer['refused']}")
                 yield answer
+        if is_late.is_set():
+            raise ClusterError(f"{self.name}: it was reached, and did not answer in time")
         raise ClusterError(f"{self.name}: {_cause(process.stderr.read())}")
+
+
+@cache
+def _gate(jump: str) -> threading.BoundedSemaphore:
+    """Return what lets few through a host on the way at a time."""
+    return threading.BoundedSemaphore(_AT_ONCE)
+
+
+@contextmanager
+def _killed_after(
+    seconds: float | None, process: subprocess.Popen[str]
+) -> Iterator[threading.Event]:
+    """Kill the process, and what it has started, if the block takes longer; the event tells."""
+    is_late = threading.Event()
+
+    def kill() -> None:
+        is_late.set()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+    timer = threading.Timer(seconds, kill) if seconds is not None else None
+    if timer:
+        timer.daemon = True
+        timer.start()
+    try:
+        yield is_late
+    finally:
+        if timer:
+            timer.cancel()
 
 
 def _cause(said: str) -> str:
@@ -143,11 +210,14 @@ def _cause(said: str) -> str:
 
 def script(environment: Environment, request: dict[str, Any]) -> str:
     """Return the lines of bash that set the environment up and run our part there."""
-    python = _quoted(environment.python or "python3")
+    lines = [*preparation(environment), f"python={_quoted(environment.python or 'python3')}"]
+    if request["action"] in _WITHOUT_ENVIRONMENT:
+        lines[0] = "set +e"
+        lines.append('command -v "$python" > /dev/null || python=python3')
     return "\n".join(
         [
-            *preparation(environment),
-            f"exec {python} - <<'SEQTUNE_HOST_SIDE'",
+            *lines,
+            "exec \"$python\" - <<'SEQTUNE_HOST_SIDE'",
             _host_side(),
             f"main(json.loads({json.dumps(json.dumps(request))}))",
             "SEQTUNE_HOST_SIDE",
@@ -179,9 +249,11 @@ def _quoted(path: str) -> str:
 
 @cache
 def _host_side() -> str:
-    survey, node = (
-        Path(__file__).with_name(name).read_text(encoding="utf-8")
-        for name in ("host_survey.py", "host_node.py")
+    here = Path(__file__)
+    files = (
+        here.with_name("host_survey.py"),  # the first, for what it has from __future__
+        here.parents[1] / "cores.py",
+        here.with_name("host_node.py"),
     )
-    lines = [line for line in node.splitlines() if not line.startswith("from cluster.")]
-    return "\n".join([survey, *lines])
+    lines = [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+    return "\n".join(line for line in lines if not line.startswith("from cluster."))

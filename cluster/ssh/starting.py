@@ -86,6 +86,7 @@ def start_commands(settings: SshSettings) -> list[str]:
         folder = f"{settings.storage.scratch.rstrip('/')}/sq-<key>-{index}"
         plan = NodePlan(remote, folder, host.ip or "<its address>", host.cpus or 0, host.gpus)
         arguments = plan.arguments(settings, "" if is_head else "<the head's address>")
+        arguments.append(f"--temp-dir={folder}")
         if host.cpus is None:
             arguments = [a.replace("--num-cpus=0", "--num-cpus=<cores>") for a in arguments]
         python = settings.environment.python or "python3"

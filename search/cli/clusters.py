@@ -36,11 +36,12 @@ def up(file: Path, dry_run: bool) -> None:
 
 @cluster.command()
 @_FILE
-def down(file: Path) -> None:
+@click.option("--all", "everything", is_flag=True, help="Those of searches too that still run.")
+def down(file: Path, everything: bool) -> None:
     """Take down what 'cluster up' has brought up, and what searches that are gone have left."""
     from search.monitor.say import say
 
-    _launchable(file).down(say)
+    _launchable(file).down(say, everything)
 
 
 @cluster.command()

@@ -1,5 +1,6 @@
 """A search whose driver runs on the head of its cluster: started there, followed from here."""
 
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -56,9 +57,9 @@ def drive_on_head(
 
 
 def _followed(launcher: Launcher, record: Record, folder: StudyDir, file: Path) -> int:
-    stop = f"{' '.join(called_as())} stop {folder.name} --results-dir {folder.root.parent}"
-    goes_on = f"the search goes on; stop it with: {stop}; its nodes then end with: "
-    goes_on += f"{' '.join(called_as())} cluster down {file}"
+    words = ["stop", folder.name, "--results-dir", str(folder.root.parent)]
+    goes_on = f"the search goes on, and its nodes end with it; stop it with: {_command(*words)}; "
+    goes_on += f"nodes that it leaves go with: {_command('cluster', 'down', str(file))}"
     try:
         code = follow(record, _put)
     except (Halt, KeyboardInterrupt):
@@ -71,6 +72,10 @@ def _followed(launcher: Launcher, record: Record, folder: StudyDir, file: Path) 
     if code is None:
         raise StudyFailed("the driver on the head was killed")
     return code
+
+
+def _command(*words: str) -> str:
+    return shlex.join([*called_as(), *words])
 
 
 def _put(text: str) -> None:

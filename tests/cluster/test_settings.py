@@ -39,7 +39,11 @@ def test_hosts(file):
     assert [host.host for host in settings.hosts] == ["a", "b"] and settings.head_index == 1
 
 
-def test_files_of_this_machine_count_from_the_cluster_file(file, tmp_path):
+def test_files_of_this_machine_count_from_the_cluster_file(file, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    for path in (tmp_path / "k", tmp_path / "home" / "id"):
+        path.touch()
     settings = read_cluster_file(
         file('kind="ssh"\nknown_hosts="k"\n[[hosts]]\nhost="a"\nidentity="~/id"\n')
     )
@@ -59,7 +63,12 @@ WRONG = {
     'kind = "ssh"\n[[hosts]]\nhost = "a"\ncpus = -1': r"hosts\[0\].cpus = -1",
     HOSTS + '[environment]\nvenv = "x"\nconda = "y"': "name one of venv and conda",
     HOSTS + '[environment]\nenv = { "a b" = "c" }': "environment.env",
-    HOSTS + '[ray]\nport_range = "20000"': "ray.port_range = '20000'",
+    HOSTS + '[ray]\nport_range = "20000"': "ray.port_range = '20000': write FIRST-LAST",
+    HOSTS + '[ray]\nport_range = "30000-20000"': "ray.port_range = '30000-20000': write FIRST",
+    HOSTS + '[ray]\nport_range = "20000-99999"': "between 1024 and 65535, 150 ports at least",
+    HOSTS + '[ray]\nport_range = "20000-20100"': "150 ports at least",
+    HOSTS.replace("[[hosts]]", "known_hosts = 'nokeys'\n[[hosts]]", 1): "no such file",
+    HOSTS + '[[hosts]]\nhost = "c"\nidentity = "no"': r"hosts\[2\].identity = .*no such file",
     HOSTS + "[storage]\nscratsh = 1": "unknown key 'storage.scratsh'; allowed: scratch",
     'kind = "ssh"\nhead = "c"\n'
     + HOSTS.partition("\n")[2]: "head = 'c' is none of the hosts: a, b",

@@ -8,15 +8,19 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
+from cluster.cores import usable_cores
 from cluster.errors import ClusterError
 from cluster.settings import Environment, Host
 from cluster.ssh import host_node, host_survey
+from cluster.ssh.detached import Command, _packed
 from cluster.ssh.nodes import look, stop
-from cluster.ssh.remote import Remote, preparation
+from cluster.ssh.remote import Remote, _cause, _gate, preparation
+from cluster.ssh.survey import TRIAL_PACKAGES
 
 HERE = Remote(None, Environment(python=sys.executable))
 
@@ -33,23 +37,36 @@ def test_a_host_says_what_it_is():
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
-        request = {
-            "action": "survey",
-            "ip": "127.0.0.1",
-            "driver_ip": "127.0.0.1",
-            "driver_port": listener.getsockname()[1],
-        }
+        request = survey_of("127.0.0.1", meet=listener.getsockname(), guests=1)
         with HERE.asking(request) as answers:
             answer = next(answers)
             socket.create_connection(("127.0.0.1", answer["port"]), 5).close()
-    assert answer["reaches_driver"] == "" and answer["cores"] == len(os.sched_getaffinity(0))
-    assert answer["versions"]["ray"] and answer["executable"] == sys.executable
+    assert answer["closed"] == "" and answer["cores"] == usable_cores()
+    assert all(answer["versions"].values()) and answer["executable"] == sys.executable
+
+
+def survey_of(ip: str | None, **more: Any) -> dict[str, Any]:
+    """A request for a survey."""
+    nobody = {"meet": None, "guests": 0, "ports": None, "packages": TRIAL_PACKAGES}
+    return {"action": "survey", "ip": ip, **nobody, **more}
+
+
+def test_the_way_is_tried_within_the_ports_that_are_open():
+    answer = HERE.ask(survey_of("127.0.0.1", ports="23000-23149", meet=("127.0.0.1", 1)))
+    assert 23000 <= answer["port"] <= 23149 and "refused" in answer["closed"]
+
+
+def test_a_host_that_nobody_waits_for_is_known_by_the_address_ssh_has_used(monkeypatch):
+    monkeypatch.setenv("SSH_CONNECTION", "10.9.9.9 50000 127.0.0.1 22")
+    assert HERE.ask(survey_of(None))["ip"] == "127.0.0.1"
+    monkeypatch.delenv("SSH_CONNECTION")
+    with pytest.raises(ClusterError, match="is not known: name it with ip"):
+        HERE.ask(survey_of(None))
 
 
 def test_an_address_that_the_host_has_not():
-    request = {"action": "survey", "ip": "192.0.2.1", "driver_ip": "127.0.0.1", "driver_port": 1}
     with pytest.raises(ClusterError, match=r"it has no address 192\.0\.2\.1"):
-        HERE.ask(request)
+        HERE.ask(survey_of("192.0.2.1"))
 
 
 def test_all_of_a_session_is_ended_and_nothing_else(tmp_path):
@@ -160,13 +177,17 @@ def test_nobody_sees_the_token(request_of):
 
 
 def test_ports_are_within_their_range_and_free():
-    request = {"head": True, "ports": "21000-21300"}
+    request = {"head": True, "ports": "21000-21300", "cpus": 2}
     options = dict(one[2:].split("=") for one in host_survey.ports_of(request))
     workers = options.pop("worker-port-list").split(",")
     numbers = [int(port) for port in (*options.values(), *workers)]
     assert len(set(numbers)) == len(numbers) and len(workers) == host_survey.WORKER_PORTS
     assert all(21000 <= port <= 21300 for port in numbers)
     assert {"port", "node-manager-port", "dashboard-agent-listen-port"} <= options.keys()
+    [many] = [
+        one for one in host_survey.ports_of(request | {"cpus": 128}) if "worker-port-list" in one
+    ]
+    assert many.count(",") + 1 == 128 + host_survey.SPARE_PORTS
     with socket.socket() as taken:
         taken.bind(("", 21400))
         taken.listen()
@@ -228,7 +249,11 @@ def test_the_environment_is_made_in_order(tmp_path):
 )
 def test_an_environment_that_fails_is_told_by_its_own_words(environment, said):
     with pytest.raises(ClusterError, match=f"this machine: .*{said}"):
-        Remote(None, environment).ask({"action": "look", "folder": "/x"})
+        Remote(None, environment).ask(survey_of("127.0.0.1"))
+    # What was started in it before it broke can be looked at, and so ended.
+    if not environment.setup:
+        seen = Remote(None, environment).ask({"action": "look", "folder": "/x"})
+        assert seen["there"] is False
 
 
 def test_what_a_login_prints_is_passed_over():
@@ -243,8 +268,100 @@ def test_the_command_of_a_host():
     text = " ".join(command)
     for part in (
         "-o BatchMode=yes -o StrictHostKeyChecking=yes -o ConnectTimeout=10",
-        "-o ServerAliveInterval=15 -o UserKnownHostsFile=/known -i /k",
+        '-o ServerAliveInterval=15 -o UserKnownHostsFile="/known" -i /k',
         "-o IdentitiesOnly=yes -p 2 -o ProxyCommand=ssh -o BatchMode=yes",
-        "-o UserKnownHostsFile=/known -i /k -o IdentitiesOnly=yes -W %h:%p ssh://g u@h bash",
+        "-o 'UserKnownHostsFile=\"/known\"' -i /k -o IdentitiesOnly=yes -W %h:%p ssh://g u@h bash",
     ):
         assert part in text
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            "@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\nHost key verification failed.",
+            "-R",
+        ),
+        ("Host key verification failed.", "known_hosts"),
+        ("ada@h: Permission denied (publickey).", "ssh-copy-id"),
+        ("bash: line 2: /v/bin/activate: Permission denied", "activate: Permission denied"),
+        ("", "without an answer"),
+    ],
+)
+def test_what_ssh_says_is_told_with_its_remedy(said, told):
+    assert told in _cause(said)
+
+
+def test_a_host_that_does_not_answer_is_given_up():
+    began = time.monotonic()
+    stuck = Remote(None, Environment(python=sys.executable, setup=("sleep 30",)))
+    with pytest.raises(ClusterError, match="this machine: it was reached, and did not answer"):
+        stuck.ask({"action": "look", "folder": "/x"}, 0.5)
+    assert time.monotonic() - began < 10
+
+
+def test_few_at_a_time_go_through_one_host():
+    assert _gate("g") is _gate("g") is not _gate("h")
+    held = [_gate("g").acquire(blocking=False) for _ in range(9)]
+    for _ in range(held.count(True)):
+        _gate("g").release()
+    assert held == [True] * 8 + [False]
+
+
+def test_a_folder_in_the_home_is_the_hosts_own(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "n").mkdir()
+    assert look(HERE, "~/n")["there"] is True
+    assert stop(HERE, "~/n", None) == "" and not (tmp_path / "n").exists()
+
+
+def test_a_driver_that_ends_while_it_is_looked_for_has_its_code(tmp_path, monkeypatch, capsys):
+    (tmp_path / "driver.log").write_text("all is well")
+
+    def ends(folder: str, name: str) -> int:
+        (tmp_path / "exit").write_text("3\n")
+        return 0
+
+    monkeypatch.setattr(host_node, "count_of", ends)
+    host_node.follow({"folder": str(tmp_path)})
+    said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert said == [{"said": "all is well"}, {"exit": 3}]
+
+
+def test_a_driver_sees_its_code_first_and_ends_its_node(tmp_path, monkeypatch, capsys):
+    """The environment's own path stays, for modules may have put packages there."""
+    monkeypatch.setenv("PYTHONPATH", "/modules/site")
+    node = start_session(tmp_path / "n", "sleep 60")
+    sources = Path(host_node.__file__).parents[2]
+    command = Command((), (sources / "cluster",), {}, {})
+    request = {
+        "folder": str(tmp_path / "n"),
+        "code": _packed(command),
+        "arguments": ["-c", "import os; print(os.environ['PYTHONPATH']); raise SystemExit(3)"],
+        "environment": {},
+    }
+    try:
+        host_node.launch(request)
+        driver = json.loads(capsys.readouterr().out)["session"]
+        node.wait(20)
+        os.waitpid(driver, 0)
+    finally:
+        node.kill()
+    assert (tmp_path / "n" / "driver.log").read_text() == f"{tmp_path}/n/code:/modules/site\n"
+    assert (tmp_path / "n" / "exit").read_text() == "3\n"
+
+
+def test_a_driver_beside_a_node_that_stays_has_a_folder_of_its_own(tmp_path, capsys):
+    folder = tmp_path / "d"
+    request = {
+        "folder": str(folder),
+        "token": "secret",
+        "code": _packed(Command((), (), {"s.toml": "a = 1"}, {})),
+        "arguments": ["-c", "print(open('s.toml').read())"],
+        "environment": {},
+    }
+    host_node.launch(request)
+    os.waitpid(json.loads(capsys.readouterr().out)["session"], 0)
+    assert (folder / "driver.log").read_text().startswith("a = 1")
+    assert folder.stat().st_mode & 0o777 == 0o700 and (folder / "token").read_text() == "secret"
+    assert stop(HERE, str(folder), None) == "" and not folder.exists()

@@ -1,9 +1,11 @@
 """Bringing up and taking down, over hosts that are imagined; ``test_hosts`` has real ones."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from cluster.errors import ClusterError
@@ -34,7 +36,7 @@ class World:
         self.nodes: dict[str, str] = {}
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.failing: set[tuple[str, str]] = set()
-        self.driver = 1
+        self.drivers: set[str] = set()
 
     def ask(self, remote: Remote, request: dict[str, Any]) -> dict[str, Any]:
         self.asked.append((remote.name, request))
@@ -52,21 +54,22 @@ class World:
             return {
                 "there": there,
                 "processes": int(there),
-                "driver": self.driver,
+                "driver": int(folder in self.drivers),
                 "launched": True,
             }
+        self.drivers.add(folder)
         return {"session": 2}
 
 
 @pytest.fixture
 def world(monkeypatch) -> World:
     made = World()
-    monkeypatch.setattr(Remote, "ask", lambda remote, request: made.ask(remote, request))
+    monkeypatch.setattr(Remote, "ask", lambda remote, request, *_: made.ask(remote, request))
     found = [
         Survey(Remote(host, SETTINGS.environment), f"10.0.0.{i}", host.host, cores=8, gpus=0)
         for i, host in enumerate(SETTINGS.hosts, start=1)
     ]
-    monkeypatch.setattr(launcher_module, "survey", lambda settings: found)
+    monkeypatch.setattr(launcher_module, "survey", lambda settings, driver_here=True: found)
     monkeypatch.setattr(starting, "address_towards", lambda host: "10.0.0.9")
     return made
 
@@ -133,6 +136,58 @@ def test_a_host_that_is_out_of_sight_is_kept_in_mind(world, launcher, said):
     assert not world.nodes
 
 
+def test_a_host_that_is_gone_for_good_is_forgotten_once_the_file_drops_it(world, launcher, said):
+    launcher.up()
+    world.failing |= {("a", "stop"), ("a", "look")}
+    with pytest.raises(ClusterError, match="take it out of the file and run the command again"):
+        launcher.down()
+    rest = replace(launcher, settings=SshSettings(kind="ssh", hosts=(Host(host="b"),)))
+    rest.down()
+    assert "a: it will not; it is no longer in the file, so it is forgotten" in said[-1]
+    assert list(launcher.records.folder.iterdir()) == [] and list(world.nodes.values()) == ["a"]
+
+
+def test_nobody_is_ended_because_a_host_is_out_of_sight(world, launcher):
+    launcher.up()
+    before = dict(world.nodes)
+    for name in ("a", "b"):  # a worker, then the head
+        world.failing = {(name, "look")}
+        for act in (launcher.up, lambda: launcher.join(launcher.find_up(), "mine")):
+            with pytest.raises(ClusterError, match=f"unknown: {name}: it will not\nnothing was"):
+                act()
+        assert world.nodes == before
+
+
+def test_what_of_the_file_has_no_effect_yet_is_told(world, launcher, said):
+    launcher.up()
+    hosts = (SETTINGS.hosts[0], SETTINGS.hosts[1].model_copy(update={"cpus": 2}))
+    changed = SETTINGS.model_copy(update={"hosts": hosts, "driver": "head"})
+    replace(launcher, settings=changed).up()
+    assert said[-1].startswith("hosts in ") and "until 'cluster down' and 'cluster up'" in said[-1]
+
+
+def test_a_start_under_way_is_left_alone(world, launcher):
+    launcher.up()
+    up = launcher.find_up()
+    parent = psutil.Process(os.getppid())
+    launcher.records.write(replace(up, pid=parent.pid, began=parent.create_time()))
+    for act in (launcher.up, launcher.down, launcher.find_up):
+        with pytest.raises(ClusterError, match=f"brought up by process {parent.pid}: wait for it"):
+            act()
+    launcher.records.write(replace(up, pid=parent.pid, began=1.0))
+    launcher.down()
+    assert not world.nodes
+
+
+def test_nodes_that_another_machine_has_started_go_when_that_is_said(world, launcher, said):
+    record = launcher.bring_up("mine")
+    launcher.records.write(replace(record, machine="login2 pid:[1]"))
+    launcher.down()
+    assert "was started on login2" in said[-1] and len(world.nodes) == 3
+    launcher.down(everything=True)
+    assert not world.nodes
+
+
 def test_a_search_joins_what_is_up_with_a_node_without_slots(world, launcher):
     launcher.up()
     up = launcher.find_up()
@@ -140,7 +195,7 @@ def test_a_search_joins_what_is_up_with_a_node_without_slots(world, launcher):
     assert [node.host for node in joined.nodes] == [None] and joined.address == up.address
     start = world.asked[-1][1]
     assert "--num-cpus=0" in start["arguments"] and "--num-gpus=0" in start["arguments"]
-    assert "its search is gone" not in " ".join(one.cluster for one in launcher.status())
+    assert "its search is over" not in " ".join(one.cluster for one in launcher.status())
     launcher.down()
     assert list(world.nodes.values()) == ["this machine"], "the search's own node ends with it"
     take_down(launcher.records, joined, launcher.tell)
@@ -159,7 +214,7 @@ def test_what_dead_searches_have_left_is_swept(world, launcher, said):
     record = launcher.bring_up("mine")
     assert len(world.nodes) == 3
     launcher.records.write(replace(record, began=1.0))
-    assert all("its search is gone" in one.cluster for one in launcher.status())
+    assert all("its search is over" in one.cluster for one in launcher.status())
     launcher.up()
     assert "taking down what study 'mine' has left behind" in said
     assert sorted(world.nodes.values()) == ["a", "b"]
@@ -184,7 +239,8 @@ def test_a_detached_driver_keeps_its_nodes_until_it_is_over(world, launcher, sai
     assert name == "b" and request["arguments"] == ["-m", "x", "10.0.0.2:7"] and request["code"]
     sweep(launcher.records, launcher.file, launcher.tell)
     assert len(world.nodes) == 2
-    world.driver = 0
+    world.drivers.clear()
+    assert {one.cluster for one in launcher.status()} == {"mine (its search is over)"}
     sweep(launcher.records, launcher.file, launcher.tell)
     assert not world.nodes
     world.failing.add(("b", "launch"))
@@ -193,13 +249,28 @@ def test_a_detached_driver_keeps_its_nodes_until_it_is_over(world, launcher, sai
     assert not world.nodes
 
 
+def test_a_detached_driver_takes_the_head_of_what_is_up(world, launcher):
+    launcher.up()
+    up, nodes = launcher.find_up(), dict(world.nodes)
+    record = run_on_head(launcher, "mine", Command(("-m", "x", "{address}"), (), {}, {"A": "1"}))
+    name, request = world.asked[-1]
+    assert name == "b" and request["arguments"] == ["-m", "x", up.address]
+    assert request["token"] == launcher.token_of(up) and request["folder"] not in nodes
+    assert request["environment"] == {"no_grpc_proxy": "10.0.0.2", "A": "1"}
+    assert world.nodes == nodes and record.nodes[0].folder == request["folder"]
+    assert take_down(launcher.records, record, launcher.tell) and world.nodes == nodes
+    del world.nodes[next(folder for folder, name in nodes.items() if name == "a")]
+    with pytest.raises(ClusterError, match="a of the cluster is down: 'seqtune cluster"):
+        run_on_head(launcher, "mine", Command((), (), {}, {}))
+
+
 def test_a_driver_is_followed_to_its_end(monkeypatch):
     from contextlib import contextmanager
 
     answers: list[dict[str, Any]] = [{"said": "one"}, {"said": "two"}, {"exit": 3}]
 
     @contextmanager
-    def asking(remote: Remote, request: dict[str, Any]):
+    def asking(remote: Remote, request: dict[str, Any], seconds: float | None = None):
         yield iter(answers)
 
     monkeypatch.setattr(Remote, "asking", asking)
