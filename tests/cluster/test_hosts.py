@@ -352,6 +352,29 @@ def test_a_driver_on_the_head_goes_on_when_nobody_looks(two, tables):
     began = time.monotonic()
     place.run("stop", "small")
     assert time.monotonic() - began < 10
+    # The head's node ends with the driver, and the other when it has lost its head.
+    deadline = time.monotonic() + 180
+    while any(host.processes() for host in two) and time.monotonic() < deadline:
+        time.sleep(1)
+    assert not any(host.processes() for host in two)
+    assert place.cluster("status").count("small (its search is over)") == 2
+    place.cluster("down")
+    place.is_clean()
+
+
+@pytest.mark.thorough
+def test_a_driver_on_the_head_of_a_cluster_that_is_up_leaves_it_up(two, tables):
+    """Though no host can reach this machine but ssh, as from behind a router."""
+    place = Place(two, _with_data(tables, two), "driver = 'head'")
+    where = ("--cluster", str(place.file), "--results-dir", str(place.root / "results"))
+    for host in two:
+        host.inside("ip route add unreachable 10.99.0.254 table 99")
+        host.inside("ip rule add ipproto tcp dport 1024-65535 sport 1024-65535 table 99")
+    place.cluster("up")
+    place.run("run", "small.toml", *where)
+    place.check(6)
+    assert hosts_of(place) == {"h1", "h2"}
+    assert "up already" in place.cluster("up")
     place.cluster("down")
     place.is_clean()
 
