@@ -76,14 +76,14 @@ def begin(assignment: Assignment, folder: Path) -> Attempt:
     # After the lines above, so that a probe runs with the trial's own threads and memory.
     precision = _precision(assignment, device, native)
     opened = entry.declaration.inputs.open(folder, assignment.inputs, hyperparameters, device)
-    make_task = entry.load()
+    make_task, outputs = entry.load(), max(1, len(opened.context.classes))
 
     def new_trainer() -> Trainer:
         return Trainer(
             make_task(hyperparameters, opened.context),
             hyperparameters,
             opened.train,
-            TrainerSettings(assignment.seed, assignment.max_epochs, device, precision),
+            TrainerSettings(assignment.seed, assignment.max_epochs, device, precision, outputs),
         )
 
     trainer, damage = new_trainer(), list[str]()

@@ -14,7 +14,7 @@ from trainables.networks.hyperparameters import (
 )
 from trainables.networks.network import TextNetwork
 from trainables.tasks.class_metrics import AUC_CLASSES, CONFUSION_CLASSES, confusion_name
-from trainables.tasks.metrics import auc, confusion, macro_f1
+from trainables.tasks.metrics import auc, confusion, log_loss, macro_f1
 from trainables.tasks.registry import TASKS
 
 
@@ -61,7 +61,7 @@ class TextClassification:
         figures = {
             "accuracy": (predicted_N == targets_N).double().mean().item(),
             "macro_f1": macro_f1(predicted_N, targets_N, len(classes)),
-            "loss": functional.cross_entropy(logits_NC.double(), targets_N).item(),
+            "loss": log_loss(logits_NC, targets_N),
         }
         if len(classes) <= AUC_CLASSES:
             figures["auc"] = auc(logits_NC.double(), targets_N)

@@ -1,6 +1,7 @@
 """Contract of the training loop and its checkpoints, for every cell."""
 
 import math
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.builders import EVERYTHING, labels_of, make_part, make_trainer
+from tests.builders import EVERYTHING, labels_of, make_part, make_trainer, train_task
+from trainables.core.trainer import TrainerSettings
 from trainables.data.part import Part
 from trainables.data.text.reader import TextReader
 from trainables.errors import CheckpointError
@@ -164,6 +166,23 @@ def test_predictions_stand_in_the_order_of_the_examples(task):
     for row in range(50):
         alone_1C, _ = trainer.predict(TextReader(one_text(part, row), 12, "end"))
         torch.testing.assert_close(outputs_NC[row : row + 1], alone_1C)
+
+
+def test_many_outputs_are_of_fewer_texts_at_a_time():
+    """And of two classes of as many as before: their gradients add up in the same order."""
+    settings = TrainerSettings(seed=0, max_epochs=1)
+    few, many = (
+        train_task(TASKS["text-classification"], reader(make_part()), one)
+        for one in (replace(settings, outputs=2), replace(settings, outputs=1_000_000))
+    )
+    assert few.micro_batch_examples > few.micro_batch_steps
+    assert many.micro_batch_examples == 4
+    seen = [len(rows) for rows, _, _ in many._outputs(many.model, many.train, np.arange(40))]
+    assert max(seen) == 4
+
+
+def reader(part: Part) -> TextReader:
+    return TextReader(part, 12, "end")
 
 
 def one_text(part: Part, row: int) -> Part:
