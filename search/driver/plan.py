@@ -121,7 +121,8 @@ def changed_study(
     """
     name = state.created.name
     origin, old = f"study {name!r}", state.present_spec()
-    spec = _checked(resolve(apply_settings(old.tables(), options.as_settings()), origin), origin)
+    tables = apply_settings(old.tables(), options.as_settings())
+    spec = _checked(resolve(tables, origin, before=old), origin)
     if spec.search.trials < len(state.trials):
         raise SpecError(
             f"--trials {spec.search.trials} is the TOTAL; study {name!r} has "

@@ -16,10 +16,11 @@ from trainables.tasks.declaration import TaskDeclaration
 from trainables.tasks.registry import DEFAULT_TASK, find_task
 
 
-def resolve(tables: dict[str, Any], origin: str) -> StudySpec:
+def resolve(tables: dict[str, Any], origin: str, before: StudySpec | None = None) -> StudySpec:
     """Validate raw tables as a whole; ``origin`` names them in errors.
 
-    A study that names no metric looks for the first that its task declares.
+    A study that names no metric looks for the first that its task declares. A study that has begun
+    as ``before`` is not refused for what was so before: a rule may be younger than a study.
 
     Raises:
         SpecError: the first thing that is wrong, where, and what would be right.
@@ -30,9 +31,8 @@ def resolve(tables: dict[str, Any], origin: str) -> StudySpec:
         check_name(spec.name)
         _check_metric(spec, task)
         _check_hyperparameters(spec, task)
-        misfit = task.inputs.check(spec.inputs, spec.options())
-        if misfit:
-            raise SpecError(misfit)
+        if before is None or not _is_as_before(tables, before):
+            _check_inputs(spec, task)
     except (SpecError, TaskError) as error:
         raise SpecError(f"{origin}: {error}") from None
     return spec
@@ -89,6 +89,24 @@ def _check_metric(spec: StudySpec, task: TaskDeclaration) -> None:
             f"metric {spec.metric!r} is better when it is {metrics[spec.metric]}: "
             f'write mode = "{metrics[spec.metric]}"'
         )
+
+
+def _is_as_before(tables: Mapping[str, Any], before: StudySpec) -> bool:
+    """Whether a study reads, fixes and searches what it did before."""
+    names, old = ("task", "fixed", "space", "baseline", *before.inputs), before.tables()
+    return all(tables.get(name) == old[name] for name in names)
+
+
+def _check_inputs(spec: StudySpec, task: TaskDeclaration) -> None:
+    """The input tables suit every trial, and the baseline that ``finalize`` trains."""
+    options, fields = spec.options(), task.hyperparameters.model_fields
+    with_baseline = {
+        name: (*options.get(name, (fields[name].default,)), value)
+        for name, value in spec.baseline.items()
+    }
+    misfit = task.inputs.check(spec.inputs, options | with_baseline)
+    if misfit:
+        raise SpecError(misfit)
 
 
 def _check_hyperparameters(spec: StudySpec, task: TaskDeclaration) -> None:

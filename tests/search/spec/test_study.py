@@ -100,6 +100,26 @@ def test_what_is_wrong_is_said(tables, path, value, message):
     assert "\n" not in str(caught.value)
 
 
+def test_a_baseline_must_suit_the_data_too(tables):
+    """It is trained by ``finalize``, behind the whole search."""
+    tables["baseline"] = {"embedding": "bert"}
+    with pytest.raises(SpecError, match=r'needs its own word pieces: write data.tokens = "bert"'):
+        resolve(tables, "x")
+    tables["baseline"] = {"embedding": "glove"}
+    tables["embeddings"] = {"glove": "/vectors/glove.txt"}
+    assert resolve(tables, "x").inputs["embeddings"]["glove"] == "/vectors/glove.txt"
+    tables["baseline"] = {}
+    with pytest.raises(SpecError, match="glove has no effect"):
+        resolve(tables, "x")
+
+
+def test_a_study_that_has_begun_is_not_refused_by_a_younger_rule(tables):
+    begun = resolve(tables, "x").model_copy(update={"baseline": {"embedding": "bert"}})
+    assert resolve(begun.tables(), "x", before=begun) == begun
+    with pytest.raises(SpecError, match="word pieces"):
+        resolve(changed(begun.tables(), "fixed.cell", "gru"), "x", before=begun)
+
+
 def test_hyperparameter_that_means_nothing_to_the_task(tables):
     tables |= {"task": "text-regression", "metric": "val/rmse", "mode": "min"}
     resolve(tables, "x")
