@@ -47,15 +47,31 @@ def apply_settings(tables: dict[str, Any], settings: list[Setting]) -> dict[str,
         SpecError: a key goes through something that is not a table.
     """
     result = copy.deepcopy(tables)
-    fixed = {keys[1]: (value,) for keys, value in settings if keys[0] == "fixed" and len(keys) == 2}
-    task = _declaration(result)
-    if task and fixed:
-        without, kind = task.hyperparameters.without_effect(fixed), task.hyperparameters
-        for name in without.keys() - kind.without_effect({}).keys():
-            _take_out(result, name)
     for keys, value in settings:
         _lay_over(result, keys, value)
+    named = {keys[1] for keys, _ in settings if keys[0] in _EXCLUSIVE and len(keys) > 1}
+    task = _declaration(result)
+    if task and named:
+        idle = task.hyperparameters.without_effect
+        # Only what the settings made idle: a mistake in the file, or in themselves, is told.
+        for name in idle(_options(result)).keys() - idle(_options(tables)).keys() - named:
+            _take_out(result, name)
     return result
+
+
+def _options(tables: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
+    """Return the values that some trial may take, as far as tables say them that nobody checked."""
+    fixed, space = (
+        table if isinstance(table, dict) else {}
+        for table in (tables.get("fixed"), tables.get("space"))
+    )
+    found: dict[str, tuple[Any, ...]] = {name: (value,) for name, value in fixed.items()}
+    for name, entry in space.items():
+        if isinstance(entry, list):
+            found[name] = tuple(entry)
+        elif isinstance(entry, dict) and {"low", "high"} <= entry.keys():
+            found[name] = (entry["low"], entry["high"])
+    return found
 
 
 def take_new_source(tables: dict[str, Any], source: str) -> None:

@@ -177,6 +177,16 @@ def test_fixing_a_pretrained_embedding_takes_its_width_out():
         resolve(apply_settings(tables, both), "x")
 
 
+def test_settings_take_out_what_they_leave_without_effect_together():
+    """Neither says it alone: the file searches both."""
+    settings = tuple(f"fixed.{name}=0.0" for name in ("dropout", "input_dropout"))
+    spec = new_study("imdb-wide", Options(settings=settings))
+    assert "locked_dropout" not in spec.space and spec.fixed["dropout"] == 0.0
+    assert "locked_dropout" in new_study("imdb-wide", Options(settings=settings[:1])).space
+    with pytest.raises(SpecError, match="locked_dropout has no effect"):
+        new_study("imdb-wide", Options(settings=(*settings, "fixed.locked_dropout=true")))
+
+
 def test_only_places_are_made_whole_paths(tmp_path, monkeypatch):
     """``train`` and ``6B.50d`` mean no file, though one may be called so."""
     monkeypatch.chdir(tmp_path)
