@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from pydantic import ValidationError
 from torch import Tensor, nn
 
 from trainables.core.allocator import trim_above_limit
@@ -190,10 +191,11 @@ class Trainer:
         Raises:
             CheckpointError: the file is damaged, is no checkpoint, or belongs to another
                 configuration. The trainer must not be used further.
+            torch.OutOfMemoryError, torch.AcceleratorError: the GPU's trouble, not the file's.
         """
         tensors, state = read_checkpoint(path, digest)
         try:
-            if state["hyperparameters"] != self.hyperparameters.model_dump():
+            if not _are_same(state["hyperparameters"], self.hyperparameters):
                 raise CheckpointError(f"{path} belongs to another configuration")
             self.model.load_state_dict(_strip_prefix("model.", tensors))
             if self.average is not None:
@@ -202,8 +204,18 @@ class Trainer:
             self.schedule.load_state_dict(state["schedule"])
             restore_random_state(tensors, state["rng"], self.settings.device)
             self.epoch = int(state["epoch"])
+        except (torch.OutOfMemoryError, torch.AcceleratorError):  # RuntimeErrors both
+            raise
         except (KeyError, ValueError, RuntimeError, TypeError) as error:
             raise CheckpointError(f"{path} does not fit this model: {error}") from error
+
+
+def _are_same(stored: Any, hyperparameters: Hyperparameters) -> bool:
+    """Whether stored hyperparameters are these; one that is not stored is as by default."""
+    try:
+        return type(hyperparameters).model_validate(stored) == hyperparameters
+    except ValidationError:
+        return False
 
 
 def _in_place(parts: list[Tensor], places_N: Tensor) -> Tensor:

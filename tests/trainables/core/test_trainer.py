@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from tests.builders import EVERYTHING, labels_of, make_part, make_trainer, train_task
+from trainables.core.checkpoint import write_checkpoint
 from trainables.core.trainer import TrainerSettings
 from trainables.data.part import Part
 from trainables.data.text.reader import TextReader
@@ -236,6 +237,36 @@ def test_checkpoint_of_another_configuration_is_refused(tmp_path):
     digest = make_trainer(hidden_size=6).save(tmp_path / "a")
     with pytest.raises(CheckpointError, match="another configuration"):
         make_trainer(hidden_size=7).load(tmp_path / "a", digest)
+
+
+def test_a_checkpoint_from_before_a_hyperparameter_was_there_is_read(tmp_path):
+    """Its default changes nothing."""
+    trainer = make_trainer()
+    snapshot = trainer.snapshot()
+    old = {k: v for k, v in snapshot.state["hyperparameters"].items() if k != "token_crop"}
+    state = snapshot.state | {"hyperparameters": old, "epoch": 3}
+    write_checkpoint(tmp_path / "a", snapshot.tensors, state)
+    trainer.load(tmp_path / "a")
+    assert trainer.epoch == 3
+    with pytest.raises(CheckpointError, match="another configuration"):
+        make_trainer(token_crop=0.1).load(tmp_path / "a")
+    write_checkpoint(tmp_path / "a", snapshot.tensors, state | {"hyperparameters": {"gone": 1}})
+    with pytest.raises(CheckpointError, match="another configuration"):
+        make_trainer().load(tmp_path / "a")
+
+
+@pytest.mark.parametrize("trouble", [torch.OutOfMemoryError, torch.AcceleratorError])
+def test_a_gpus_trouble_is_not_the_checkpoints(tmp_path, monkeypatch, trouble):
+    """The trial would begin anew, though its checkpoint is whole."""
+    trainer = make_trainer()
+    digest = trainer.save(tmp_path / "a")
+
+    def full(state):
+        raise trouble("out of memory")
+
+    monkeypatch.setattr(trainer.optimizer, "load_state_dict", full)
+    with pytest.raises(trouble):
+        trainer.load(tmp_path / "a", digest)
 
 
 def test_pickle_is_never_loaded(tmp_path):
