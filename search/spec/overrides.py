@@ -33,7 +33,7 @@ def parse_setting(setting: str) -> tuple[list[str], Any]:
         raise SpecError(f"--set {setting!r}: write section.key=value, as in search.seed=3")
     try:
         return keys, tomllib.loads(f"value = {literal}")["value"]
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except (ValueError, RecursionError):  # an integer of thousands of digits is a ValueError
         return keys, literal.strip()
 
 

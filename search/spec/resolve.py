@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from search.errors import SpecError
 from search.spec.names import check_name
-from search.spec.sections import explain, parse_section
+from search.spec.sections import check_kinds, explain, parse_section
 from search.spec.space import Choice, Dimension, contains, parse_space, unknown_hyperparameter
 from search.spec.study import StudySpec
 from trainables.core.hyperparameters import Hyperparameters, declare
@@ -54,6 +54,10 @@ def _with_defaults(tables: dict[str, Any], task: TaskDeclaration) -> dict[str, A
 
 def _parse(tables: dict[str, Any], task: TaskDeclaration) -> StudySpec:
     """Return a study whose input tables are complete."""
+    for name in task.inputs.sections:
+        if not isinstance(tables.get(name, {}), dict):
+            raise SpecError(f"{name} = {tables[name]!r}: write a table, [{name}]")
+    check_kinds(StudySpec, tables)
     try:
         spec = StudySpec.from_tables(tables)
     except ValidationError as error:

@@ -1,6 +1,9 @@
 """Study files: what is accepted, and what is said of what is not."""
 
 import copy
+import errno
+from datetime import date
+from pathlib import Path
 
 import pytest
 import tomli_w
@@ -91,6 +94,28 @@ def test_builtin_studies_resolve(path):
         ("first", [{"hidden_size": 16}], "outside"),
         ("first", [{"hiden_size": 4}], "did you mean 'hidden_size'"),
         ("first", [{"embedding_dim": 4}], r"not in \[space\]"),
+        ("first", {"hidden_size": 4}, "first: write a list$"),
+        ("search.trials", True, "search.trials = true: write a number"),
+        ("search.seed", False, "search.seed = false: write a number"),
+        ("stopping.max_epochs", True, "stopping.max_epochs = true: write a number"),
+        ("resources.gpus_per_trial", True, "resources.gpus_per_trial = true: write a number"),
+        ("resources.max_concurrent", True, "resources.max_concurrent = true: write a number"),
+        ("data.max_tokens", True, "data.max_tokens = true: write a number"),
+        ("resources.keep_freed_memory", "off", "keep_freed_memory = 'off': write true or false"),
+        ("data.header", "False", "data.header = 'False': write true or false"),
+        ("space.dropout", [10**400, 0.5], "space.dropout: an integer of 401 digits is too large"),
+        ("space.dropout", {"low": 0, "high": 10**400}, "space.dropout: an integer of 401 digits"),
+        ("space.learning_rate", {"low": 1e-3, "high": 1, "prior": -(10**400)}, "401|402 digits"),
+        ("search.trials", 10**400, "search.trials = 1000000000000000000000000000000000000000…: "),
+        ("data", "imdb.csv", r"mine.toml: data = 'imdb.csv': write a table, \[data\]$"),
+        (
+            "data.split",
+            {"train": "a", "validation": "b", "tset": "c"},
+            "unknown key 'data.split.tset': did you mean 'test'",
+        ),
+        ("data.split", "train", "data.split: write a list"),
+        ("data.split", {"train": "a"}, "'data.split.validation' is missing"),
+        ("data.text", date(2024, 1, 1), "data.text: Input should be a valid string$"),
     ],
 )
 def test_what_is_wrong_is_said(tables, path, value, message):
@@ -118,6 +143,28 @@ def test_a_study_that_has_begun_is_not_refused_by_a_younger_rule(tables):
     assert resolve(begun.tables(), "x", before=begun) == begun
     with pytest.raises(SpecError, match="word pieces"):
         resolve(changed(begun.tables(), "fixed.cell", "gru"), "x", before=begun)
+
+
+@pytest.mark.parametrize(
+    ("study", "message"),
+    [
+        ("x" * 300, "File name too long"),
+        ("~nosuchuser/x.toml", "home directory"),
+        ("/closed/x.toml", "Permission denied"),
+    ],
+)
+def test_a_study_file_that_cannot_be_looked_for(study, message, monkeypatch):
+    """Root may open every folder, so one stands in that is closed."""
+    is_file = Path.is_file
+
+    def closed(path):
+        if path.parent == Path("/closed"):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return is_file(path)
+
+    monkeypatch.setattr(Path, "is_file", closed)
+    with pytest.raises(StudyNotFound, match=message):
+        find_study_file(study)
 
 
 def test_hyperparameter_that_means_nothing_to_the_task(tables):
