@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import NoneType, UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -72,6 +72,12 @@ class _Problem:
     given: Any
 
 
+def wants_text(kind: type[BaseModel], name: str) -> bool:
+    """Whether a key of a table takes a text, and neither a number nor ``true``."""
+    kinds = _members_of(kind, name)
+    return any(_bare(one) is str for one in kinds) and not {bool, int, float} & {*kinds}
+
+
 def explain(error: ValidationError, root: type[BaseModel], section: str = "") -> str:
     """Return the first problem in one line: where it is, and what would be right."""
     first = _most_telling([_problem(one, root) for one in error.errors()])
@@ -129,6 +135,11 @@ def _members_of(table: type[BaseModel] | None, key: Any) -> tuple[Any, ...]:
     union = get_origin(field.annotation) in (Union, UnionType)
     members = get_args(field.annotation) if union else (field.annotation,)
     return tuple(one for one in members if one is not NoneType)
+
+
+def _bare(kind: Any) -> Any:
+    """Return a type without its annotations."""
+    return get_args(kind)[0] if get_origin(kind) is Annotated else kind
 
 
 def _is_model(kind: Any) -> bool:

@@ -11,7 +11,7 @@ import tomli_w
 from search.driver.plan import Options, new_study
 from search.errors import SpecError, StudyNotFound
 from search.spec.catalogue import builtin_studies
-from search.spec.overrides import apply_settings, parse_setting
+from search.spec.overrides import apply_settings, data_of, parse_setting
 from search.spec.resolve import resolve
 from search.spec.study import STUDIES, find_study_file, read_toml, to_toml
 
@@ -209,6 +209,28 @@ def test_missing_data(tables):
 )
 def test_setting_is_typed(setting, keys, value):
     assert parse_setting(setting) == (keys, value)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("data.label=1.50", "1.50"),
+        ("data.label=1_000", "1_000"),
+        ("data.label=true", "true"),
+        ("data.text=2024-01-01", "2024-01-01"),
+        ('data.text=["1", "2"]', ("1", "2")),
+        ("data.delimiter=\t", "\t"),
+        ("data.thousands= ", " "),
+    ],
+)
+def test_a_setting_of_a_text_is_taken_as_it_is_written(tables, setting, value):
+    (key,) = parse_setting(setting)[0][1:]
+    spec = data_of("x.csv", [setting])
+    assert getattr(spec, key) == value
+    tables["data"] |= {"source": "x.csv"}
+    tables |= {"task": "text-regression", "metric": "val/mae", "mode": "min"}
+    study = resolve(apply_settings(tables, [setting]), "x")
+    assert study.inputs["data"][key] == (list(value) if isinstance(value, tuple) else value)
 
 
 def test_number_where_a_name_belongs_is_taken_as_one(tables):
