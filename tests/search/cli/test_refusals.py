@@ -21,7 +21,17 @@ def test_a_time_that_is_none(study_file, tmp_path, time):
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("90", 90), ("45s", 45), ("1h30m", 5400), (2.5, 2.5), ("9" * 400, 1e9)]
+    ("text", "seconds"),
+    [
+        ("90", 90),
+        ("45s", 45),
+        ("1h30m", 5400),
+        ("1h30", 5400),
+        ("5m30", 330),
+        ("1h0m30", 3630),
+        (2.5, 2.5),
+        ("9" * 400, 1e9),
+    ],
 )
 def test_a_time_in_seconds(text, seconds):
     assert parse_duration(text) == seconds
