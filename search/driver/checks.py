@@ -113,6 +113,17 @@ def check_device(wanted: ResourcesSpec) -> None:
             choose_precision(wanted.precision, device)
 
 
+def first_notes(spec: StudySpec, total: int) -> list[str]:
+    """Say which of ``[[first]]`` the trials in all do not come to; a resume with more does."""
+    left = len(spec.first) - total
+    if left <= 0:
+        return []
+    return [
+        f"[[first]] has {len(spec.first)} configurations for {total} trials in all: "
+        f"the last {left} wait for more (--trials {len(spec.first)})"
+    ]
+
+
 def kernel_notes(spec: StudySpec) -> list[str]:
     """Say where trials on this machine's CPUs compute without our kernels."""
     kind = find_task(spec.task).declaration.hyperparameters

@@ -7,7 +7,7 @@ from typing import Any
 from cluster.connect import connect
 from search.driver.capacity import concurrent_trials, memory_needed
 from search.driver.changes import record_change
-from search.driver.checks import check_session, start_request
+from search.driver.checks import check_session, first_notes, start_request
 from search.driver.plan import SessionPlan
 from search.driver.preparation import PreparedData, prepare_study
 from search.driver.session import creation
@@ -55,7 +55,7 @@ def describe(
         "",
         f"data: {inputs.summary}",
         *inputs.preview(),
-        *(f"note: {note}" for note in inputs.notes),
+        *(f"note: {note}" for note in (*inputs.notes, *first_notes(spec, plan.total))),
         *(f"former: {len(one.trials)} trials of study {one.study}" for one in former),
         *(f"changed: {text}" for text in (change.changes if change else ())),
         *(f"sample {i}: {params}" for i, params in samples.items()),

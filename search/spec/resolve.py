@@ -31,6 +31,7 @@ def resolve(tables: dict[str, Any], origin: str, before: StudySpec | None = None
         check_name(spec.name)
         _check_metric(spec, task)
         _check_hyperparameters(spec, task)
+        _check_effects(spec, task.hyperparameters, before)
         if before is None or not _is_as_before(tables, before):
             _check_inputs(spec, task)
     except (SpecError, TaskError) as error:
@@ -114,7 +115,7 @@ def _check_inputs(spec: StudySpec, task: TaskDeclaration) -> None:
 
 
 def _check_hyperparameters(spec: StudySpec, task: TaskDeclaration) -> None:
-    """Every name is the task's, every value in its range, and every one of some effect."""
+    """Every name is the task's, and every value in its range."""
     kind, declarations = task.hyperparameters, declare(task.hyperparameters)
     for name, value in spec.fixed.items():
         check_value(kind, name, value, "fixed")
@@ -125,12 +126,26 @@ def _check_hyperparameters(spec: StudySpec, task: TaskDeclaration) -> None:
         check_value(kind, name, value, "space")
     for name, value in spec.baseline.items():
         check_value(kind, name, value, "baseline")
-    idle = kind.without_effect(spec.options())
-    for name, reason in idle.items():
-        if name in spec.space or name in spec.fixed:
-            raise SpecError(f"{name} has no effect: {reason}; take it out")
     for index, configuration in enumerate(spec.first, start=1):
         _check_first(spec, dimensions, kind, index, configuration)
+
+
+def _check_effects(spec: StudySpec, kind: type[Hyperparameters], before: StudySpec | None) -> None:
+    """Every hyperparameter that is fixed or searched changes something, as does what is said of
+    the stopping."""
+    known = kind.without_effect(before.options()) if before else {}
+    for name, reason in kind.without_effect(spec.options()).items():
+        is_off = spec.fixed.get(name) is False  # it claims no effect
+        if (name in spec.space or name in spec.fixed) and not is_off and name not in known:
+            raise SpecError(f"{name} has no effect: {reason}; take it out")
+    stopping = spec.stopping
+    usual = type(stopping).model_fields["keep_paused"].default
+    is_new = before is None or stopping != before.stopping
+    if is_new and stopping.losers == "stop" and stopping.keep_paused != usual:
+        raise SpecError(
+            'stopping.keep_paused has no effect: losers = "stop" pauses no trial; take it out, '
+            f"or write {usual}, the default"
+        )
 
 
 def _bounds(dimensions: Mapping[str, Dimension]) -> Iterator[tuple[str, Any]]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from search.driver import checks
-from search.driver.checks import kernel_notes
+from search.driver.checks import first_notes, kernel_notes
 from search.driver.preparation import PreparedData
 from search.errors import SpecError
 from search.spec.resolve import resolve
@@ -20,6 +20,13 @@ def test_a_machine_without_a_compiler_is_told(tables, monkeypatch):
     (note,) = kernel_notes(spec)
     assert "C++ compiler" in note
     assert kernel_notes(resolve(tables | {"resources": {"gpus_per_trial": 1}}, "x")) == []
+
+
+def test_configurations_that_no_trial_comes_to_are_told(tables):
+    spec = resolve(tables | {"first": [{"hidden_size": 4}] * 8}, "x")
+    assert first_notes(spec, 8) == []
+    (note,) = first_notes(spec, 2)
+    assert "8 configurations for 2 trials in all: the last 6 wait for more (--trials 8)" in note
 
 
 def test_a_metric_that_is_not_reported_over_this_data_is_refused(tables):
