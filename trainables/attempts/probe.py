@@ -76,9 +76,10 @@ def choose_precision(wanted: str, device_name: str, native: bool = True) -> str:
         measures = native and len(precisions(device)) > 1
         return _fastest(device) if measures else "float32"
     if wanted not in precisions(device, native):
+        why = "" if native else ", for the model has not this project's recurrence"
         raise DeviceError(
-            f"resources.precision = {wanted}: this machine's {device_name} does not compute in it; "
-            f"ask for auto or {' or '.join(precisions(device, native))}"
+            f"resources.precision = {wanted}: this machine's {device_name} does not compute in it"
+            f"{why}; ask for auto or {' or '.join(precisions(device, native))}"
         )
     return wanted
 
