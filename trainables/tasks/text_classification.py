@@ -3,6 +3,7 @@
 Shapes: B texts, C classes, N texts of a whole part.
 """
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -32,7 +33,8 @@ class TextClassification:
         self.hyperparameters, self.context = hyperparameters, context
         self._weights_C: Tensor | None = None
         if hyperparameters.class_weights == "balanced":
-            self._weights_C = balanced(torch.from_numpy(context.targets_N), len(context.classes))
+            targets_N = np.array(context.targets_N)  # torch warns of what is mapped read-only
+            self._weights_C = balanced(torch.from_numpy(targets_N), len(context.classes))
 
     def build(self) -> nn.Module:
         """Build a recurrent network with random weights, except for pretrained vectors."""

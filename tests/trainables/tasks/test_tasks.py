@@ -76,6 +76,14 @@ def test_balanced_classes_weigh_alike():
     assert losses[:3].sum().item() == pytest.approx(losses[3].item())
 
 
+def test_classes_that_are_mapped_read_only_warn_of_nothing(recwarn):
+    targets_N = np.array([0, 0, 0, 1])
+    targets_N.setflags(write=False)
+    context = TaskContext(9, ("a", "b"), targets_N)
+    TextClassification(RecurrentClassifierHyperparameters(class_weights="balanced"), context)
+    assert not recwarn.list
+
+
 def test_regression_in_the_labels_own_unit():
     targets = torch.tensor([10.0, 20.0, 30.0])
     task = TextRegression(RecurrentClassifierHyperparameters(), TaskContext(9, (), targets.numpy()))
