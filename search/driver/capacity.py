@@ -51,10 +51,8 @@ def memory_needed(spec: StudySpec, prepared: PreparedData) -> int:
         h = kind.model_validate(inputs.complete({**spec.fixed, **params}))
         parameters, averaged = h.parameter_count(inputs.shape), h.ema_decay > 0
         if spec.resources.gpus_per_trial > 0:
-            return estimate_host_bytes(parameters, averaged)
-        return estimate_bytes(
-            parameters, h.activation_bytes_per_step(), inputs.shape.max_steps, averaged
-        )
+            return estimate_host_bytes(parameters, inputs.shape, averaged)
+        return estimate_bytes(parameters, h.activation_bytes_per_step(), inputs.shape, averaged)
 
     space = parse_space(spec.space, declare(kind))
     largest: dict[str, Any] = {name: _values(dimension)[-1] for name, dimension in space.items()}

@@ -15,6 +15,7 @@ from search.errors import SpecError
 from search.monitor.say import say
 from search.spec.study import ResourcesSpec, StudySpec
 from trainables.core.memory import MOST_GPU_STEPS
+from trainables.errors import DeviceError
 from trainables.kernels.native import RECURRENCE, compiled
 from trainables.tasks.registry import find_task
 
@@ -37,7 +38,7 @@ def check_session(spec: StudySpec, plan: SessionPlan, prepared: PreparedData) ->
     check_steps(spec, prepared)
     plan.cluster.check(wanted.cpus_per_trial)
     if plan.cluster.is_this_machine:
-        check_device(wanted)
+        check_device(spec, wanted)
     nodes = offered(plan.cluster, start_request(spec, plan, Path()))
     if nodes:
         concurrent_trials(wanted, nodes, memory_needed(spec, prepared))
@@ -84,11 +85,10 @@ def check_steps(spec: StudySpec, prepared: PreparedData) -> None:
     Raises:
         SpecError: its recurrent layers fail on so many steps.
     """
-    kind, inputs = find_task(spec.task).declaration.hyperparameters, prepared.of(spec)
-    steps, on_gpu = inputs.shape.max_steps, spec.resources.gpus_per_trial > 0
+    steps, on_gpu = prepared.of(spec).shape.max_steps, spec.resources.gpus_per_trial > 0
     if not on_gpu or steps <= MOST_GPU_STEPS:
         return
-    if kind.model_validate(inputs.complete(dict(spec.fixed))).has_native_recurrence:
+    if has_native_recurrence(spec):
         raise SpecError(
             f"an example may have {steps:,} steps; cuDNN's recurrent layers fail beyond "
             f"{MOST_GPU_STEPS:,}: read fewer (data.max_tokens of texts), or compute on CPUs "
@@ -96,7 +96,13 @@ def check_steps(spec: StudySpec, prepared: PreparedData) -> None:
         )
 
 
-def check_device(wanted: ResourcesSpec) -> None:
+def has_native_recurrence(spec: StudySpec) -> bool:
+    """Whether our kernels can compute a study's models, by what it fixes."""
+    kind = find_task(spec.task).declaration.hyperparameters
+    return kind.model_validate(spec.fixed).has_native_recurrence
+
+
+def check_device(spec: StudySpec, wanted: ResourcesSpec) -> None:
     """Make sure that this machine computes on what is asked for, and in what is asked for by name.
 
     Raises:
@@ -110,13 +116,28 @@ def check_device(wanted: ResourcesSpec) -> None:
         if device == "cuda":
             check_gpu()
         if wanted.precision != "auto":
-            choose_precision(wanted.precision, device)
+            native = has_native_recurrence(spec)
+            try:
+                choose_precision(wanted.precision, device, native)
+            except DeviceError as error:
+                whose = "" if native else f"task {spec.task!r}: "
+                raise DeviceError(f"{whose}{error}") from None
+
+
+def first_notes(spec: StudySpec, total: int) -> list[str]:
+    """Say which of ``[[first]]`` the trials in all do not come to; a resume with more does."""
+    left = len(spec.first) - total
+    if left <= 0:
+        return []
+    return [
+        f"[[first]] has {len(spec.first)} configurations for {total} trials in all: "
+        f"the last {left} wait for more (--trials {len(spec.first)})"
+    ]
 
 
 def kernel_notes(spec: StudySpec) -> list[str]:
     """Say where trials on this machine's CPUs compute without our kernels."""
-    kind = find_task(spec.task).declaration.hyperparameters
-    if spec.resources.gpus_per_trial > 0 or not kind().has_native_recurrence:
+    if spec.resources.gpus_per_trial > 0 or not has_native_recurrence(spec):
         return []
     if compiled(RECURRENCE) is not None:
         return []

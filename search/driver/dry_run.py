@@ -7,7 +7,7 @@ from typing import Any
 from cluster.connect import connect
 from search.driver.capacity import concurrent_trials, memory_needed
 from search.driver.changes import record_change
-from search.driver.checks import check_session, start_request
+from search.driver.checks import check_session, first_notes, start_request
 from search.driver.plan import SessionPlan
 from search.driver.preparation import PreparedData, prepare_study
 from search.driver.session import creation
@@ -55,7 +55,7 @@ def describe(
         "",
         f"data: {inputs.summary}",
         *inputs.preview(),
-        *(f"note: {note}" for note in inputs.notes),
+        *(f"note: {note}" for note in (*inputs.notes, *first_notes(spec, plan.total))),
         *(f"former: {len(one.trials)} trials of study {one.study}" for one in former),
         *(f"changed: {text}" for text in (change.changes if change else ())),
         *(f"sample {i}: {params}" for i, params in samples.items()),
@@ -99,20 +99,30 @@ def _time(
     """Say how long ``left`` trials take, if all are like those that are ``due``."""
     if not left:
         return "time: none: all trials have ended"
+    device = "cuda" if spec.resources.gpus_per_trial > 0 else "cpu"
+    if device == "cuda" and not _has_gpu():
+        return "time: unknown: trials compute on GPUs, and none is here to measure on"
+    unit = "GPU" if device == "cuda" else "core"
     kind = find_task(spec.task).declaration.hyperparameters
     networks = [
         kind.model_validate(prepared.of(one).complete({**one.fixed, **params}))
         for one, params in due
     ]
-    per_epoch = _epoch_seconds(prepared.of(spec).training_steps(), networks)
+    per_epoch = _epoch_seconds(device, prepared.of(spec).training_steps(), networks)
     return (
-        f"time: about {per_epoch:.1f} s an epoch and core (measured on this machine); "
+        f"time: about {per_epoch:.1f} s an epoch and {unit} (measured on this machine); "
         f"{left} trials of at most {spec.stopping.max_epochs} epochs: at most "
-        f"{per_epoch * left * spec.stopping.max_epochs / 3600:.2f} core-hours"
+        f"{per_epoch * left * spec.stopping.max_epochs / 3600:.2f} {unit}-hours"
     )
 
 
-def _epoch_seconds(steps: int, networks: Sequence[Hyperparameters]) -> float:
+def _has_gpu() -> bool:
+    from trainables.core.device import has_gpu
+
+    return has_gpu()
+
+
+def _epoch_seconds(device: str, steps: int, networks: Sequence[Hyperparameters]) -> float:
     """Estimate the seconds of an epoch of these networks, on average, from a measured step.
 
     The step is a small recurrent network's; time grows with the multiplications of a step.
@@ -120,7 +130,7 @@ def _epoch_seconds(steps: int, networks: Sequence[Hyperparameters]) -> float:
     from trainables.attempts.probe import SMALL, seconds_per_token
     from trainables.core.device import prepare_device
 
-    rate = seconds_per_token(prepare_device("cpu", 1)) / _work(SMALL)
+    rate = seconds_per_token(prepare_device(device, 1)) / _work(SMALL)
     return rate * steps * sum(map(_work, networks)) / len(networks)
 
 

@@ -10,7 +10,7 @@ from search.errors import SpecError
 from search.journal.state import StudyState
 from search.policy.samplers.registry import check_sampler
 from search.spec.durations import parse_duration
-from search.spec.overrides import Setting, apply_settings, parse_setting, take_new_source
+from search.spec.overrides import Setting, apply_settings, take_new_source
 from search.spec.resolve import resolve
 from search.spec.study import ResourcesSpec, StudySpec, find_study_file, read_toml
 from trainables.storage import Cache, default_cache
@@ -58,7 +58,7 @@ class Options:
     settings: tuple[str | Setting, ...] = ()
     seed: int | None = None
 
-    def as_settings(self) -> list[Setting]:
+    def as_settings(self) -> list[str | Setting]:
         """Return ``--set`` and the options that are short for one, the latter winning."""
         short = {
             "name": self.name,
@@ -72,8 +72,7 @@ class Options:
             "resources.tensorboard": self.tensorboard,
         }
         given = [(key.split("."), value) for key, value in short.items() if value is not None]
-        named = [s if isinstance(s, tuple) else parse_setting(s) for s in self.settings]
-        return named + given
+        return [*self.settings, *given]
 
 
 def new_study(study: str, options: Options) -> StudySpec:
@@ -121,7 +120,8 @@ def changed_study(
     """
     name = state.created.name
     origin, old = f"study {name!r}", state.present_spec()
-    spec = _checked(resolve(apply_settings(old.tables(), options.as_settings()), origin), origin)
+    tables = apply_settings(old.tables(), options.as_settings())
+    spec = _checked(resolve(tables, origin, before=old), origin)
     if spec.search.trials < len(state.trials):
         raise SpecError(
             f"--trials {spec.search.trials} is the TOTAL; study {name!r} has "

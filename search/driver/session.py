@@ -17,7 +17,13 @@ from search.driver.changes import (
     record_change,
     tell_differences,
 )
-from search.driver.checks import check_cluster, check_session, kernel_notes, start_request
+from search.driver.checks import (
+    check_cluster,
+    check_session,
+    first_notes,
+    kernel_notes,
+    start_request,
+)
 from search.driver.former import recall_former, still_to_recall
 from search.driver.hangs import HangWatch
 from search.driver.plan import SessionPlan
@@ -169,7 +175,7 @@ def _introduce(work: _Work) -> None:
     """Say what is about to be searched."""
     inputs = work.prepared.of(work.spec)
     say(f"study {work.folder.name}: {work.plan.total} trials over {inputs.summary}")
-    notes = list(inputs.notes)
+    notes = [*inputs.notes, *first_notes(work.spec, work.plan.total)]
     if work.plan.cluster.is_this_machine:
         notes += kernel_notes(work.spec)
     for note in notes:

@@ -3,10 +3,13 @@
 import copy
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
+from pydantic import BaseModel
+
 from search.errors import SpecError
-from search.spec.sections import parse_section
+from search.spec.sections import parse_section, wants_text
 from search.spec.study import StoppingSpec
 from trainables.data.reading.rows import Dialect
 from trainables.data.spec import DataSpec
@@ -17,12 +20,18 @@ from trainables.tasks.registry import DEFAULT_TASK, find_task
 #: Keys of a setting, and its value.
 Setting = tuple[list[str], Any]
 
+#: Classes of a study's tables, by name.
+Sections = Mapping[str, type[BaseModel]]
+
 #: Setting one of these takes the same key out of the other.
 _EXCLUSIVE = {"fixed": "space", "space": "fixed"}
 
 
-def parse_setting(setting: str) -> tuple[list[str], Any]:
+def parse_setting(setting: str, sections: Sections = MappingProxyType({})) -> Setting:
     """Split ``section.key=value``; read the value as TOML, or else take it as a bare string.
+
+    Where one of ``sections`` wants a text, a number or a date is taken as it is written: a column
+    may be called ``1.50``.
 
     Raises:
         SpecError: no ``=`` or an empty key.
@@ -32,30 +41,52 @@ def parse_setting(setting: str) -> tuple[list[str], Any]:
     if not equals or not all(keys):
         raise SpecError(f"--set {setting!r}: write section.key=value, as in search.seed=3")
     try:
-        return keys, tomllib.loads(f"value = {literal}")["value"]
-    except (tomllib.TOMLDecodeError, RecursionError):
+        value = tomllib.loads(f"value = {literal}")["value"]
+    except (ValueError, RecursionError):  # an integer of thousands of digits is a ValueError
+        return keys, literal.strip() or literal  # a delimiter may be a tab
+    section = sections.get(keys[0]) if len(keys) == 2 else None
+    is_text = isinstance(value, (str, list, dict))
+    if section is not None and not is_text and wants_text(section, keys[1]):
         return keys, literal.strip()
+    return keys, value
 
 
-def apply_settings(tables: dict[str, Any], settings: list[Setting]) -> dict[str, Any]:
+def apply_settings(tables: dict[str, Any], settings: Sequence[str | Setting]) -> dict[str, Any]:
     """Return a copy of the tables with the settings laid over, later ones over earlier.
 
     A hyperparameter that a setting leaves without effect is taken out of the tables: to fix the
     embedding at given vectors is to take their width.
 
     Raises:
-        SpecError: a key goes through something that is not a table.
+        SpecError: a setting cannot be parsed, or a key goes through something that is no table.
     """
-    result = copy.deepcopy(tables)
-    fixed = {keys[1]: (value,) for keys, value in settings if keys[0] == "fixed" and len(keys) == 2}
-    task = _declaration(result)
-    if task and fixed:
-        without, kind = task.hyperparameters.without_effect(fixed), task.hyperparameters
-        for name in without.keys() - kind.without_effect({}).keys():
-            _take_out(result, name)
-    for keys, value in settings:
+    result, task = copy.deepcopy(tables), _declaration(tables)
+    sections = task.inputs.sections if task else {}
+    parsed = [parse_setting(one, sections) if isinstance(one, str) else one for one in settings]
+    for keys, value in parsed:
         _lay_over(result, keys, value)
+    named = {keys[1] for keys, _ in parsed if keys[0] in _EXCLUSIVE and len(keys) > 1}
+    if task and named:
+        idle = task.hyperparameters.without_effect
+        # Only what the settings made idle: a mistake in the file, or in themselves, is told.
+        for name in idle(_options(result)).keys() - idle(_options(tables)).keys() - named:
+            _take_out(result, name)
     return result
+
+
+def _options(tables: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
+    """Return the values that some trial may take, as far as tables say them that nobody checked."""
+    fixed, space = (
+        table if isinstance(table, dict) else {}
+        for table in (tables.get("fixed"), tables.get("space"))
+    )
+    found: dict[str, tuple[Any, ...]] = {name: (value,) for name, value in fixed.items()}
+    for name, entry in space.items():
+        if isinstance(entry, list):
+            found[name] = tuple(entry)
+        elif isinstance(entry, dict) and {"low", "high"} <= entry.keys():
+            found[name] = (entry["low"], entry["high"])
+    return found
 
 
 def take_new_source(tables: dict[str, Any], source: str) -> None:
@@ -189,7 +220,7 @@ def data_settings(settings: Sequence[str]) -> dict[str, Any]:
     """
     given = {}
     for text in settings:
-        keys, value = parse_setting(text)
+        keys, value = parse_setting(text, {"data": DataSpec})
         if len(keys) != 2 or keys[0] != "data" or keys[1] == "source":
             raise SpecError(f"--set {text}: only settings of the data, data.KEY=VALUE, count here")
         given[keys[1]] = value

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from search.errors import SpecError
 from search.spec.names import check_name
-from search.spec.sections import explain, parse_section
+from search.spec.sections import check_kinds, explain, parse_section
 from search.spec.space import Choice, Dimension, contains, parse_space, unknown_hyperparameter
 from search.spec.study import StudySpec
 from trainables.core.hyperparameters import Hyperparameters, declare
@@ -16,10 +16,11 @@ from trainables.tasks.declaration import TaskDeclaration
 from trainables.tasks.registry import DEFAULT_TASK, find_task
 
 
-def resolve(tables: dict[str, Any], origin: str) -> StudySpec:
+def resolve(tables: dict[str, Any], origin: str, before: StudySpec | None = None) -> StudySpec:
     """Validate raw tables as a whole; ``origin`` names them in errors.
 
-    A study that names no metric looks for the first that its task declares.
+    A study that names no metric looks for the first that its task declares. A study that has begun
+    as ``before`` is not refused for what was so before: a rule may be younger than a study.
 
     Raises:
         SpecError: the first thing that is wrong, where, and what would be right.
@@ -30,9 +31,9 @@ def resolve(tables: dict[str, Any], origin: str) -> StudySpec:
         check_name(spec.name)
         _check_metric(spec, task)
         _check_hyperparameters(spec, task)
-        misfit = task.inputs.check(spec.inputs, spec.options())
-        if misfit:
-            raise SpecError(misfit)
+        _check_effects(spec, task.hyperparameters, before)
+        if before is None or not _is_as_before(tables, before):
+            _check_inputs(spec, task)
     except (SpecError, TaskError) as error:
         raise SpecError(f"{origin}: {error}") from None
     return spec
@@ -54,6 +55,10 @@ def _with_defaults(tables: dict[str, Any], task: TaskDeclaration) -> dict[str, A
 
 def _parse(tables: dict[str, Any], task: TaskDeclaration) -> StudySpec:
     """Return a study whose input tables are complete."""
+    for name in task.inputs.sections:
+        if not isinstance(tables.get(name, {}), dict):
+            raise SpecError(f"{name} = {tables[name]!r}: write a table, [{name}]")
+    check_kinds(StudySpec, tables)
     try:
         spec = StudySpec.from_tables(tables)
     except ValidationError as error:
@@ -91,8 +96,26 @@ def _check_metric(spec: StudySpec, task: TaskDeclaration) -> None:
         )
 
 
+def _is_as_before(tables: Mapping[str, Any], before: StudySpec) -> bool:
+    """Whether a study reads, fixes and searches what it did before."""
+    names, old = ("task", "fixed", "space", "baseline", *before.inputs), before.tables()
+    return all(tables.get(name) == old[name] for name in names)
+
+
+def _check_inputs(spec: StudySpec, task: TaskDeclaration) -> None:
+    """The input tables suit every trial, and the baseline that ``finalize`` trains."""
+    options, fields = spec.options(), task.hyperparameters.model_fields
+    with_baseline = {
+        name: (*options.get(name, (fields[name].default,)), value)
+        for name, value in spec.baseline.items()
+    }
+    misfit = task.inputs.check(spec.inputs, options | with_baseline)
+    if misfit:
+        raise SpecError(misfit)
+
+
 def _check_hyperparameters(spec: StudySpec, task: TaskDeclaration) -> None:
-    """Every name is the task's, every value in its range, and every one of some effect."""
+    """Every name is the task's, and every value in its range."""
     kind, declarations = task.hyperparameters, declare(task.hyperparameters)
     for name, value in spec.fixed.items():
         check_value(kind, name, value, "fixed")
@@ -103,12 +126,26 @@ def _check_hyperparameters(spec: StudySpec, task: TaskDeclaration) -> None:
         check_value(kind, name, value, "space")
     for name, value in spec.baseline.items():
         check_value(kind, name, value, "baseline")
-    idle = kind.without_effect(spec.options())
-    for name, reason in idle.items():
-        if name in spec.space or name in spec.fixed:
-            raise SpecError(f"{name} has no effect: {reason}; take it out")
     for index, configuration in enumerate(spec.first, start=1):
         _check_first(spec, dimensions, kind, index, configuration)
+
+
+def _check_effects(spec: StudySpec, kind: type[Hyperparameters], before: StudySpec | None) -> None:
+    """Every hyperparameter that is fixed or searched changes something, as does what is said of
+    the stopping."""
+    known = kind.without_effect(before.options()) if before else {}
+    for name, reason in kind.without_effect(spec.options()).items():
+        is_off = spec.fixed.get(name) is False  # it claims no effect
+        if (name in spec.space or name in spec.fixed) and not is_off and name not in known:
+            raise SpecError(f"{name} has no effect: {reason}; take it out")
+    stopping = spec.stopping
+    usual = type(stopping).model_fields["keep_paused"].default
+    is_new = before is None or stopping != before.stopping
+    if is_new and stopping.losers == "stop" and stopping.keep_paused != usual:
+        raise SpecError(
+            'stopping.keep_paused has no effect: losers = "stop" pauses no trial; take it out, '
+            f"or write {usual}, the default"
+        )
 
 
 def _bounds(dimensions: Mapping[str, Dimension]) -> Iterator[tuple[str, Any]]:

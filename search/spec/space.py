@@ -94,7 +94,7 @@ def _choice(where: str, kind: str, entry: list[Any]) -> Choice:
         raise SpecError(f"{where} is an empty list: give at least one value")
     whole = (isinstance(value, int) and not isinstance(value, bool) for value in entry)
     options = tuple(
-        float(value) if kind == "float" and is_int else value
+        _number(where, value) if kind == "float" and is_int else value
         for value, is_int in zip(entry, whole, strict=True)
     )
     if any(value in options[:index] for index, value in enumerate(options)):
@@ -111,7 +111,7 @@ def _range(where: str, kind: str, entry: dict[str, Any]) -> Range:
     except ValidationError as error:
         last = error.errors()[-1]  # of an integer or a float, what a float should be
         raise SpecError(f"{where}: {last['loc'][0]}: {last['msg']}") from None
-    low, high, step = float(table.low), float(table.high), table.step
+    low, high, step = _number(where, table.low), _number(where, table.high), table.step
     if not low < high:
         raise SpecError(f"{where}: low = {table.low} must be below high = {table.high}")
     if kind == "int" and (low != int(low) or high != int(high)):
@@ -122,7 +122,7 @@ def _range(where: str, kind: str, entry: dict[str, Any]) -> Range:
         raise SpecError(f"{where}: step = {step} must be within the range, and not with log")
     if kind == "int" and step is not None and step != int(step):
         raise SpecError(f"{where}: step = {step} must be a whole number")
-    prior = None if table.prior is None else float(table.prior)
+    prior = None if table.prior is None else _number(where, table.prior)
     parsed = Range("int" if kind == "int" else "float", low, high, table.log, step, prior)
     if step is not None and not _on_grid(parsed, high):
         raise SpecError(f"{where}: high = {table.high} is no whole number of steps above low")
@@ -130,6 +130,14 @@ def _range(where: str, kind: str, entry: dict[str, Any]) -> Range:
     if prior is not None and not (whole and contains(parsed, prior)):
         raise SpecError(f"{where}: prior = {table.prior} must be one of its own values")
     return parsed
+
+
+def _number(where: str, value: float) -> float:
+    """Return a number as a float, which no integer of hundreds of digits is."""
+    try:
+        return float(value)
+    except OverflowError:
+        raise SpecError(f"{where}: an integer of {len(str(value))} digits is too large") from None
 
 
 def _on_grid(dimension: Range, value: float) -> bool:

@@ -168,14 +168,18 @@ def find_study_file(study: str) -> Path:
     """Return a built-in study's file, or a path as given.
 
     Raises:
-        StudyNotFound: neither.
+        StudyNotFound: neither, or it cannot be looked for.
     """
     builtin = STUDIES / f"{study}.toml"
-    if "/" not in study and builtin.is_file():
-        return builtin
-    path = Path(study).expanduser()
-    if path.is_file():
-        return path
+    try:
+        if "/" not in study and builtin.is_file():
+            return builtin
+        path = Path(study).expanduser()
+        if path.is_file():
+            return path
+    except (OSError, RuntimeError) as error:  # a long name, a closed folder, or no such user
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise StudyNotFound(f"cannot look for the study file {study!r}: {reason}") from None
     known = sorted(file.stem for file in STUDIES.glob("*.toml"))
     raise StudyNotFound(
         f"no study file {study!r} and no built-in study of that name: {did_you_mean(study, known)}"

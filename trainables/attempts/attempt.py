@@ -5,10 +5,12 @@ may take no longer than its checkpoint, so a thread writes it while the next epo
 is reported before it is on the disk.
 """
 
+import gc
 import math
 import socket
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,30 +78,53 @@ def begin(assignment: Assignment, folder: Path) -> Attempt:
     # After the lines above, so that a probe runs with the trial's own threads and memory.
     precision = _precision(assignment, device, native)
     opened = entry.declaration.inputs.open(folder, assignment.inputs, hyperparameters, device)
-    make_task = entry.load()
+    make_task, outputs = entry.load(), max(1, len(opened.context.classes))
 
     def new_trainer() -> Trainer:
         return Trainer(
             make_task(hyperparameters, opened.context),
             hyperparameters,
             opened.train,
-            TrainerSettings(assignment.seed, assignment.max_epochs, device, precision),
+            TrainerSettings(assignment.seed, assignment.max_epochs, device, precision, outputs),
         )
 
-    trainer, damage = new_trainer(), list[str]()
-    for checkpoint in assignment.restore:
-        try:
-            trainer.load(Path(assignment.folder) / checkpoint.path, checkpoint.digest)
-            break
-        except CheckpointError as error:
-            damage.append(str(error))
-            trainer = new_trainer()  # the failed load may have changed the old one
+    trainer, damage = _restore(assignment, new_trainer)
     if trainer.epoch < assignment.last_journaled_epoch and not damage:
         damage.append("its newest checkpoint is gone")
     restored = Restored(epoch=trainer.epoch, reason="; ".join(damage)) if damage else None
     numerics = describe_numerics(device, precision, native)
     storing = ThreadPoolExecutor(1, "checkpoint") if device.type == "cuda" else ImmediateExecutor()
     return Attempt(assignment, trainer, opened.validation, numerics, restored, storing)
+
+
+def _restore(
+    assignment: Assignment, new_trainer: Callable[[], Trainer]
+) -> tuple[Trainer, list[str]]:
+    """Return a trainer at the newest usable checkpoint, and what is wrong with newer ones."""
+    trainer, damage = new_trainer(), list[str]()
+    for checkpoint in assignment.restore:
+        fault = _load(trainer, Path(assignment.folder) / checkpoint.path, checkpoint.digest)
+        if fault is None:
+            break
+        damage.append(fault)
+        # The failed load may have changed it. It goes before the next is built, which has to find
+        # room beside other processes; its optimiser and its schedule refer to each other.
+        del trainer
+        gc.collect()
+        trainer = new_trainer()
+    return trainer, damage
+
+
+def _load(trainer: Trainer, path: Path, digest: str) -> str | None:
+    """Load a checkpoint; return what is wrong with it.
+
+    An exception would keep the trainer alive, by its traceback.
+    """
+    try:
+        trainer.load(path, digest)
+    except CheckpointError as error:
+        return str(error)
+    return None
 
 
 def _precision(assignment: Assignment, device: torch.device, native: bool) -> str:

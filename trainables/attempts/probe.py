@@ -3,8 +3,9 @@
 import fcntl
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from trainables.data.part import Part
 from trainables.data.text.reader import TextReader
 from trainables.errors import DeviceError
 from trainables.networks.hyperparameters import RecurrentClassifierHyperparameters
-from trainables.storage import default_cache
+from trainables.storage import default_cache, own_cache
 from trainables.tasks.registry import TASKS
 
 #: Size of the synthetic data: texts by device, tokens of a text, and words of the vocabulary. A GPU
@@ -64,20 +65,21 @@ def choose_precision(wanted: str, device_name: str, native: bool = True) -> str:
     """Return the wanted precision; for ``auto`` the one in which this machine trains faster.
 
     ``device_name`` is ``cpu`` or ``cuda``. ``native`` says whether ``trainables.kernels`` can
-    compute the model's recurrence.
+    compute the model's recurrence. For another model ``auto`` is float32: nobody measured it, and
+    under autocast torch's own recurrent layers would compute in float16 on a GPU.
 
     Raises:
         DeviceError: the device does not compute in the wanted precision.
     """
     device = torch.device(device_name)
-    if wanted == "auto" and len(precisions(device, native)) > 1:
-        return _fastest(device)
     if wanted == "auto":
-        return "float32"
+        measures = native and len(precisions(device)) > 1
+        return _fastest(device) if measures else "float32"
     if wanted not in precisions(device, native):
+        why = "" if native else ", for the model has not this project's recurrence"
         raise DeviceError(
-            f"resources.precision = {wanted}: this machine's {device_name} does not compute in it; "
-            f"ask for auto or {' or '.join(precisions(device, native))}"
+            f"resources.precision = {wanted}: this machine's {device_name} does not compute in it"
+            f"{why}; ask for auto or {' or '.join(precisions(device, native))}"
         )
     return wanted
 
@@ -98,11 +100,23 @@ def _fastest(device: torch.device) -> str:
 
 @contextmanager
 def _alone_on(device: torch.device) -> Iterator[None]:
-    """Keep this user's other processes from measuring the same GPU meanwhile; a core is its own."""
-    if device.type != "cuda":
+    """Keep this user's other processes from measuring the same GPU meanwhile; a core is its own.
+
+    Where no lock can be had, they may measure together, which is better than not to train.
+    """
+    with ExitStack() as held:
+        if device.type == "cuda":
+            gpu = str(torch.cuda.get_device_properties(device).uuid)
+            # A cache of several users may be another's, or read-only.
+            for place in dict.fromkeys((default_cache(), own_cache())):
+                with suppress(OSError):
+                    held.enter_context(_locked(place.probe_lock(gpu)))
+                    break
         yield
-        return
-    path = default_cache().probe_lock(str(torch.cuda.get_device_properties(device).uuid))
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # released with the file

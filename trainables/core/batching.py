@@ -89,16 +89,20 @@ def shuffled_batches(
     return [batches[i] for i in rng.permutation(len(batches))]
 
 
-def micro_batches(rows: Rows, lengths_N: NDArray[np.int64], max_steps: int) -> Iterator[Rows]:
-    """Split rows into micro-batches of near-equal length, each at most ``max_steps`` when padded.
+def micro_batches(
+    rows: Rows, lengths_N: NDArray[np.int64], max_steps: int, max_examples: int | None = None
+) -> Iterator[Rows]:
+    """Split rows into micro-batches of near-equal length, each at most ``max_steps`` when padded
+    and at most ``max_examples``.
 
     A single example that is longer is a micro-batch of its own.
     """
+    most = max_examples or len(rows)
     rows = rows[np.argsort(lengths_N[rows], kind="stable")]
     start = 0
     for end in range(1, len(rows) + 1):
         # Rows are sorted, so the next one would set the padded length of all.
         full = end == len(rows) or lengths_N[rows[end]] * (end + 1 - start) > max_steps
-        if full:
+        if full or end - start == most:
             yield rows[start:end]
             start = end

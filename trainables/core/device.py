@@ -49,13 +49,18 @@ def limit_gpu_memory(share: float) -> None:
     torch.cuda.set_per_process_memory_fraction(min(1.0, for_tensors))
 
 
+def has_gpu() -> bool:
+    """Whether torch can compute on a GPU here."""
+    return torch.cuda.is_available()
+
+
 def check_gpu() -> None:
     """Check that torch can compute on a GPU here.
 
     Raises:
         DeviceError: torch sees no GPU, or was built without CUDA.
     """
-    if not torch.cuda.is_available():
+    if not has_gpu():
         raise DeviceError(
             f"resources.gpus_per_trial: torch {torch.__version__} sees no GPU on this machine"
         )

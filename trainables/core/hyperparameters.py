@@ -162,6 +162,17 @@ class EmbeddingHyperparameters(Hyperparameters):
         ),
     ] = 1.0
 
+    @classmethod
+    def without_effect(cls, options: Mapping[str, tuple[Any, ...]]) -> dict[str, str]:
+        """Add how an embedding is trained that no trial trains, where it is not as by default."""
+        reasons = super().without_effect(options)
+        if all(options.get("freeze_embedding", (False,))):
+            for name in ("freeze_epochs", "embedding_lr_factor"):
+                default = (cls.model_fields[name].default,)
+                if options.get(name, default) != default:
+                    reasons[name] = "freeze_embedding is true in every trial"
+        return reasons
+
 
 class Declaration(BaseModel):
     """A hyperparameter as plain data. The journal keeps it, so that readers import no task.

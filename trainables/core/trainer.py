@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from pydantic import ValidationError
 from torch import Tensor, nn
 
 from trainables.core.allocator import trim_above_limit
@@ -18,7 +19,7 @@ from trainables.core.averaging import average_of
 from trainables.core.batching import Reader, Rows, micro_batches, shuffled_batches
 from trainables.core.checkpoint import Snapshot, read_checkpoint
 from trainables.core.hyperparameters import Hyperparameters
-from trainables.core.memory import ON_CPU, ON_GPU, micro_batch_steps
+from trainables.core.memory import ON_CPU, ON_GPU, micro_batch_examples, micro_batch_steps
 from trainables.core.optimisation import build_optimizer, build_schedule, freeze_or_release
 from trainables.core.precision import computing_in
 from trainables.core.randomness import (
@@ -35,12 +36,17 @@ CPU = torch.device("cpu")
 
 @dataclass(frozen=True)
 class TrainerSettings:
-    """Settings of one training run that are not hyperparameters."""
+    """Settings of one training run that are not hyperparameters.
+
+    Attributes:
+        outputs: numbers that the model returns for an example, by which memory is bounded.
+    """
 
     seed: int
     max_epochs: int
     device: torch.device = CPU
     precision: str = "float32"
+    outputs: int = 1
 
 
 class Trainer:
@@ -66,10 +72,10 @@ class Trainer:
         # Rounded up: an epoch's last batch may be smaller.
         steps = -(-len(train) // hyperparameters.batch_size) * settings.max_epochs
         self.schedule = build_schedule(self.optimizer, hyperparameters.schedule, steps)
-        self.micro_batch_steps = micro_batch_steps(
-            hyperparameters.activation_bytes_per_step(),
-            ON_CPU if settings.device.type == "cpu" else ON_GPU,
-        )
+        budget = ON_CPU if settings.device.type == "cpu" else ON_GPU
+        counted = hyperparameters.activation_bytes_per_step()
+        self.micro_batch_steps = micro_batch_steps(counted, budget)
+        self.micro_batch_examples = micro_batch_examples(settings.outputs, budget)
         self.epoch = 0
         self._norms: list[Tensor] = []
 
@@ -119,7 +125,8 @@ class Trainer:
         self, model: nn.Module, reader: Reader, rows: Rows
     ) -> Iterator[tuple[Rows, Tensor, Tensor]]:
         """Yield the rows, outputs, in float32, and targets of each micro-batch of these rows."""
-        for some in micro_batches(rows, reader.lengths_N, self.micro_batch_steps):
+        most = self.micro_batch_steps, self.micro_batch_examples
+        for some in micro_batches(rows, reader.lengths_N, *most):
             batch = reader.read(some).to(self.settings.device)
             with computing_in(self.settings.precision, self.settings.device):
                 outputs_BC = model(*batch.inputs)
@@ -137,13 +144,16 @@ class Trainer:
         The averaged weights compute them, if the hyperparameters ask for an average.
         """
         model = self.model if self.average is None else self.average
+        rows, outputs, targets = list[Rows](), list[Tensor](), list[Tensor]()
+        every = np.arange(len(reader))
         with _evaluating(model):
-            found = list(self._outputs(model, reader, np.arange(len(reader))))
+            for some, outputs_BC, targets_B in self._outputs(model, reader, every):
+                rows.append(some)
+                outputs.append(outputs_BC)
+                targets.append(targets_B)
         # Micro-batches are of near-equal length; this puts their examples back in place.
-        places_N = torch.from_numpy(np.argsort(np.concatenate([rows for rows, _, _ in found])))
-        outputs_NC = torch.cat([outputs_BC for _, outputs_BC, _ in found]).cpu()
-        targets_N = torch.cat([targets_B for _, _, targets_B in found]).cpu()
-        return outputs_NC[places_N], targets_N[places_N]
+        places_N = torch.from_numpy(np.argsort(np.concatenate(rows)))
+        return _in_place(outputs, places_N), _in_place(targets, places_N)
 
     def save(self, path: Path) -> str:
         """Store everything that the next epoch depends on; return the file's SHA-256.
@@ -181,10 +191,11 @@ class Trainer:
         Raises:
             CheckpointError: the file is damaged, is no checkpoint, or belongs to another
                 configuration. The trainer must not be used further.
+            torch.OutOfMemoryError, torch.AcceleratorError: the GPU's trouble, not the file's.
         """
         tensors, state = read_checkpoint(path, digest)
         try:
-            if state["hyperparameters"] != self.hyperparameters.model_dump():
+            if not _are_same(state["hyperparameters"], self.hyperparameters):
                 raise CheckpointError(f"{path} belongs to another configuration")
             self.model.load_state_dict(_strip_prefix("model.", tensors))
             if self.average is not None:
@@ -193,8 +204,26 @@ class Trainer:
             self.schedule.load_state_dict(state["schedule"])
             restore_random_state(tensors, state["rng"], self.settings.device)
             self.epoch = int(state["epoch"])
+        except (torch.OutOfMemoryError, torch.AcceleratorError):  # RuntimeErrors both
+            raise
         except (KeyError, ValueError, RuntimeError, TypeError) as error:
             raise CheckpointError(f"{path} does not fit this model: {error}") from error
+
+
+def _are_same(stored: Any, hyperparameters: Hyperparameters) -> bool:
+    """Whether stored hyperparameters are these; one that is not stored is as by default."""
+    try:
+        return type(hyperparameters).model_validate(stored) == hyperparameters
+    except ValidationError:
+        return False
+
+
+def _in_place(parts: list[Tensor], places_N: Tensor) -> Tensor:
+    """Join tensors of examples and put them at their places; empty the list, for many classes take
+    much memory."""
+    joined = torch.cat(parts).cpu()
+    parts.clear()
+    return joined[places_N]
 
 
 def _json_state(schedule: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ of the longest text.
 import json
 import logging
 import os
-import tempfile
+import secrets
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -108,25 +108,37 @@ def write_features(corpus: Corpus, words: list[str], data: DataSpec, path: Path)
     bert = Bert(words)
     rows = sum(int(read_lengths(corpus.part(p), data.max_tokens).sum()) for p in _PARTS)
     _LOGGER.warning(f"note: computing BERT's features of {rows:,} tokens, once for all trials")
-    width = bert.width
     _remove_stale(path.parent)
-    with tempfile.NamedTemporaryFile(prefix=_COMPUTING, suffix=".npy", dir=path.parent) as file:
-        # Reserve the space first: writing to a mapped file on a full disk ends the process by
-        # SIGBUS. 4096 bytes are more than the header of the .npy takes.
-        try:
-            os.posix_fallocate(file.fileno(), 0, (rows + _RESERVED) * width * 2 + 4096)
-        except OSError as error:
-            size = rows * width * 2 >> 20
-            raise DataError(f"no room for {size} MB in {path.parent}: {error.strerror}") from error
-        features_ME = np.lib.format.open_memmap(
-            file.name, "w+", dtype=np.float16, shape=(rows + _RESERVED, width)
-        )
+    # ``tempfile`` would close it to all but this user, and a cache may serve several.
+    beside = path.parent / f"{_COMPUTING}{secrets.token_hex(6)}.npy"
+    try:
+        features_ME = _reserve(beside, rows + _RESERVED, bert.width)
         features_ME[:_RESERVED] = 0
         for part in _PARTS:
             bert.fill(features_ME, _texts(corpus, part, data))
         features_ME.flush()
         with suppress(FileExistsError):  # another process has computed the same meanwhile
-            os.link(file.name, path)  # a link, because the temporary file deletes its own name
+            os.link(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _reserve(path: Path, rows: int, width: int) -> Any:
+    """Make a file for features, with its room on the disk, and return them mapped.
+
+    Raises:
+        DataError: the disk has no room for them.
+    """
+    try:
+        features_ME = np.lib.format.open_memmap(path, "w+", dtype=np.float16, shape=(rows, width))
+        # Writing to a mapped file on a full disk ends the process by SIGBUS. The file is sparse by
+        # now, and to reserve before it is opened would be lost: that empties it.
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    except OSError as error:
+        size = rows * width * 2 >> 20
+        raise DataError(f"no room for {size} MB in {path.parent}: {error.strerror}") from error
+    return features_ME
 
 
 def _remove_stale(folder: Path) -> None:

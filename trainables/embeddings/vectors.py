@@ -8,6 +8,7 @@ Shapes: V words of the vocabulary, M positions of the corpus, E numbers of a vec
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,7 +42,8 @@ def prepare_vectors(kind: str, request: VectorRequest) -> Vectors:
     """Prepare the vectors of a source for a corpus once; later calls only describe them.
 
     Raises:
-        DataError: the source is missing, malformed, or covers no word.
+        DataError: the source is missing, malformed, or covers no word; or another user of the
+            cache has made the file and lets nobody read it.
     """
     source, corpus = SOURCES[kind].load(), request.corpus
     digest = hashlib.sha256(source.digest(request).encode()).hexdigest()
@@ -51,6 +53,11 @@ def prepare_vectors(kind: str, request: VectorRequest) -> Vectors:
         path.parent.mkdir(exist_ok=True)
         source.write(request, path)
         replace_file(about, json.dumps(_describe(corpus, path).__dict__).encode())
+    if not os.access(path, os.R_OK):  # every trial would fail of it
+        raise DataError(
+            f"word vectors {path} are gone, or not this user's to read: remove {about}, and they "
+            "are made anew, or name another folder by SEQTUNE_CACHE"
+        )
     return Vectors(**json.loads(about.read_text(encoding="utf-8")))
 
 

@@ -188,8 +188,11 @@ class RecurrentHyperparameters(TokenHyperparameters):
     def without_effect(cls, options: Mapping[str, tuple[Any, ...]]) -> dict[str, str]:
         """Add the ways of dropping something where nothing is dropped."""
         reasons = super().without_effect(options)
+        layers = options.get("num_layers", (cls.model_fields["num_layers"].default,))
         if _never(options, "dropout", "input_dropout"):
             reasons["locked_dropout"] = "dropout and input_dropout are 0"
+        elif _never(options, "input_dropout") and set(layers) == {1}:
+            reasons["locked_dropout"] = "input_dropout is 0, and one layer has nothing between"
         return reasons
 
     @property

@@ -208,27 +208,29 @@ def _figure(value: float, drawn_D: Sequence[float]) -> Figure:
     return Figure(value, float(low), float(high))
 
 
-def _confusion(
+def _counts(
     predicted_N: NDArray[np.intp], targets_N: NDArray[np.int64], count: int
-) -> NDArray[np.int64]:
-    flat = np.bincount(targets_N * count + predicted_N, minlength=count * count)
-    return flat.reshape(count, count)
+) -> tuple[NDArray[np.intp], ...]:
+    """Return how many texts of each class are right, are called so, and are so: three of C numbers.
+
+    A confusion matrix has as many as the square of the classes.
+    """
+    right_N = targets_N[predicted_N == targets_N]
+    return tuple(np.bincount(some, minlength=count) for some in (right_N, predicted_N, targets_N))
 
 
 def _macro_f1(predicted_N: NDArray[np.intp], targets_N: NDArray[np.int64], count: int) -> float:
-    counts_CC = _confusion(predicted_N, targets_N, count)
-    met_C = counts_CC.sum(axis=0) + counts_CC.sum(axis=1)
-    return float(np.mean(2.0 * np.diag(counts_CC)[met_C > 0] / met_C[met_C > 0]))
+    right_C, said_C, true_C = _counts(predicted_N, targets_N, count)
+    met_C = said_C + true_C
+    return float(np.mean(2.0 * right_C[met_C > 0] / met_C[met_C > 0]))
 
 
 def _per_class(
     predicted_N: NDArray[np.intp], targets_N: NDArray[np.int64], classes: Sequence[str]
 ) -> list[ClassScore]:
-    counts_CC = _confusion(predicted_N, targets_N, len(classes))
+    counts_3C = np.stack(_counts(predicted_N, targets_N, len(classes)))
     found = []
-    for number, name in enumerate(classes):
-        right = int(counts_CC[number, number])
-        said, true = int(counts_CC[:, number].sum()), int(counts_CC[number].sum())
+    for name, (right, said, true) in zip(classes, counts_3C.T.tolist(), strict=True):
         f1 = 2.0 * right / (said + true) if said + true else 0.0
         found.append(ClassScore(name, true, right / max(said, 1), right / max(true, 1), f1))
     return found

@@ -1,10 +1,14 @@
 """Metrics of a classifier over a whole part.
 
-Shapes: C classes, N examples.
+Shapes: C classes, N examples, B of them at a time.
 """
 
 import torch
 from torch import Tensor
+from torch.nn import functional
+
+#: Logits that the log loss takes at a time, 32 MiB in float64.
+_NUMBERS_AT_ONCE = 1 << 22
 
 
 def confusion(predicted_N: Tensor, targets_N: Tensor, classes: int) -> Tensor:
@@ -15,10 +19,25 @@ def confusion(predicted_N: Tensor, targets_N: Tensor, classes: int) -> Tensor:
 
 def macro_f1(predicted_N: Tensor, targets_N: Tensor, classes: int) -> float:
     """Return the unweighted mean of F1 over the classes that are predicted or present."""
-    counts_CC = confusion(predicted_N, targets_N, classes)
-    met_C = counts_CC.sum(0) + counts_CC.sum(1)
-    f1_C = 2.0 * counts_CC.diagonal().double() / met_C
+    # Counted by class: a matrix of ten thousand classes would take 800 MB.
+    right_C, said_C, true_C = (
+        torch.bincount(some_N, minlength=classes)
+        for some_N in (targets_N[predicted_N == targets_N], predicted_N, targets_N)
+    )
+    met_C = said_C + true_C
+    f1_C = 2.0 * right_C.double() / met_C
     return float(f1_C[met_C > 0].mean())
+
+
+def log_loss(logits_NC: Tensor, targets_N: Tensor) -> float:
+    """Return the mean cross-entropy in float64, which is never made of all logits at once."""
+    rows = max(1, _NUMBERS_AT_ONCE // logits_NC.shape[1])
+    parts = zip(torch.split(logits_NC, rows), torch.split(targets_N, rows), strict=True)
+    sums = [
+        functional.cross_entropy(logits_BC.double(), targets_B, reduction="sum").item()
+        for logits_BC, targets_B in parts
+    ]
+    return sum(sums) / len(targets_N)
 
 
 def auc(logits_NC: Tensor, targets_N: Tensor) -> float:

@@ -3,6 +3,7 @@
 Shapes: B texts, C classes, N texts of a whole part.
 """
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -14,7 +15,7 @@ from trainables.networks.hyperparameters import (
 )
 from trainables.networks.network import TextNetwork
 from trainables.tasks.class_metrics import AUC_CLASSES, CONFUSION_CLASSES, confusion_name
-from trainables.tasks.metrics import auc, confusion, macro_f1
+from trainables.tasks.metrics import auc, confusion, log_loss, macro_f1
 from trainables.tasks.registry import TASKS
 
 
@@ -32,7 +33,8 @@ class TextClassification:
         self.hyperparameters, self.context = hyperparameters, context
         self._weights_C: Tensor | None = None
         if hyperparameters.class_weights == "balanced":
-            self._weights_C = balanced(torch.from_numpy(context.targets_N), len(context.classes))
+            targets_N = np.array(context.targets_N)  # torch warns of what is mapped read-only
+            self._weights_C = balanced(torch.from_numpy(targets_N), len(context.classes))
 
     def build(self) -> nn.Module:
         """Build a recurrent network with random weights, except for pretrained vectors."""
@@ -61,7 +63,7 @@ class TextClassification:
         figures = {
             "accuracy": (predicted_N == targets_N).double().mean().item(),
             "macro_f1": macro_f1(predicted_N, targets_N, len(classes)),
-            "loss": functional.cross_entropy(logits_NC.double(), targets_N).item(),
+            "loss": log_loss(logits_NC, targets_N),
         }
         if len(classes) <= AUC_CLASSES:
             figures["auc"] = auc(logits_NC.double(), targets_N)

@@ -154,7 +154,7 @@ class TextInputs(Inputs):
         vectors = {kind: prepare_vectors(kind, request) for kind in _pretrained(options)}
         return PreparedTexts(
             folder=corpus.path,
-            shape=DataShape(corpus.vocabulary, max(1, len(corpus.classes)), data.max_tokens),
+            shape=_shape(corpus, data.max_tokens),
             summary=_summary(corpus),
             notes=(*corpus.notes, *_unpinned(data), *_coverage(vectors)),
             digests={kind: found.name for kind, found in vectors.items()},
@@ -205,6 +205,14 @@ def _pretrained(options: Options) -> list[str]:
     """List the sources of vectors that some trial may start from."""
     kinds: Iterable[Any] = options.get("embedding", (SCRATCH,))
     return sorted(str(kind) for kind in kinds if kind != SCRATCH)
+
+
+def _shape(corpus: Corpus, max_tokens: int) -> DataShape:
+    """Return the sizes that memory depends on; texts may be shorter than they are allowed to be."""
+    parts = [corpus.part(name) for name in ("train", "validation")]
+    longest = max(int(part.lengths.max(initial=1)) for part in parts)
+    outputs = max(1, len(corpus.classes))
+    return DataShape(corpus.vocabulary, outputs, min(longest, max_tokens), len(parts[1]))
 
 
 def _summary(corpus: Corpus) -> str:

@@ -21,7 +21,17 @@ def test_a_time_that_is_none(study_file, tmp_path, time):
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("90", 90), ("45s", 45), ("1h30m", 5400), (2.5, 2.5), ("9" * 400, 1e9)]
+    ("text", "seconds"),
+    [
+        ("90", 90),
+        ("45s", 45),
+        ("1h30m", 5400),
+        ("1h30", 5400),
+        ("5m30", 330),
+        ("1h0m30", 3630),
+        (2.5, 2.5),
+        ("9" * 400, 1e9),
+    ],
 )
 def test_a_time_in_seconds(text, seconds):
     assert parse_duration(text) == seconds
@@ -83,7 +93,10 @@ def test_texts_that_a_gpus_layers_cannot_read_are_refused(study_file, tmp_path, 
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     long = ["--set", "data.max_tokens=65536", "--gpus-per-trial", "1"]
     result = run("run", "small.toml", *long, *more)
-    assert result.exit_code == 2 and "65,536 steps" in result.stderr, result.output
+    assert "the cluster has no GPU" in result.stderr, "there is no such text"
+    monkeypatch.setattr("search.driver.checks.MOST_GPU_STEPS", 12)
+    result = run("run", "small.toml", *long, *more)
+    assert result.exit_code == 2 and "may have 13 steps" in result.stderr, result.output
     assert not (tmp_path / "results").exists() or not list((tmp_path / "results").iterdir())
 
 

@@ -14,7 +14,7 @@ from search.spec.resolve import resolve
 from search.spec.space import Choice, parse_space
 from search.spec.study import ResourcesSpec
 from tests.study_harness import TEXTS
-from trainables.core.memory import estimate_bytes, estimate_host_bytes
+from trainables.core.memory import DataShape, estimate_bytes, estimate_host_bytes
 from trainables.embeddings.vectors import Vectors
 from trainables.networks.hyperparameters import RecurrentClassifierHyperparameters
 
@@ -87,12 +87,23 @@ def test_the_largest_configuration_is_what_is_counted(tables):
         chosen = wide.complete(dict(zip(space, values, strict=True)))
         h = RecurrentClassifierHyperparameters(**chosen)
         counted = h.parameter_count(shape), h.activation_bytes_per_step()
-        corners.append(estimate_bytes(*counted, shape.max_steps, averaged=h.ema_decay > 0))
+        corners.append(estimate_bytes(*counted, shape, averaged=h.ema_decay > 0))
     assert memory_needed(spec, PreparedData(wide)) == max(corners)
     on_gpu = resolve(tables | {"resources": {"gpus_per_trial": 0.5}}, "x")
     assert memory_needed(on_gpu, PreparedData(wide)) == estimate_host_bytes(
-        max_parameters(spec, wide), averaged=True
+        max_parameters(spec, wide), shape, averaged=True
     )
+
+
+@pytest.mark.parametrize("resources", [{}, {"gpus_per_trial": 0.5}])
+def test_the_outputs_of_many_classes_count(tables, resources):
+    """20,000 validation texts of 10,000 classes are 800 MB of logits, held twice for a moment."""
+    spec = resolve(tables | {"resources": resources}, "x")
+    few, many = (
+        memory_needed(spec, PreparedData(replace(TEXTS, shape=DataShape(10, classes, 16, 20_000))))
+        for classes in (2, 10_000)
+    )
+    assert 1.6e9 < many - few < 2.0e9
 
 
 def max_parameters(spec, prepared):

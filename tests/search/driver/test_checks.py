@@ -5,12 +5,13 @@ from dataclasses import replace
 import pytest
 
 from search.driver import checks
-from search.driver.checks import kernel_notes
+from search.driver.checks import first_notes, kernel_notes
 from search.driver.preparation import PreparedData
 from search.errors import SpecError
 from search.spec.resolve import resolve
 from tests.study_harness import PREPARED
 from trainables.core.memory import DataShape
+from trainables.errors import DeviceError
 
 
 def test_a_machine_without_a_compiler_is_told(tables, monkeypatch):
@@ -20,6 +21,29 @@ def test_a_machine_without_a_compiler_is_told(tables, monkeypatch):
     (note,) = kernel_notes(spec)
     assert "C++ compiler" in note
     assert kernel_notes(resolve(tables | {"resources": {"gpus_per_trial": 1}}, "x")) == []
+
+
+def test_configurations_that_no_trial_comes_to_are_told(tables):
+    spec = resolve(tables | {"first": [{"hidden_size": 4}] * 8}, "x")
+    assert first_notes(spec, 8) == []
+    (note,) = first_notes(spec, 2)
+    assert "8 configurations for 2 trials in all: the last 6 wait for more (--trials 8)" in note
+
+
+def test_half_the_bits_of_a_model_of_ones_own_are_refused_before_its_trials(tables, monkeypatch):
+    """On a CPU that computes our recurrence in them."""
+    monkeypatch.setattr(
+        "trainables.attempts.probe.precisions",
+        lambda device, native=True: ("float32", "bfloat16")[: 1 + native],
+    )
+    tables["resources"] = {"precision": "bfloat16"}
+    ours = resolve(tables, "x")
+    checks.check_device(ours, ours.resources)
+    tables["task"] = "tests.examples.temporal_cnn:TemporalConvolution"
+    tables["space"] = {"channels": [8, 16]}
+    own = resolve(tables, "x")
+    with pytest.raises(DeviceError, match=r"TemporalConvolution': .* not this project's recurr"):
+        checks.check_device(own, own.resources)
 
 
 def test_a_metric_that_is_not_reported_over_this_data_is_refused(tables):

@@ -41,12 +41,12 @@ def test_each_step_takes_one_value_of_the_winner(state):
 
 
 def test_what_has_an_effect_only_later_changes_with_what_gives_it_one(state):
-    here = candidate(cell="gru", embedding="scratch", embedding_dim=8)
+    here = candidate(num_layers=2, embedding="scratch", embedding_dim=8)
     there = candidate(
-        cell="gru", embedding="glove", embedding_dim=64, locked_dropout=True, dropout=0.2
+        num_layers=2, embedding="glove", embedding_dim=64, locked_dropout=True, dropout=0.2
     )
     changed = [step.changed for step in steps_to(state.spec, None, here, there)]
-    # Steps that are locked must first be dropped; vectors of GloVe bring their own width.
+    # Steps that are locked must first be dropped, between layers; GloVe brings its own width.
     assert changed == [{"dropout": 0.2}, {"embedding": "glove"}, {"locked_dropout": True}]
     changed = [step.changed for step in steps_to(state.spec, None, there, here)]
     assert changed == [{"dropout": 0.0}, {"embedding": "scratch"}, {"embedding_dim": 8}]

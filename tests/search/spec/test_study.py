@@ -1,6 +1,9 @@
 """Study files: what is accepted, and what is said of what is not."""
 
 import copy
+import errno
+from datetime import date
+from pathlib import Path
 
 import pytest
 import tomli_w
@@ -8,7 +11,7 @@ import tomli_w
 from search.driver.plan import Options, new_study
 from search.errors import SpecError, StudyNotFound
 from search.spec.catalogue import builtin_studies
-from search.spec.overrides import apply_settings, parse_setting
+from search.spec.overrides import apply_settings, data_of, parse_setting
 from search.spec.resolve import resolve
 from search.spec.study import STUDIES, find_study_file, read_toml, to_toml
 
@@ -91,6 +94,28 @@ def test_builtin_studies_resolve(path):
         ("first", [{"hidden_size": 16}], "outside"),
         ("first", [{"hiden_size": 4}], "did you mean 'hidden_size'"),
         ("first", [{"embedding_dim": 4}], r"not in \[space\]"),
+        ("first", {"hidden_size": 4}, "first: write a list$"),
+        ("search.trials", True, "search.trials = true: write a number"),
+        ("search.seed", False, "search.seed = false: write a number"),
+        ("stopping.max_epochs", True, "stopping.max_epochs = true: write a number"),
+        ("resources.gpus_per_trial", True, "resources.gpus_per_trial = true: write a number"),
+        ("resources.max_concurrent", True, "resources.max_concurrent = true: write a number"),
+        ("data.max_tokens", True, "data.max_tokens = true: write a number"),
+        ("resources.keep_freed_memory", "off", "keep_freed_memory = 'off': write true or false"),
+        ("data.header", "False", "data.header = 'False': write true or false"),
+        ("space.dropout", [10**400, 0.5], "space.dropout: an integer of 401 digits is too large"),
+        ("space.dropout", {"low": 0, "high": 10**400}, "space.dropout: an integer of 401 digits"),
+        ("space.learning_rate", {"low": 1e-3, "high": 1, "prior": -(10**400)}, "401|402 digits"),
+        ("search.trials", 10**400, "search.trials = 1000000000000000000000000000000000000000…: "),
+        ("data", "imdb.csv", r"mine.toml: data = 'imdb.csv': write a table, \[data\]$"),
+        (
+            "data.split",
+            {"train": "a", "validation": "b", "tset": "c"},
+            "unknown key 'data.split.tset': did you mean 'test'",
+        ),
+        ("data.split", "train", "data.split: write a list"),
+        ("data.split", {"train": "a"}, "'data.split.validation' is missing"),
+        ("data.text", date(2024, 1, 1), "data.text: Input should be a valid string$"),
     ],
 )
 def test_what_is_wrong_is_said(tables, path, value, message):
@@ -98,6 +123,48 @@ def test_what_is_wrong_is_said(tables, path, value, message):
         resolve(changed(tables, path, value), "mine.toml")
     assert str(caught.value).startswith("mine.toml: ")
     assert "\n" not in str(caught.value)
+
+
+def test_a_baseline_must_suit_the_data_too(tables):
+    """It is trained by ``finalize``, behind the whole search."""
+    tables["baseline"] = {"embedding": "bert"}
+    with pytest.raises(SpecError, match=r'needs its own word pieces: write data.tokens = "bert"'):
+        resolve(tables, "x")
+    tables["baseline"] = {"embedding": "glove"}
+    tables["embeddings"] = {"glove": "/vectors/glove.txt"}
+    assert resolve(tables, "x").inputs["embeddings"]["glove"] == "/vectors/glove.txt"
+    tables["baseline"] = {}
+    with pytest.raises(SpecError, match="glove has no effect"):
+        resolve(tables, "x")
+
+
+def test_a_study_that_has_begun_is_not_refused_by_a_younger_rule(tables):
+    begun = resolve(tables, "x").model_copy(update={"baseline": {"embedding": "bert"}})
+    assert resolve(begun.tables(), "x", before=begun) == begun
+    with pytest.raises(SpecError, match="word pieces"):
+        resolve(changed(begun.tables(), "fixed.cell", "gru"), "x", before=begun)
+
+
+@pytest.mark.parametrize(
+    ("study", "message"),
+    [
+        ("x" * 300, "File name too long"),
+        ("~nosuchuser/x.toml", "home directory"),
+        ("/closed/x.toml", "Permission denied"),
+    ],
+)
+def test_a_study_file_that_cannot_be_looked_for(study, message, monkeypatch):
+    """Root may open every folder, so one stands in that is closed."""
+    is_file = Path.is_file
+
+    def closed(path):
+        if path.parent == Path("/closed"):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return is_file(path)
+
+    monkeypatch.setattr(Path, "is_file", closed)
+    with pytest.raises(StudyNotFound, match=message):
+        find_study_file(study)
 
 
 def test_hyperparameter_that_means_nothing_to_the_task(tables):
@@ -144,6 +211,28 @@ def test_setting_is_typed(setting, keys, value):
     assert parse_setting(setting) == (keys, value)
 
 
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("data.label=1.50", "1.50"),
+        ("data.label=1_000", "1_000"),
+        ("data.label=true", "true"),
+        ("data.text=2024-01-01", "2024-01-01"),
+        ('data.text=["1", "2"]', ("1", "2")),
+        ("data.delimiter=\t", "\t"),
+        ("data.thousands= ", " "),
+    ],
+)
+def test_a_setting_of_a_text_is_taken_as_it_is_written(tables, setting, value):
+    (key,) = parse_setting(setting)[0][1:]
+    spec = data_of("x.csv", [setting])
+    assert getattr(spec, key) == value
+    tables["data"] |= {"source": "x.csv"}
+    tables |= {"task": "text-regression", "metric": "val/mae", "mode": "min"}
+    study = resolve(apply_settings(tables, [setting]), "x")
+    assert study.inputs["data"][key] == (list(value) if isinstance(value, tuple) else value)
+
+
 def test_number_where_a_name_belongs_is_taken_as_one(tables):
     assert resolve(changed(tables, "data.label", 1), "x").inputs["data"]["label"] == "1"
 
@@ -155,6 +244,16 @@ def test_fixing_a_pretrained_embedding_takes_its_width_out():
     both = [(["fixed", "embedding_dim"], 64), (["fixed", "embedding"], "glove")]
     with pytest.raises(SpecError, match="embedding_dim has no effect"):
         resolve(apply_settings(tables, both), "x")
+
+
+def test_settings_take_out_what_they_leave_without_effect_together():
+    """Neither says it alone: the file searches both."""
+    settings = tuple(f"fixed.{name}=0.0" for name in ("dropout", "input_dropout"))
+    spec = new_study("imdb-wide", Options(settings=settings))
+    assert "locked_dropout" not in spec.space and spec.fixed["dropout"] == 0.0
+    assert "locked_dropout" in new_study("imdb-wide", Options(settings=settings[:1])).space
+    with pytest.raises(SpecError, match="locked_dropout has no effect"):
+        new_study("imdb-wide", Options(settings=(*settings, "fixed.locked_dropout=true")))
 
 
 def test_only_places_are_made_whole_paths(tmp_path, monkeypatch):

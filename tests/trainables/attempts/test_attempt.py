@@ -3,6 +3,7 @@
 import errno
 import threading
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import torch
 
 from tests.builders import make_assignment
 from trainables.attempts.attempt import Attempt, begin, next_epochs
+from trainables.core.trainer import Trainer
 from trainables.data.corpus import prepare
 from trainables.data.spec import DataSpec
 from trainables.storage import Cache
@@ -174,6 +176,27 @@ def test_a_newest_checkpoint_that_is_gone_is_told(corpus, tmp_path, left):
     (report, *_) = next_epochs(begin(assignment, corpus), 0.0)
     assert (report.epoch, report.restored.epoch) == (3, left)
     assert report.restored.reason == "its newest checkpoint is gone"
+
+
+def test_a_trainer_of_a_damaged_checkpoint_goes_before_the_next_is_built(
+    corpus, tmp_path, monkeypatch
+):
+    """On a GPU that others fill there may be room for one only."""
+    first, *_ = next_epochs(begun(corpus, tmp_path), 1000.0)
+    (tmp_path / first.checkpoint.path).write_bytes(b"damaged")
+    alive: list[weakref.ref[torch.nn.Module]] = []
+
+    def counted(*given: Any) -> Trainer:
+        assert not any(model() for model in alive)
+        trainer = Trainer(*given)
+        alive.append(weakref.ref(trainer.model))
+        return trainer
+
+    monkeypatch.setattr("trainables.attempts.attempt.Trainer", counted)
+    checkpoints = (first.checkpoint, first.checkpoint)
+    work = make_assignment(corpus, tmp_path, hyperparameters=SMALL, restore=checkpoints)
+    assert begin(work, corpus).restored is not None
+    assert len(alive) == 3
 
 
 @pytest.mark.parametrize(("gpus", "limits"), [(0.25, [0.25]), (1.0, [1.0]), (0.0, [])])

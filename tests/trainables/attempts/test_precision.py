@@ -121,5 +121,31 @@ def test_a_gpu_is_measured_by_one_process_at_a_time_and_its_memory_given_back(
         fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+@pytest.mark.parametrize("own", [True, False])
+def test_a_gpu_is_measured_though_the_cache_cannot_be_written(tmp_path, monkeypatch, own):
+    """By a lock in this user's own cache, or else without one."""
+    monkeypatch.setenv("SEQTUNE_CACHE", "/proc/nowhere")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path) if own else "/proc/nowhere")
+    monkeypatch.setattr(
+        torch.cuda, "get_device_properties", lambda device: SimpleNamespace(uuid="GPU-1")
+    )
+    with probe._alone_on(GPU):
+        locks = list(tmp_path.rglob("GPU-1.lock"))
+        assert len(locks) == own
+        for lock in locks:
+            with lock.open() as other, pytest.raises(BlockingIOError):
+                fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_a_model_of_ones_own_is_float32_unless_told_otherwise(monkeypatch, device):
+    """No GPU is asked: cuDNN would compute an ``nn.LSTM`` in float16, without a scale."""
+    monkeypatch.setattr(probe, "precisions", lambda device, native=True: ("float32", "bfloat16"))
+    monkeypatch.setattr(probe, "_fastest", lambda device: "bfloat16")
+    assert probe.choose_precision("auto", device, native=True) == "bfloat16"
+    assert probe.choose_precision("auto", device, native=False) == "float32"
+    assert probe.choose_precision("bfloat16", device, native=False) == "bfloat16"
+
+
 def test_the_probe_trains():
     assert 0 < probe.seconds_per_token(CPU) < 1e-3

@@ -22,12 +22,13 @@ def test_every_text_is_seen_once(lengths, batch_size, seed):
     assert sum(len(batch) != batch_size for batch in batches) <= 1
 
 
-@given(LENGTHS, st.integers(1, 500))
-def test_micro_batches_are_bounded(lengths, max_tokens):
+@given(LENGTHS, st.integers(1, 500), st.one_of(st.none(), st.integers(1, 20)))
+def test_micro_batches_are_bounded(lengths, max_tokens, max_texts):
     lengths_N = np.array(lengths)
-    parts = list(micro_batches(np.arange(len(lengths)), lengths_N, max_tokens))
+    parts = list(micro_batches(np.arange(len(lengths)), lengths_N, max_tokens, max_texts))
     assert sorted(np.concatenate(parts)) == list(range(len(lengths)))
     for rows in parts:
+        assert max_texts is None or len(rows) <= max_texts
         assert len(rows) == 1 or lengths_N[rows].max() * len(rows) <= max_tokens
 
 

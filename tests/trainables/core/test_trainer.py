@@ -1,6 +1,7 @@
 """Contract of the training loop and its checkpoints, for every cell."""
 
 import math
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -8,7 +9,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.builders import EVERYTHING, labels_of, make_part, make_trainer
+from tests.builders import EVERYTHING, labels_of, make_part, make_trainer, train_task
+from trainables.core.checkpoint import write_checkpoint
+from trainables.core.trainer import TrainerSettings
 from trainables.data.part import Part
 from trainables.data.text.reader import TextReader
 from trainables.errors import CheckpointError
@@ -166,6 +169,23 @@ def test_predictions_stand_in_the_order_of_the_examples(task):
         torch.testing.assert_close(outputs_NC[row : row + 1], alone_1C)
 
 
+def test_many_outputs_are_of_fewer_texts_at_a_time():
+    """And of two classes of as many as before: their gradients add up in the same order."""
+    settings = TrainerSettings(seed=0, max_epochs=1)
+    few, many = (
+        train_task(TASKS["text-classification"], reader(make_part()), one)
+        for one in (replace(settings, outputs=2), replace(settings, outputs=1_000_000))
+    )
+    assert few.micro_batch_examples > few.micro_batch_steps
+    assert many.micro_batch_examples == 4
+    seen = [len(rows) for rows, _, _ in many._outputs(many.model, many.train, np.arange(40))]
+    assert max(seen) == 4
+
+
+def reader(part: Part) -> TextReader:
+    return TextReader(part, 12, "end")
+
+
 def one_text(part: Part, row: int) -> Part:
     start, end = part.offsets[row : row + 2]
     return Part(part.ids[start:end], np.array([0, end - start]), part.labels[row : row + 1])
@@ -217,6 +237,36 @@ def test_checkpoint_of_another_configuration_is_refused(tmp_path):
     digest = make_trainer(hidden_size=6).save(tmp_path / "a")
     with pytest.raises(CheckpointError, match="another configuration"):
         make_trainer(hidden_size=7).load(tmp_path / "a", digest)
+
+
+def test_a_checkpoint_from_before_a_hyperparameter_was_there_is_read(tmp_path):
+    """Its default changes nothing."""
+    trainer = make_trainer()
+    snapshot = trainer.snapshot()
+    old = {k: v for k, v in snapshot.state["hyperparameters"].items() if k != "token_crop"}
+    state = snapshot.state | {"hyperparameters": old, "epoch": 3}
+    write_checkpoint(tmp_path / "a", snapshot.tensors, state)
+    trainer.load(tmp_path / "a")
+    assert trainer.epoch == 3
+    with pytest.raises(CheckpointError, match="another configuration"):
+        make_trainer(token_crop=0.1).load(tmp_path / "a")
+    write_checkpoint(tmp_path / "a", snapshot.tensors, state | {"hyperparameters": {"gone": 1}})
+    with pytest.raises(CheckpointError, match="another configuration"):
+        make_trainer().load(tmp_path / "a")
+
+
+@pytest.mark.parametrize("trouble", [torch.OutOfMemoryError, torch.AcceleratorError])
+def test_a_gpus_trouble_is_not_the_checkpoints(tmp_path, monkeypatch, trouble):
+    """The trial would begin anew, though its checkpoint is whole."""
+    trainer = make_trainer()
+    digest = trainer.save(tmp_path / "a")
+
+    def full(state):
+        raise trouble("out of memory")
+
+    monkeypatch.setattr(trainer.optimizer, "load_state_dict", full)
+    with pytest.raises(trouble):
+        trainer.load(tmp_path / "a", digest)
 
 
 def test_pickle_is_never_loaded(tmp_path):

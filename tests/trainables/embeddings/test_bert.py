@@ -1,5 +1,7 @@
 """BERT's vectors and its features, against what transformers gives."""
 
+import errno
+import os
 from typing import Any
 
 import numpy as np
@@ -14,10 +16,12 @@ from trainables.data.corpus import prepare
 from trainables.data.spec import DataSpec
 from trainables.data.text.bert import bert_folder, bert_pieces
 from trainables.data.text.reader import TextReader
+from trainables.embeddings import bert
 from trainables.embeddings.bert import positions
 from trainables.embeddings.lookup import words_of
 from trainables.embeddings.spec import EmbeddingsSpec
 from trainables.embeddings.vectors import load_vectors, prepare_vectors
+from trainables.errors import DataError
 from trainables.networks.embedding import FrozenRows
 from trainables.networks.hyperparameters import RecurrentClassifierHyperparameters
 from trainables.storage import Cache
@@ -72,6 +76,48 @@ def test_features_are_what_the_model_makes_of_each_cut_text(tmp_path, keep):
             read = reader.read(np.array([text])).inputs[0][0].numpy()
             np.testing.assert_allclose(features_ME[read][: len(ids)], expected, atol=5e-3)
     assert (features_ME[:2] == 0).all() and np.isfinite(features_ME).all()
+
+
+class Quick:
+    """In the place of the model: it looks at the file that its features go to."""
+
+    width = 500
+    reserved: list[bool]
+
+    def __init__(self, words):
+        Quick.reserved = []
+
+    def fill(self, features_ME, texts):
+        status = os.stat(features_ME.filename)
+        Quick.reserved.append(status.st_blocks * 512 >= status.st_size)
+
+
+def test_features_are_written_into_reserved_room_and_others_may_read_them(
+    reviews, tmp_path, monkeypatch
+):
+    """Where the disk fills up a write into a hole of a mapped file ends the process."""
+    monkeypatch.setattr(bert, "Bert", Quick)
+    data = DataSpec(source=str(reviews))
+    corpus = prepare(data, Cache(tmp_path / "cache"))
+    path = tmp_path / "features.npy"
+    bert.write_features(corpus, [], data, path)
+    assert Quick.reserved == [True, True] and path.stat().st_size > 500_000
+    assert path.stat().st_mode & 0o777 == 0o666 & ~umask()
+    assert not list(tmp_path.glob("computing-*"))
+    monkeypatch.setattr(os, "posix_fallocate", no_room)
+    with pytest.raises(DataError, match="no room for 0 MB"):
+        bert.write_features(corpus, [], data, tmp_path / "more.npy")
+    assert not list(tmp_path.glob("computing-*"))
+
+
+def umask() -> int:
+    now = os.umask(0o022)
+    os.umask(now)
+    return now
+
+
+def no_room(*given):
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_a_trial_reads_what_was_computed_once(reviews, tmp_path):

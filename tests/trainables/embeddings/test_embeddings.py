@@ -250,3 +250,16 @@ def test_about_file_is_plain_json(corpus, glove_txt):
     )
     about = corpus.vectors_file(vectors.name).with_suffix(".json")
     assert json.loads(about.read_text())["width"] == 3
+
+
+def test_vectors_that_this_user_may_not_read_are_told(corpus, glove_txt, monkeypatch):
+    """Another user of the cache has made them; root, who runs tests, may read everything."""
+    request = vector_request(corpus, EMBEDDINGS(glove=str(glove_txt)), DATA)
+    path = corpus.vectors_file(prepare_vectors("glove", request).name)
+    monkeypatch.setattr("os.access", lambda asked, mode: asked != path)
+    with pytest.raises(DataError, match="not this user's to read"):
+        prepare_vectors("glove", request)
+    monkeypatch.undo()
+    path.unlink()
+    with pytest.raises(DataError, match="are gone"):
+        prepare_vectors("glove", request)

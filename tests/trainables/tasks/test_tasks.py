@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
 from trainables.core.task import TaskContext
 from trainables.errors import TaskError
 from trainables.networks.hyperparameters import RecurrentClassifierHyperparameters
-from trainables.tasks.metrics import auc, macro_f1
+from trainables.tasks.metrics import auc, log_loss, macro_f1
 from trainables.tasks.registry import code_of, find_task
 from trainables.tasks.text_classification import TextClassification, balanced
 from trainables.tasks.text_regression import TextRegression
@@ -50,12 +51,37 @@ def test_macro_f1_ignores_classes_that_never_occur():
     assert macro_f1(torch.tensor([0, 0]), torch.tensor([0, 0]), 5) == 1.0
 
 
+def test_figures_of_many_classes_make_no_matrix_of_them():
+    """A confusion matrix of a million classes would take eight terabytes."""
+    classes = 1_000_000
+    targets_N = torch.tensor([0, 7, 7, classes - 1])
+    assert macro_f1(torch.tensor([0, 7, 1, 1]), targets_N, classes) == pytest.approx(
+        (1 + 2 / 3 + 0 + 0) / 4
+    )
+
+
+def test_a_log_loss_a_piece_at_a_time_is_that_of_all(monkeypatch):
+    logits_NC, targets_N = torch.randn(50, 7) * 3, torch.randint(0, 7, (50,))
+    whole = functional.cross_entropy(logits_NC.double(), targets_N).item()
+    assert log_loss(logits_NC, targets_N) == whole, "of few texts to the last bit"
+    monkeypatch.setattr("trainables.tasks.metrics._NUMBERS_AT_ONCE", 40)
+    assert log_loss(logits_NC, targets_N) == pytest.approx(whole, rel=1e-12)
+
+
 def test_balanced_classes_weigh_alike():
     weights = balanced(torch.tensor([0, 0, 0, 1]), 3)
     assert weights.tolist() == pytest.approx([4 / 6, 2.0, 1.0])
     task = classification(torch.tensor([0, 0, 0, 1]), ("a", "b"), class_weights="balanced")
     losses = task.losses(torch.zeros(4, 2), torch.tensor([0, 0, 0, 1]))
     assert losses[:3].sum().item() == pytest.approx(losses[3].item())
+
+
+def test_classes_that_are_mapped_read_only_warn_of_nothing(recwarn):
+    targets_N = np.array([0, 0, 0, 1])
+    targets_N.setflags(write=False)
+    context = TaskContext(9, ("a", "b"), targets_N)
+    TextClassification(RecurrentClassifierHyperparameters(class_weights="balanced"), context)
+    assert not recwarn.list
 
 
 def test_regression_in_the_labels_own_unit():
