@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from search.driver.plan import Options, plan_session
-from search.driver.preparation import PreparedData, prepare_study
+from search.driver.preparation import PreparedData, at_present_place, prepare_study
 from search.driver.session import Prepare, resume, start
 from search.driver.signals import Halt, Interrupter
 from search.errors import NoFiniteResult, SpecError
@@ -146,12 +146,12 @@ class Stages:
         return outcome.state
 
     def _same(self, spec: StudySpec, cache: Cache, trials: Sequence[Trial]) -> PreparedData:
-        """Prepare the data of the study, and no other.
+        """Prepare the data of the study, where it lies now, and no other.
 
         Raises:
             SpecError: what is in its place now is other data.
         """
-        prepared = prepare_study(spec, cache, trials)
+        prepared = prepare_study(at_present_place(spec, self._spec), cache, trials)
         if prepared.current.key != self._study.data:
             raise SpecError(
                 f"the data of study {self._study.created.name!r} has changed since it was "
