@@ -21,10 +21,19 @@ from search.program import resume_command
 def stop(name: str, results_dir: Path) -> None:
     """Ask a running study to save and leave, on whatever machine its driver is."""
     from search.driver.signals import ask_to_stop
-    from search.journal.folder import open_study_dir
+    from search.final.openings import Openings
+    from search.journal.folder import list_studies, open_study_dir
 
-    ask_to_stop(open_study_dir(results_dir, name))
-    click.echo(f"{name} has stopped; resume with: {resume_command(name, results_dir)}", err=True)
+    folder = open_study_dir(results_dir, name)
+    driver = folder.running_driver()
+    trains = any(one.running_driver() == driver for one in list_studies(folder.final))
+    finalizing = driver is not None and (trains or Openings(folder.openings).unfinished)
+    ask_to_stop(folder)
+    command = resume_command(name, results_dir)
+    if finalizing and folder.final_command.exists():
+        command = folder.final_command.read_text(encoding="utf-8").strip()
+    verb = "go on" if finalizing else "resume"
+    click.echo(f"{name} has stopped; {verb} with: {command}", err=True)
 
 
 @click.command()

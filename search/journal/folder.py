@@ -66,6 +66,11 @@ class StudyDir:
         return self.root / "final"
 
     @property
+    def final_command(self) -> Path:
+        """The command that goes on with a finalize."""
+        return self.final / "command"
+
+    @property
     def final_result(self) -> Path:
         return self.root / "final.json"
 

@@ -11,6 +11,7 @@ import pytest
 from search.driver.signals import Halt
 from search.spec.durations import parse_duration
 from tests.cli_sandbox import invoke as run
+from tests.study_harness import session
 
 
 @pytest.mark.parametrize("time", ["soon", "0", "-5m", "1d"])
@@ -128,16 +129,41 @@ def test_a_machine_that_cannot_start_ray_is_told_the_remedy(study_file, environm
     assert not Path("results/small").exists()
 
 
-def test_a_budget_shorter_than_the_start_leaves_a_study_that_resumes(study_file, monkeypatch):
+@pytest.fixture
+def slow_start(monkeypatch):
+    """The time is up while Ray starts."""
+
     @contextmanager
-    def slow_start(cluster, request):
+    def connect(cluster, request):
         raise Halt("time budget spent", 0)
         yield
 
-    monkeypatch.setattr("search.driver.session.connect", slow_start)
+    monkeypatch.setattr("search.driver.session.connect", connect)
+
+
+def test_a_budget_shorter_than_the_start_leaves_a_study_that_resumes(study_file, slow_start):
     result = run("run", "small.toml", "--time-budget", "5s")
     assert result.exit_code == 0
     assert "before the search began; resume with: seqtune resume small" in result.stderr
     again = run("resume", "small", "--dry-run")
     assert again.exit_code == 0 and "sample 0" in again.stdout
     assert run("run", "small.toml").exit_code == 2, "the name is taken"
+
+
+def test_a_resume_that_is_not_in_the_journal_yet_is_named_with_its_options(study_file, slow_start):
+    run("run", "small.toml", "--time-budget", "5s")
+    typed = ["--trials", "40", "--set", "stopping.audit=0.1"]
+    said = run("resume", "small", *typed, "--time-budget", "5s").stderr
+    assert f"resume with: seqtune resume small {' '.join(typed)}\n" in said
+
+
+def test_once_it_is_in_the_journal_the_name_is_enough(study_file, slow_start, monkeypatch):
+    run("run", "small.toml", "--time-budget", "5s")
+
+    def begun(folder, plan, interrupter, past):
+        past.state.apply(session(40))
+        raise Halt("interrupted", 130)
+
+    monkeypatch.setattr("search.driver.session.resume", begun)
+    said = run("resume", "small", "--trials", "40").stderr
+    assert "resume with: seqtune resume small\n" in said

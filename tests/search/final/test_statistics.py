@@ -1,11 +1,10 @@
-"""Intervals over seeds and texts, openings, and which configurations stand for a study's end."""
+"""Intervals over seeds and texts, and which configurations stand for a study's end."""
 
 import numpy as np
 import pytest
 
 from search.errors import NoFiniteResult, SpecError
 from search.final.candidates import baseline_of, best_candidates, contest, retraining
-from search.final.openings import Openings
 from search.final.stages import check_whole
 from search.final.statistics import compare, verdict
 from search.journal.folder import StudyDir
@@ -88,37 +87,6 @@ def test_few_texts_that_are_all_right_are_not_certain():
     apart = [of_values((rng.random(30) < share).astype(float)) for share in (0.1, 0.9)]
     ours, _, gain = compare(apart, right, 30, 1.0, 50, (0.0, 1.0))
     assert ours.ci95 == (0.0, 1.0) and -1.0 <= gain.ci95[0] <= gain.ci95[1] <= 1.0
-
-
-def test_an_opening_is_on_record_before_it_is_made(tmp_path):
-    path = tmp_path / "openings.jsonl"
-    record = Openings(path)
-    record.open("finalize", force=False)
-    assert Openings(path).count == 1 and Openings(path).result is None
-    again = Openings(path)
-    again.open("finalize", force=False)  # one without a result is gone on with
-    assert again.count == 1
-    again.close({"mean": 0.9})
-    late = Openings(path)
-    assert late.result == {"mean": 0.9}
-    with pytest.raises(SpecError, match=r"opened before.*--force"):
-        late.open("finalize", force=False)
-    late.open("finalize", force=True)
-    late.close({"mean": 0.8})
-    lines = Openings(path).lines
-    assert [line["event"] for line in lines] == ["opened", "result"] * 2
-    assert [line["forced"] for line in lines if line["event"] == "opened"] == [False, True]
-
-
-def test_a_torn_record_is_an_opening_that_was_not_made(tmp_path):
-    path = tmp_path / "openings.jsonl"
-    Openings(path).open("finalize", force=False)
-    with path.open("ab") as file:
-        file.write(b'{"event": "resu')
-    record = Openings(path)
-    assert record.count == 1 and record.result is None
-    record.close({})
-    assert Openings(path).result == {}
 
 
 @pytest.fixture

@@ -1,0 +1,78 @@
+"""What ``finalize`` and ``stop`` say of how a finalize goes on; nothing is trained."""
+
+from collections.abc import Callable
+
+import pytest
+
+from search.driver.signals import Halt
+from search.final import finalize as whole
+from search.final.openings import Openings
+from tests.cli_sandbox import invoke as run
+
+TYPED = "finalize small --top 2 --seeds 3 --max-concurrent 1 --cluster 127.0.0.1:6379"
+
+
+@pytest.fixture
+def halted(finished, monkeypatch):
+    """A finalize that is interrupted after an hour, and what is done before."""
+    before = list[Callable[[], None]]()
+
+    def carry_to_its_end(*given):
+        for act in before:
+            act()
+        raise Halt("interrupted", 130)
+
+    monkeypatch.setattr(whole, "finalize", carry_to_its_end)
+    finished.journal.close()
+    return before
+
+
+def test_an_interruption_names_the_command_with_all_its_options(halted, finished):
+    given = ["--gpus-per-trial", "0.5", "--force", "--time-budget", "1h"]
+    result = run(*TYPED.split(), *given)
+    assert result.exit_code == 130
+    assert "interrupted; go on with: seqtune finalize small --top 2 --seeds 3 --force" in (
+        result.stderr
+    )
+    for option in ("--max-concurrent 1", "--gpus-per-trial 0.5", "--cluster 127.0.0.1:6379"):
+        assert option in result.stderr
+    assert "--time-budget" not in result.stderr and "before the search" not in result.stderr
+
+
+def test_an_opening_that_was_insisted_on_is_not_insisted_on_again(halted, finished):
+    record = Openings(finished.folder.openings)
+    record.open("finalize", False, "a")
+    record.close({})
+    halted.append(lambda: record.open("finalize", True, "a"))
+    assert "go on with: seqtune finalize small\n" in run("finalize", "small", "--force").stderr
+
+
+@pytest.mark.parametrize("finalizing", [False, True])
+def test_stop_names_what_goes_on(finished, monkeypatch, finalizing):
+    finished.journal.close()
+    folder = finished.folder
+    folder.final.mkdir()
+    folder.final_command.write_text("seqtune finalize small --top 2\n")
+    if finalizing:
+        Openings(folder.openings).open("finalize", False, "a")
+    monkeypatch.setattr("search.driver.signals.ask_to_stop", lambda folder: None)
+    with folder.locked():
+        said = run("stop", "small").stderr
+    expected = (
+        "go on with: seqtune finalize small --top 2"
+        if finalizing
+        else ("resume with: seqtune resume small")
+    )
+    assert said == f"small has stopped; {expected}\n"
+
+
+def test_stop_while_candidates_train(finished, monkeypatch, tmp_path, tables):
+    finished.journal.close()
+    folder = finished.folder
+    inner = type(folder)(folder.final / "contest")
+    inner.root.mkdir(parents=True)
+    inner.journal.write_bytes(folder.journal.read_bytes())
+    folder.final_command.write_text("seqtune finalize small\n")
+    monkeypatch.setattr("search.driver.signals.ask_to_stop", lambda folder: None)
+    with folder.locked(), inner.locked():
+        assert "go on with: seqtune finalize small" in run("stop", "small").stderr
