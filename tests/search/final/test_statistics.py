@@ -7,7 +7,9 @@ from search.errors import NoFiniteResult, SpecError
 from search.final.candidates import baseline_of, best_candidates, contest, retraining
 from search.final.stages import check_whole
 from search.final.statistics import compare, verdict
+from search.journal.events import OutlookTaken
 from search.journal.folder import StudyDir
+from search.policy.failures import Failure
 from search.spec.resolve import resolve
 from tests.search.policy.searches import hill, search
 from tests.study_harness import StudyHarness
@@ -106,6 +108,31 @@ def test_the_leader_stands_first_then_the_best(finished):
     assert finished.best().trial.number in [one.trial for one in chosen[:2]]
     assert chosen[0].params["embedding_dim"] == 8, "what is fixed belongs to it"
     assert baseline_of(finished).trial == 0
+
+
+def test_a_leader_whose_first_trial_failed_stands_first_by_one_that_did_not(tmp_path, tables):
+    """The outlook names the first trial with a value, and ``repeats`` the first of all."""
+    tables["space"] = {"hidden_size": [4, 8], "num_layers": {"low": 1, "high": 2}}
+    tables["search"] |= {"trials": 12, "sampler": "auto"}
+    harness = StudyHarness(tmp_path, tables)
+    harness.crash_and_reopen(total=12)
+    for number in range(12):
+        work = harness.begin()
+        if number == 0:
+            harness.study.fail(0, 1, Failure("exception", "IndexError", "…"))
+            continue
+        again = harness.study.state.trials[number].repeats == 0
+        value = 0.8 if again else 0.9  # the leader by its mean, not by its luck
+        for epoch in range(1, 5):
+            harness.report(work, epoch, value)
+    state = harness.study.state
+    leading = next(trial for trial in state.trials if trial.repeats == 0)
+    figures = {"mean": 0.95, "se": 0.0, "chance": 1.0, "left": 0}
+    gains = dict.fromkeys(("gain", "gain_low", "gain_high"), 0.0)
+    state.apply(OutlookTaken(ended=12, leader=leading.number, **figures, **gains))
+    chosen = best_candidates(state, 2)
+    assert chosen[0].trial == leading.number == baseline_of(state).trial
+    assert chosen[0].params == baseline_of(state).params
 
 
 def test_a_contest_trains_every_candidate_with_every_seed_to_its_end(finished):
