@@ -125,6 +125,7 @@ def _print_outcome(outcome: Any, hint: str) -> None:
     from search.errors import NoFiniteResult
     from search.monitor.say import put, say
     from search.report.outlook import sentences
+    from search.report.rows import nothing_finite
 
     state, best = outcome.state, outcome.state.best()
     if best is not None:
@@ -136,5 +137,5 @@ def _print_outcome(outcome: Any, hint: str) -> None:
     if outcome.reason != "finished":
         say(f"{outcome.reason}; {state.ended} of {state.total} trials done; {hint}")
     elif best is None:
-        raise NoFiniteResult(f"all {state.total} trials ended without a finite result")
+        raise NoFiniteResult(nothing_finite(state))
     sys.exit(outcome.exit_code)

@@ -120,6 +120,13 @@ def failure_causes(state: StudyState) -> dict[str, list[int]]:
     return causes
 
 
+def nothing_finite(state: StudyState) -> str:
+    """Say that no trial came to a value, and why the first of those did not that say it."""
+    said = f"all {state.total} trials ended without a finite result"
+    told = next((trial for trial in state.trials if trial.reason), None)
+    return f"{said}; trial {told.number} {told.state}: {told.reason}" if told else said
+
+
 def damaged_row(folder: StudyDir) -> dict[str, Any]:
     """Return the row of a study whose journal cannot be read."""
     unknown = dict.fromkeys(("total", "best", "driver"))
