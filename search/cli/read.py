@@ -99,12 +99,17 @@ def best(name: str, form: str, results_dir: Path) -> None:
 @results_option
 def report(name: str, results_dir: Path) -> None:
     """Write the study's report anew and print its path."""
+    from search.errors import SpecError
     from search.journal.folder import open_study_dir
     from search.journal.load import load_state
     from search.report.markdown import write_report
 
     folder = open_study_dir(results_dir, name)
-    write_report(folder, load_state(folder), folder.running_driver() is not None)
+    state, running = load_state(folder), folder.running_driver() is not None
+    try:
+        write_report(folder, state, running)
+    except OSError as error:
+        raise SpecError(f"cannot write {folder.report}: {error.strerror}") from error
     click.echo(results_dir / name / folder.report.name)
 
 

@@ -1,5 +1,6 @@
 """What the commands refuse, and faults that nobody expected: one clear error, nothing lost."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -127,6 +128,34 @@ def test_a_machine_that_cannot_start_ray_is_told_the_remedy(study_file, environm
     assert done.returncode == 2 and message in done.stderr, done.stderr
     assert "Traceback" not in done.stderr
     assert not Path("results/small").exists()
+
+
+def test_a_folder_that_takes_no_file_is_one_line(finished, monkeypatch):
+    def full(path, content, mode) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("search.report.markdown.replace_file", full)
+    result = run("report", "small")
+    path = finished.folder.report
+    assert result.exit_code == 2
+    assert result.stderr == f"seqtune: cannot write {path}: No space left on device\n"
+
+
+def test_what_cannot_be_read_is_one_line(finished):
+    finished.folder.driver_log.mkdir(parents=True)
+    result = run("logs", "small")
+    assert result.exit_code == 2
+    assert result.stderr == f"seqtune: {finished.folder.driver_log}: Is a directory\n"
+
+
+@pytest.mark.parametrize(("number", "said"), [(errno.EPIPE, ""), (errno.EIO, "seqtune: ")])
+def test_what_has_no_name_and_who_has_left(finished, monkeypatch, number, said):
+    def fail(*given, **more) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("search.cli.read.show", fail)
+    result = run("best", "small")
+    assert result.exit_code == 1 and result.stderr == (said and "seqtune: Input/output error\n")
 
 
 @pytest.fixture

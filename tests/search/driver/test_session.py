@@ -3,6 +3,7 @@
 import sys
 from contextlib import nullcontext
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,8 @@ def ending(harness, monkeypatch):
     harness.crash_and_reopen(total=9)
     spec = harness.study.state.spec
     plan = plan_session(spec, Options())
-    given = _Work(harness.folder, spec, None, PREPARED, plan, None, SimpleNamespace())
+    lock: Any = SimpleNamespace()
+    given = _Work(harness.folder, spec, None, PREPARED, plan, None, lock)
 
     def run(trials):
         monkeypatch.setattr(session, "Watchdog", lambda died: nullcontext())
