@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 
@@ -21,12 +21,19 @@ def json_pieces(rows: Iterable[dict[str, Any]], ascii_only: bool = False) -> Ite
     yield "[]\n" if opening == "[" else "\n]\n"
 
 
-def as_csv(rows: Iterable[dict[str, Any]]) -> str:
-    """Format rows as CSV: each hyperparameter in a column of its own, without the epochs."""
+def as_csv(rows: Iterable[dict[str, Any]], heads: Sequence[str] = ()) -> str:
+    """Format rows as CSV: each hyperparameter in a column of its own, without the epochs.
+
+    ``heads`` stand first, whatever is in the rows. What is inside an object has a column of its
+    own too, named with a dot; a list is JSON.
+    """
     flat = [_flat(row) for row in rows]
-    names = list(dict.fromkeys(name for row in flat for name in row))
+    names = list(dict.fromkeys([*heads, *(name for row in flat for name in row)]))
+    whole = {name[:at] for name in names for at, letter in enumerate(name) if letter == "."}
+    empty = {name for name in whole if all(row.get(name) is None for row in flat)}
+    names = [name for name in names if name not in empty]
     out = io.StringIO()
-    writer = csv.DictWriter(out, names, lineterminator="\n")
+    writer = csv.DictWriter(out, names, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
     writer.writerows(flat)
     return out.getvalue().rstrip("\n")
@@ -35,16 +42,16 @@ def as_csv(rows: Iterable[dict[str, Any]]) -> str:
 def _flat(row: dict[str, Any]) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for name, value in row.items():
-        if name == "epochs":
-            continue
         if isinstance(value, dict):
             plain = name == "params"
             flat |= {
                 key if plain and key not in row else f"{name}.{key}": entry
-                for key, entry in value.items()
+                for key, entry in _flat(value).items()
             }
-        else:
+        elif not isinstance(value, list):
             flat[name] = value
+        elif name != "epochs":
+            flat[name] = json.dumps(value, ensure_ascii=False)
     return flat
 
 

@@ -17,3 +17,17 @@ def test_hyperparameters_that_are_called_as_a_column_is(tmp_path, tables):
     trial.params["host"] = "a parameter"
     columns = trial_columns(trial, harness.study.state, ended=False)
     assert (columns["host"], columns["params.host"]) == ("-", "a parameter")
+
+
+def test_objects_in_objects_have_columns_and_lists_are_json():
+    row = {"leader": {"mean": 0.9, "gain": {"ci95": [0.1, None]}}, "epochs": 7, "driver": None}
+    heads = ("driver.pid", "driver.host")
+    assert as_csv([row], heads).splitlines() == [
+        "driver.pid,driver.host,leader.mean,leader.gain.ci95,epochs",
+        ',,0.9,"[0.1, null]",7',
+    ]
+
+
+def test_epochs_of_a_trial_are_left_out_and_rows_may_be_missing():
+    assert as_csv([{"number": 0, "epochs": [{"value": 0.5}]}]).splitlines() == ["number", "0"]
+    assert as_csv([], ["number", "state"]) == "number,state"
