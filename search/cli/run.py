@@ -126,10 +126,11 @@ def _print_outcome(outcome: Any, hint: str) -> None:
     from search.monitor.say import put, say
     from search.report.outlook import sentences
     from search.report.rows import nothing_finite
+    from search.report.tables import figure
 
     state, best = outcome.state, outcome.state.best()
     if best is not None:
-        value = f"{state.objective.metric} {best.value:.4f}"
+        value = f"{state.objective.metric} {figure(best.value)}"
         put(f"best trial {best.trial.number}: {value}", sys.stdout)
         for sentence in sentences(state):
             say(sentence)

@@ -19,6 +19,7 @@ from search.journal.load import load
 from search.journal.state import StudyState
 from search.journal.trial import Trial
 from search.monitor.say import say
+from search.report.tables import figure
 from search.spec.study import StudySpec
 from trainables.storage import Cache
 from trainables.tasks.text_inputs import PreparedTexts
@@ -108,10 +109,11 @@ class Stages:
     def _finalist(self, role: str, place: int, ranking: Ranking) -> Finalist:
         values, trials = ranking.values(place), ranking.trials[place]
         epochs = _epochs_needed(trials)
+        mean = figure(float(np.mean(values)))
         say(
-            f"{role}: {ranking.state.objective.metric} {np.mean(values):.4f} over validation "
-            f"texts, mean of {len(values)} seeds; now {epochs} epochs over these too, so that what "
-            "they score from here on says nothing"
+            f"{role}: {ranking.state.objective.metric} {mean} over validation texts, mean of "
+            f"{len(values)} seeds; now {epochs} epochs over these too, so that what they score "
+            "from here on says nothing"
         )
         candidate = ranking.candidates[place]
         spec = retraining(self._spec, role, candidate, epochs, len(trials))

@@ -3,8 +3,12 @@
 import csv
 import io
 import json
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
+
+#: A figure that needs more is written with an exponent.
+_MOST_DECIMALS = 12
 
 
 def as_json(content: Any, ascii_only: bool = False) -> str:
@@ -62,6 +66,23 @@ def short(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{count} {label}" for label, count in sorted(value.items()))
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def figure(value: float, scale: float | None = None, sign: str = "") -> str:
+    """Format a figure with four decimals, or as many as show four digits of one as large as
+    ``scale``, itself by default. ``sign`` is ``+`` where gains are told from losses."""
+    size = abs(value if scale is None else scale)
+    decimals = 4
+    if size and math.isfinite(size):
+        decimals = max(decimals, 3 - math.floor(math.log10(size)))
+    return format(value, f"{sign}z.{decimals}f" if decimals <= _MOST_DECIMALS else f"{sign}.3e")
+
+
+def chance(share: float) -> str:
+    """Format a chance that was counted over a thousand draws, which show nothing as certain."""
+    if share > 0.99:
+        return "over 99%"
+    return "under 1%" if share < 0.01 else f"{share:.0%}"
 
 
 def as_table(title: str, rows: list[dict[str, Any]], columns: list[str], width: int | None) -> Any:
