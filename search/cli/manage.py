@@ -78,5 +78,6 @@ def studies(hyperparameters: bool, task: str, form: str) -> None:
     """The built-in studies, or every hyperparameter a study may fix or search."""
     from search.spec.catalogue import builtin_studies, hyperparameter_rows
 
-    rows = hyperparameter_rows(task) if hyperparameters else builtin_studies()
+    declared = hyperparameter_rows(task)  # which refuses a task that there is not
+    rows = declared if hyperparameters else builtin_studies()
     show("", rows, form, list(rows[0]))

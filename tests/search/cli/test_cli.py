@@ -220,6 +220,12 @@ def test_studies_and_hyperparameters():
     assert all(row["meaning"] and row["kind"] and row["source"] for row in rows)
 
 
+def test_a_task_that_there_is_not_is_refused():
+    for more in ([], ["--hyperparameters"]):
+        result = run("studies", "--task", "text-clasification", *more)
+        assert result.exit_code == 2 and "text-classification" in result.stderr
+
+
 def test_what_stands_in_brackets_is_printed():
     """Rich would take it for its own markup, leave it out, or raise."""
     out = io.StringIO()
