@@ -59,16 +59,16 @@ def finalize(
 
     folder = open_study_dir(results_dir, name)
     opened, left = Openings(folder.openings).count, ("time_budget", "results_dir")
-    command = study_command("finalize", name, results_dir, *as_typed(left))
-    unforced = study_command("finalize", name, results_dir, *as_typed((*left, "force")))
+    typed, unforced = as_typed(left), as_typed((*left, "force"))
 
     def go_on() -> str:
         """Name the command; once the test part is open, to insist would open it again."""
         due = Openings(folder.openings).count == opened
-        return f"go on with: {command if due else unforced}"
+        options = typed if due else unforced
+        return f"go on with: {study_command('finalize', name, results_dir, *options)}"
 
     interrupter = Interrupter(options["time_budget"], go_on)
-    request = Request(top, seeds, explain, force, Options(**options), command)
+    request = Request(top, seeds, explain, force, Options(**options), typed)
     carry_out(
         lambda: carry_to_its_end(folder, load_state(folder), request, default_cache(), interrupter),
         interrupter,

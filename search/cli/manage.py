@@ -1,6 +1,7 @@
 """``stop``, ``board`` and ``studies``."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import click
 
 from search.cli.options import format_option, results_option
 from search.cli.output import show
-from search.program import resume_command
+from search.program import resume_command, study_command
 
 
 @click.command()
@@ -29,11 +30,12 @@ def stop(name: str, results_dir: Path) -> None:
     trains = any(one.running_driver() == driver for one in list_studies(folder.final))
     finalizing = driver is not None and (trains or Openings(folder.openings).unfinished)
     ask_to_stop(folder)
-    command = resume_command(name, results_dir)
-    if finalizing and folder.final_command.exists():
-        command = folder.final_command.read_text(encoding="utf-8").strip()
-    verb = "go on" if finalizing else "resume"
-    click.echo(f"{name} has stopped; {verb} with: {command}", err=True)
+    if finalizing and folder.final_options.exists():
+        options = shlex.split(folder.final_options.read_text(encoding="utf-8"))
+        hint = f"go on with: {study_command('finalize', name, results_dir, *options)}"
+    else:
+        hint = f"resume with: {resume_command(name, results_dir)}"
+    click.echo(f"{name} has stopped; {hint}", err=True)
 
 
 @click.command()

@@ -8,6 +8,7 @@ and goes on where it stood.
 
 import hashlib
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +46,7 @@ class Request:
         explain: train the path from the baseline to the winner, too.
         force: open the test part again.
         options: how trials run, as of ``run``.
-        command: what goes on with it once it has left, for whoever asks it to.
+        typed: the options of a command that goes on with it, for whoever asks it to leave.
     """
 
     top: int | None
@@ -53,7 +54,7 @@ class Request:
     explain: bool
     force: bool
     options: Options
-    command: str = ""
+    typed: Sequence[str] = ()
 
 
 class Lineup(BaseModel):
@@ -110,9 +111,7 @@ def finalize(
             return _tell(folder, state, openings)
         stages = Stages(folder, state, request.options, interrupter)
         stages.check_data(cache)
-        lineup = _lineup(folder, state, request)
-        _check_lineup(folder, state, lineup, openings, request)
-        _note_command(folder, request)
+        lineup = _begin(folder, state, request, openings)
         finalists = None
         with kept_connected():
             ranking = stages.ranking([*lineup.candidates, lineup.baseline], lineup.seeds)
@@ -127,9 +126,13 @@ def finalize(
         return _tell(folder, state, openings)
 
 
-def _note_command(folder: StudyDir, request: Request) -> None:
-    """Write down what goes on with this, for ``seqtune stop``."""
-    replace_file(folder.final_command, f"{request.command}\n".encode(), mode=0o600)
+def _begin(folder: StudyDir, state: StudyState, request: Request, openings: Openings) -> Lineup:
+    """Return who stands for the study, and write down how this goes on; raise as ``finalize``."""
+    lineup = _lineup(folder, state, request)
+    _check_lineup(folder, state, lineup, openings, request)
+    typed = f"{shlex.join(request.typed)}\n".encode()
+    replace_file(folder.final_options, typed, mode=0o600)
+    return lineup
 
 
 def _path_file(folder: StudyDir) -> Path:

@@ -66,9 +66,9 @@ class StudyDir:
         return self.root / "final"
 
     @property
-    def final_command(self) -> Path:
-        """The command that goes on with a finalize."""
-        return self.final / "command"
+    def final_options(self) -> Path:
+        """The options by which a finalize goes on, as a shell takes them."""
+        return self.final / "options"
 
     @property
     def final_result(self) -> Path:

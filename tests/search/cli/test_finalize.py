@@ -52,7 +52,7 @@ def test_stop_names_what_goes_on(finished, monkeypatch, finalizing):
     finished.journal.close()
     folder = finished.folder
     folder.final.mkdir()
-    folder.final_command.write_text("seqtune finalize small --top 2\n")
+    folder.final_options.write_text("--top 2\n")
     if finalizing:
         Openings(folder.openings).open("finalize", False, "a")
     monkeypatch.setattr("search.driver.signals.ask_to_stop", lambda folder: None)
@@ -72,7 +72,9 @@ def test_stop_while_candidates_train(finished, monkeypatch, tmp_path, tables):
     inner = type(folder)(folder.final / "contest")
     inner.root.mkdir(parents=True)
     inner.journal.write_bytes(folder.journal.read_bytes())
-    folder.final_command.write_text("seqtune finalize small\n")
+    folder.final_options.write_text("--cluster 'my hosts.toml'\n")
     monkeypatch.setattr("search.driver.signals.ask_to_stop", lambda folder: None)
     with folder.locked(), inner.locked():
-        assert "go on with: seqtune finalize small" in run("stop", "small").stderr
+        said = run("stop", "small", "--results-dir", str(tmp_path / "results")).stderr
+    command = f"finalize small --cluster 'my hosts.toml' --results-dir {tmp_path / 'results'}"
+    assert f"go on with: seqtune {command}\n" in said

@@ -48,7 +48,7 @@ def study(tmp_path, tables, monkeypatch):
 
 
 def end(harness: StudyHarness, force: bool = False, explain: bool = False) -> None:
-    state, request = harness.study.state, Request(2, 2, explain, force, Options(), "the command")
+    state, request = harness.study.state, Request(2, 2, explain, force, Options(), ("--top", "2"))
     finalize(harness.folder, state, request, Cache(harness.folder.root), Interrupter())
 
 
@@ -66,7 +66,7 @@ def result(harness: StudyHarness, chosen: str) -> None:
 def test_a_study_that_found_better_is_not_finalised_with_the_old(study):
     with pytest.raises(Trained):
         end(study)
-    assert study.folder.final_command.read_text() == "the command\n"
+    assert study.folder.final_options.read_text() == "--top 2\n"
     go_on(study, better=0.1)
     with pytest.raises(SpecError, match=r"when 8 trials had ended \(16 have now\).*remove .*final"):
         end(study)
