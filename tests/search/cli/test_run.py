@@ -9,11 +9,8 @@ from search.spec.resolve import resolve
 @pytest.mark.parametrize(
     ("command", "expected"),
     [
-        (run, ["--time-budget", "90.0"]),
-        (
-            resume,
-            "--trials 9 --time-budget 90.0 --data /whole/path.csv --set a.b=1 --set c.d=2".split(),
-        ),
+        (run, "--time-budget 90.0"),
+        (resume, "--trials 9 --time-budget 90.0 --data /whole/path.csv --set a.b=1 --set c.d=2"),
     ],
 )
 def test_a_driver_on_the_head_is_given_what_is_not_in_the_study(
@@ -31,4 +28,4 @@ def test_a_driver_on_the_head_is_given_what_is_not_in_the_study(
     monkeypatch.setattr("search.driver.on_head.drive_on_head", drive)
     with command.make_context(command.name, given), pytest.raises(SystemExit):
         _on_head(command.name, resolve(tables, "x"), None, harness.folder, "hosts.toml")
-    assert passed == [expected]
+    assert [" ".join(options) for options in passed] == [expected]
