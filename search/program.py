@@ -27,7 +27,7 @@ RESUME_VARIABLE = "SEQTUNE_RESUME"
 def study_command(verb: str, name: str, results: Path, *options: str) -> str:
     """Return the command that does something with a study."""
     place = [] if results == Path("results") else ["--results-dir", str(results)]
-    return shlex.join([*called_as(), verb, name, *options, *place])
+    return shlex.join([*called_as(), verb, name, *place, *options])
 
 
 def resume_command(name: str, results: Path, cluster: str = "local") -> str:

@@ -76,5 +76,5 @@ def test_stop_while_candidates_train(finished, monkeypatch, tmp_path, tables):
     monkeypatch.setattr("search.driver.signals.ask_to_stop", lambda folder: None)
     with folder.locked(), inner.locked():
         said = run("stop", "small", "--results-dir", str(tmp_path / "results")).stderr
-    command = f"finalize small --cluster 'my hosts.toml' --results-dir {tmp_path / 'results'}"
+    command = f"finalize small --results-dir {tmp_path / 'results'} --cluster 'my hosts.toml'"
     assert f"go on with: seqtune {command}\n" in said
