@@ -8,12 +8,16 @@ import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from search.cli.options import format_option, results_option
 from search.cli.output import show
 from search.program import resume_command, study_command
+
+if TYPE_CHECKING:
+    from search.journal.folder import StudyDir
 
 
 @click.command()
@@ -22,13 +26,10 @@ from search.program import resume_command, study_command
 def stop(name: str, results_dir: Path) -> None:
     """Ask a running study to save and leave, on whatever machine its driver is."""
     from search.driver.signals import ask_to_stop
-    from search.final.openings import Openings
-    from search.journal.folder import list_studies, open_study_dir
+    from search.journal.folder import open_study_dir
 
     folder = open_study_dir(results_dir, name)
-    driver = folder.running_driver()
-    trains = any(one.running_driver() == driver for one in list_studies(folder.final))
-    finalizing = driver is not None and (trains or Openings(folder.openings).unfinished)
+    finalizing = _is_finalized(folder)
     ask_to_stop(folder)
     if finalizing and folder.final_options.exists():
         options = shlex.split(folder.final_options.read_text(encoding="utf-8"))
@@ -36,6 +37,23 @@ def stop(name: str, results_dir: Path) -> None:
     else:
         hint = f"resume with: {resume_command(name, results_dir)}"
     click.echo(f"{name} has stopped; {hint}", err=True)
+
+
+def _is_finalized(folder: "StudyDir") -> bool:
+    """Whether the driver at work is at the study's end, and not at its search."""
+    from search.final.openings import Openings
+    from search.journal.folder import list_studies
+    from search.journal.load import load_state
+
+    driver = folder.running_driver()
+    if driver is None:
+        return False
+    if any(one.running_driver() == driver for one in list_studies(folder.final)):
+        return True
+    if not Openings(folder.openings).unfinished:
+        return False
+    session = load_state(folder).session  # a search leaves such an opening as it is
+    return session is None or (session.pid, session.host) != (driver.pid, driver.host)
 
 
 @click.command()

@@ -7,7 +7,9 @@ import pytest
 from search.driver.signals import Halt
 from search.final import finalize as whole
 from search.final.openings import Openings
+from search.journal.lock import Driver
 from tests.cli_sandbox import invoke as run
+from tests.study_harness import session
 
 TYPED = "finalize small --top 2 --seeds 3 --max-concurrent 1 --cluster 127.0.0.1:6379"
 
@@ -47,23 +49,23 @@ def test_an_opening_that_was_insisted_on_is_not_insisted_on_again(halted, finish
     assert "go on with: seqtune finalize small\n" in run("finalize", "small", "--force").stderr
 
 
-@pytest.mark.parametrize("finalizing", [False, True])
-def test_stop_names_what_goes_on(finished, monkeypatch, finalizing):
+@pytest.mark.parametrize("at", ["search", "search again", "judging"])
+def test_stop_names_what_goes_on(finished, monkeypatch, at):
+    folder, driver = finished.folder, Driver.this()
+    if at == "search again":
+        finished.study._record(
+            session().model_copy(update={"pid": driver.pid, "host": driver.host})
+        )
     finished.journal.close()
-    folder = finished.folder
     folder.final.mkdir()
     folder.final_options.write_text("--top 2\n")
-    if finalizing:
+    if at != "search":
         Openings(folder.openings).open("finalize", False, "a")
     monkeypatch.setattr("search.driver.signals.ask_to_stop", lambda folder: None)
     with folder.locked():
         said = run("stop", "small").stderr
-    expected = (
-        "go on with: seqtune finalize small --top 2"
-        if finalizing
-        else ("resume with: seqtune resume small")
-    )
-    assert said == f"small has stopped; {expected}\n"
+    resumed, gone_on = "resume with: seqtune resume small", "go on with: seqtune finalize small"
+    assert said == f"small has stopped; {f'{gone_on} --top 2' if at == 'judging' else resumed}\n"
 
 
 def test_stop_while_candidates_train(finished, monkeypatch, tmp_path, tables):
