@@ -58,12 +58,12 @@ def finalize(
     from trainables.storage import default_cache
 
     folder = open_study_dir(results_dir, name)
-    opened, left = Openings(folder.openings).count, ("time_budget", "results_dir")
+    recorded, left = len(Openings(folder.openings).lines), ("time_budget", "results_dir")
     typed, unforced = as_typed(left), as_typed((*left, "force"))
 
     def go_on() -> str:
-        """Name the command; once the test part is open, to insist would open it again."""
-        due = Openings(folder.openings).count == opened
+        """Name the command, without --force once the test part is open: it would open it again."""
+        due = len(Openings(folder.openings).lines) == recorded
         options = typed if due else unforced
         return f"go on with: {study_command('finalize', name, results_dir, *options)}"
 

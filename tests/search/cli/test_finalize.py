@@ -41,11 +41,17 @@ def test_an_interruption_names_the_command_with_all_its_options(halted, finished
     assert "--time-budget" not in result.stderr and "before the search" not in result.stderr
 
 
-def test_an_opening_that_was_insisted_on_is_not_insisted_on_again(halted, finished):
+@pytest.mark.parametrize("finished_before", [True, False])
+def test_an_opening_that_was_insisted_on_is_not_insisted_on_again(
+    halted, finished, finished_before
+):
     record = Openings(finished.folder.openings)
     record.open("finalize", False, "a")
-    record.close({})
-    halted.append(lambda: record.open("finalize", True, "a"))
+    if finished_before:
+        record.close({})
+        halted.append(lambda: record.open("finalize", True, "a"))
+    else:
+        halted.append(lambda: record.close({}))
     assert "go on with: seqtune finalize small\n" in run("finalize", "small", "--force").stderr
 
 
