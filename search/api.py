@@ -18,7 +18,7 @@ from search.journal.folder import open_study_dir
 from search.journal.load import load as load_study
 from search.journal.load import load_state
 from search.journal.state import StudyState
-from search.report.rows import trial_row
+from search.report.rows import nothing_finite, trial_row
 
 _RESULTS = "results"
 
@@ -131,5 +131,6 @@ def _options(options: Mapping[str, Any], settings: Mapping[str, Any] | None) -> 
 def _with_result(outcome: Outcome) -> Outcome:
     over = outcome.reason == "finished" or outcome.exit_code == NoFiniteResult.exit_code
     if over and outcome.state.best() is None:
-        raise NoFiniteResult(f"no trial has a finite result: {outcome.reason}")
+        finished = outcome.reason == "finished"
+        raise NoFiniteResult(nothing_finite(outcome.state) if finished else outcome.reason)
     return outcome

@@ -24,11 +24,16 @@ def called_as() -> list[str]:
 RESUME_VARIABLE = "SEQTUNE_RESUME"
 
 
+def study_command(verb: str, name: str, results: Path, *options: str) -> str:
+    """Return the command that does something with a study."""
+    place = [] if results == Path("results") else ["--results-dir", str(results)]
+    return shlex.join([*called_as(), verb, name, *place, *options])
+
+
 def resume_command(name: str, results: Path, cluster: str = "local") -> str:
     """Return the command that goes on with a study."""
     if RESUME_VARIABLE in os.environ:
         return os.environ[RESUME_VARIABLE]
-    command = [*called_as(), "resume", name]
-    command += [] if results == Path("results") else ["--results-dir", str(results)]
-    command += [] if cluster == "local" else ["--cluster", cluster]
-    return shlex.join(command)
+    return study_command(
+        "resume", name, results, *([] if cluster == "local" else ["--cluster", cluster])
+    )

@@ -1,13 +1,12 @@
 """``finalize``: from a study's best configurations to one honest figure, and its model."""
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from search.cli.options import Duration, results_option
-from search.program import called_as
+from search.cli.options import Duration, as_typed, results_option
+from search.program import study_command
 
 if TYPE_CHECKING:
     from search.journal.folder import StudyDir
@@ -53,24 +52,29 @@ def finalize(
     from search.driver.signals import Interrupter
     from search.final.finalize import Request
     from search.final.finalize import finalize as carry_to_its_end
+    from search.final.openings import Openings
     from search.journal.folder import open_study_dir
     from search.journal.load import load_state
     from trainables.storage import default_cache
 
     folder = open_study_dir(results_dir, name)
-    command = [*called_as(), "finalize", name]
-    command += [] if top is None else ["--top", str(top)]
-    command += [] if seeds is None else ["--seeds", str(seeds)]
-    command += ["--explain"] if explain else []
-    command += [] if results_dir == Path("results") else ["--results-dir", str(results_dir)]
-    given = Options(**options)
-    interrupter = Interrupter(options["time_budget"], lambda: f"go on with: {shlex.join(command)}")
-    request = Request(top, seeds, explain, force, given)
+    recorded, left = len(Openings(folder.openings).lines), ("time_budget", "results_dir")
+    typed, unforced = as_typed(left), as_typed((*left, "force"))
+
+    def go_on() -> str:
+        """Name the command, without --force once the test part is open: it would open it again."""
+        due = len(Openings(folder.openings).lines) == recorded
+        options = typed if due else unforced
+        return f"go on with: {study_command('finalize', name, results_dir, *options)}"
+
+    interrupter = Interrupter(options["time_budget"], go_on)
+    request = Request(top, seeds, explain, force, Options(**options), typed)
     carry_out(
         lambda: carry_to_its_end(folder, load_state(folder), request, default_cache(), interrupter),
         interrupter,
         folder,
         lambda result, hint: _tell(result, folder),
+        halted="",
     )
 
 

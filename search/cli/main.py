@@ -1,5 +1,7 @@
 """The command line: one group, whose commands are imported when they are called."""
 
+import errno
+import os
 from importlib import import_module
 from typing import Any
 
@@ -66,6 +68,12 @@ class LazyGroup(click.Group):
         except (SeqtuneError, ClusterError) as error:
             click.echo(f"seqtune: {error}", err=True)
             ctx.exit(error.exit_code)
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # whoever read along has left; click ends quietly
+                raise
+            where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+            click.echo(f"seqtune: {where}{error.strerror or error}", err=True)
+            ctx.exit(2 if where else 1)
         except KeyboardInterrupt:
             click.echo("interrupted", err=True)
             ctx.exit(130)

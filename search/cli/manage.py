@@ -1,18 +1,23 @@
 """``stop``, ``board`` and ``studies``."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from search.cli.options import format_option, results_option
 from search.cli.output import show
-from search.program import resume_command
+from search.program import resume_command, study_command
+
+if TYPE_CHECKING:
+    from search.journal.folder import StudyDir
 
 
 @click.command()
@@ -23,8 +28,32 @@ def stop(name: str, results_dir: Path) -> None:
     from search.driver.signals import ask_to_stop
     from search.journal.folder import open_study_dir
 
-    ask_to_stop(open_study_dir(results_dir, name))
-    click.echo(f"{name} has stopped; resume with: {resume_command(name, results_dir)}", err=True)
+    folder = open_study_dir(results_dir, name)
+    finalizing = _is_finalized(folder)
+    ask_to_stop(folder)
+    if finalizing and folder.final_options.exists():
+        options = shlex.split(folder.final_options.read_text(encoding="utf-8"))
+        hint = f"go on with: {study_command('finalize', name, results_dir, *options)}"
+    else:
+        hint = f"resume with: {resume_command(name, results_dir)}"
+    click.echo(f"{name} has stopped; {hint}", err=True)
+
+
+def _is_finalized(folder: "StudyDir") -> bool:
+    """Whether the driver at work is at the study's end, and not at its search."""
+    from search.final.openings import Openings
+    from search.journal.folder import list_studies
+    from search.journal.load import load_state
+
+    driver = folder.running_driver()
+    if driver is None:
+        return False
+    if any(one.running_driver() == driver for one in list_studies(folder.final)):
+        return True
+    if not Openings(folder.openings).unfinished:
+        return False
+    session = load_state(folder).session  # a search leaves such an opening as it is
+    return session is None or (session.pid, session.host) != (driver.pid, driver.host)
 
 
 @click.command()
@@ -69,5 +98,6 @@ def studies(hyperparameters: bool, task: str, form: str) -> None:
     """The built-in studies, or every hyperparameter a study may fix or search."""
     from search.spec.catalogue import builtin_studies, hyperparameter_rows
 
-    rows = hyperparameter_rows(task) if hyperparameters else builtin_studies()
+    declared = hyperparameter_rows(task)  # which refuses a task that there is not
+    rows = declared if hyperparameters else builtin_studies()
     show("", rows, form, list(rows[0]))

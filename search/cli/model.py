@@ -90,7 +90,7 @@ def predict(
     results_dir: Path,
 ) -> None:
     """What MODEL (a folder, or a study that was finalised) says of texts."""
-    from search.cli.predictions import write_rows
+    from search.cli.predictions import check_format, write_rows
     from search.final.models import find_model
     from search.final.predicting import Request, predictions
     from search.spec.overrides import written_of
@@ -100,6 +100,7 @@ def predict(
         raise click.UsageError("give texts, or a file with --input")
     if texts and source is not None:
         raise click.UsageError("give either texts or --input")
+    check_format(form, output)
     if source is not None and output is not None and Path(source).expanduser().exists():
         place = output.expanduser()
         if place.exists() and place.samefile(Path(source).expanduser()):

@@ -1,11 +1,12 @@
 """Options that several commands share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 Command = Callable[..., Any]
 FORMATS = click.Choice(["table", "json", "csv"])
@@ -106,3 +107,20 @@ def launch_options(command: Command) -> Command:
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def as_typed(without: Collection[str], instead: Mapping[str, Any] | None = None) -> list[str]:
+    """Return the options that the present command was called with, as they are typed, but for some;
+    ``instead`` has other values of them."""
+    context, typed = click.get_current_context(), list[str]()
+    for option in context.command.params:
+        name = option.name or ""
+        given = context.get_parameter_source(name) is not ParameterSource.DEFAULT
+        if not isinstance(option, click.Option) or name in without or not given:
+            continue
+        value = (instead or {}).get(name, context.params[name])
+        if value is None or value is False:
+            continue
+        for one in value if isinstance(value, tuple) else (value,):
+            typed += [option.opts[0], *([] if one is True else [str(one)])]
+    return typed

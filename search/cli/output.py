@@ -1,6 +1,7 @@
 """How readers print: a table for people, JSON or CSV for programs."""
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -13,10 +14,10 @@ _PIPE_WIDTH = 100_000
 _MANY = 300
 
 
-def show(title: str, rows: Any, form: str, columns: list[str]) -> None:
+def show(title: str, rows: Any, form: str, columns: list[str], heads: Sequence[str] = ()) -> None:
     """Print one row, or several, of which a generator is taken as it comes where it can be.
 
-    ``columns`` are those of the table.
+    ``columns`` are those of the table, and ``heads`` those that CSV has whatever the rows do.
     """
     from search.report.tables import as_csv, as_json, as_lines, json_pieces
 
@@ -27,7 +28,8 @@ def show(title: str, rows: Any, form: str, columns: list[str]) -> None:
         for piece in json_pieces(rows, ascii_only=not speaks_unicode()):
             click.echo(piece, nl=False)
     elif form == "csv":
-        click.echo(as_csv([rows] if single else rows))
+        rows = [rows] if single else list(rows)
+        click.echo(as_csv(rows, heads if rows or heads else columns))
     elif single or len(rows := list(rows)) <= _MANY:
         _draw(title, rows, columns)
     else:

@@ -6,12 +6,29 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from search.cli.output import speaks_unicode
 from trainables.serving.rows import plain, writer_of
 
 #: Characters of a text that a table shows.
 _SHOWN = 60
+
+
+#: What a file holds that is written in a format of the terminal's.
+_SUFFIXES = {"json": ".jsonl", "csv": ".csv"}
+
+
+def check_format(form: str, output: Path | None) -> None:
+    """Refuse a format that was asked for where the file's name says another."""
+    source = click.get_current_context().get_parameter_source("form")
+    if output is None or source is ParameterSource.DEFAULT:
+        return
+    if _SUFFIXES.get(form) != output.suffix.lower():
+        raise click.UsageError(
+            f"--output {output} is written as its name ends, and --format {form} is of what is "
+            "printed: leave one out"
+        )
 
 
 def write_rows(rows: Iterator[list[dict[str, Any]]], form: str, output: Path | None) -> None:

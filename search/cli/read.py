@@ -18,12 +18,13 @@ from search.cli.output import show
 def status(name: str | None, watch: bool, form: str, results_dir: Path) -> None:
     """Where a study, or every study, stands."""
     from search.report.outlook import sentences
-    from search.report.rows import failure_causes
+    from search.report.rows import STATUS_HEADS, failure_causes
 
+    columns = ["study", "state", "total", "counts", "best"]
     known: dict[str, Any] = {}
     while True:
         rows, states = _statuses(name, results_dir, known)
-        show("", rows[0] if name else rows, form, ["study", "state", "total", "counts", "best"])
+        show("", rows[0] if name else rows, form, columns, STATUS_HEADS)
         for state in states if form == "table" else []:
             for cause, numbers in failure_causes(state).items():
                 click.echo(f"{state.created.name}: {len(numbers)} failed: {cause}")
@@ -68,14 +69,14 @@ def trials(name: str, form: str, results_dir: Path) -> None:
     """All trials of a study, in number order."""
     from search.journal.folder import open_study_dir
     from search.journal.load import load_state
-    from search.report.rows import table_row, trial_row
+    from search.report.rows import table_row, trial_heads, trial_row
 
     folder = open_study_dir(results_dir, name)
     state, running = load_state(folder), folder.running_driver() is not None
     make = trial_row if form == "json" else table_row
     rows = (make(trial, state, running, folder) for trial in state.trials)
     columns = ["number", "state", "value", "best_epoch", "epoch", "params"]
-    show(f"{name}: {state.objective.metric}", rows, form, columns)
+    show(f"{name}: {state.objective.metric}", rows, form, columns, trial_heads(state))
 
 
 @click.command()
@@ -86,12 +87,13 @@ def best(name: str, form: str, results_dir: Path) -> None:
     """The best trial of a study."""
     from search.journal.folder import open_study_dir
     from search.journal.load import load_state
-    from search.report.rows import best_row
+    from search.report.rows import BEST_HEADS, best_row, trial_heads
 
     folder = open_study_dir(results_dir, name)
-    row = best_row(load_state(folder), folder.running_driver() is not None, folder)
+    state = load_state(folder)
+    row = best_row(state, folder.running_driver() is not None, folder)
     columns = ["number", "state", "value", "best_epoch", "params", "checkpoint"]
-    show(f"{name}: {row['metric']}", row, form, columns)
+    show(f"{name}: {row['metric']}", row, form, columns, trial_heads(state, BEST_HEADS))
 
 
 @click.command()
@@ -99,12 +101,17 @@ def best(name: str, form: str, results_dir: Path) -> None:
 @results_option
 def report(name: str, results_dir: Path) -> None:
     """Write the study's report anew and print its path."""
+    from search.errors import SpecError
     from search.journal.folder import open_study_dir
     from search.journal.load import load_state
     from search.report.markdown import write_report
 
     folder = open_study_dir(results_dir, name)
-    write_report(folder, load_state(folder), folder.running_driver() is not None)
+    state, running = load_state(folder), folder.running_driver() is not None
+    try:
+        write_report(folder, state, running)
+    except OSError as error:
+        raise SpecError(f"cannot write {folder.report}: {error.strerror}") from error
     click.echo(results_dir / name / folder.report.name)
 
 

@@ -1,14 +1,15 @@
 """``run`` and ``resume``."""
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from search.cli.options import launch_options
+from search.cli.options import as_typed, launch_options
 from search.cli.sessions import carry_out, resume_hint
-from search.program import resume_command
+from search.program import RESUME_VARIABLE, resume_command, study_command
 
 if TYPE_CHECKING:
     from search.journal.folder import StudyDir
@@ -40,9 +41,8 @@ def run(study: str, results_dir: Path, dry_run: bool, **options: Any) -> None:
     if plan.cluster.drives_itself:
         check_free(results_dir, spec.name)
         _on_head("run", spec, plan.cluster, folder, given.cluster)
-    interrupter = Interrupter(
-        plan.time_budget, resume_hint(folder, spec.name, results_dir, given.cluster)
-    )
+    again = resume_command(spec.name, results_dir, given.cluster)
+    interrupter = Interrupter(plan.time_budget, resume_hint(folder, lambda: again))
     carry_out(
         lambda: start(spec, results_dir, plan, interrupter), interrupter, folder, _print_outcome
     )
@@ -79,10 +79,18 @@ def resume(
         return
     if plan.cluster.drives_itself:
         _on_head("resume", spec, plan.cluster, folder, given.cluster)
-    interrupter = Interrupter(
-        plan.time_budget, resume_hint(folder, name, results_dir, given.cluster)
-    )
+    whole, again = _as_called(name, results_dir), resume_command(name, results_dir, given.cluster)
+    before = past.state.session
+    hint = resume_hint(folder, lambda: whole if past.state.session is before else again)
+    interrupter = Interrupter(plan.time_budget, hint)
     carry_out(lambda: go_on(folder, plan, interrupter, past), interrupter, folder, _print_outcome)
+
+
+def _as_called(name: str, results_dir: Path) -> str:
+    """Return this very command, of a resume that is not in the journal yet."""
+    if RESUME_VARIABLE in os.environ:
+        return os.environ[RESUME_VARIABLE]
+    return study_command("resume", name, results_dir, *as_typed(("time_budget", "results_dir")))
 
 
 #: Options that are not passed on to a driver on the head: where it runs, or what is said anew.
@@ -98,18 +106,12 @@ def _on_head(
     """Run this very command on the head of its cluster, and end with its exit code."""
     from search.driver.on_head import drive_on_head
 
-    context = click.get_current_context()
-    options = []
-    for parameter in context.command.params:
-        value = context.params.get(parameter.name or "")
-        passed = isinstance(parameter, click.Option) and parameter.name not in _NOT_PASSED
-        passed &= verb == "resume" or parameter.name in _PASSED_OF_RUN
-        if parameter.name == "data" and value is not None:
-            value = spec.inputs["data"]["source"]  # by its whole path
-        if not passed or value is None or value is False or value == ():
-            continue
-        for one in value if isinstance(value, tuple) else (value,):
-            options += [parameter.opts[0], *([] if one is True else [str(one)])]
+    left: tuple[str, ...] = _NOT_PASSED
+    if verb == "run":
+        params = click.get_current_context().params
+        left = tuple(name for name in params if name not in _PASSED_OF_RUN)
+    source = spec.inputs["data"]["source"]  # by its whole path
+    options = as_typed(left, instead={"data": source})
     resume = resume_command(spec.name, folder.root.parent, cluster_text)
     sys.exit(drive_on_head(verb, spec, options, cluster, folder, resume))
 
@@ -123,10 +125,12 @@ def _print_outcome(outcome: Any, hint: str) -> None:
     from search.errors import NoFiniteResult
     from search.monitor.say import put, say
     from search.report.outlook import sentences
+    from search.report.rows import nothing_finite
+    from search.report.tables import figure
 
     state, best = outcome.state, outcome.state.best()
     if best is not None:
-        value = f"{state.objective.metric} {best.value:.4f}"
+        value = f"{state.objective.metric} {figure(best.value)}"
         put(f"best trial {best.trial.number}: {value}", sys.stdout)
         for sentence in sentences(state):
             say(sentence)
@@ -134,5 +138,5 @@ def _print_outcome(outcome: Any, hint: str) -> None:
     if outcome.reason != "finished":
         say(f"{outcome.reason}; {state.ended} of {state.total} trials done; {hint}")
     elif best is None:
-        raise NoFiniteResult(f"all {state.total} trials ended without a finite result")
+        raise NoFiniteResult(nothing_finite(state))
     sys.exit(outcome.exit_code)

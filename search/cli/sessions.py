@@ -2,21 +2,15 @@
 
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from search.program import resume_command
 
 if TYPE_CHECKING:
     from search.journal.folder import StudyDir
 
 
-def resume_hint(
-    folder: "StudyDir", name: str, results: Path, cluster: str = "local"
-) -> Callable[[], str]:
-    """Return a function that gives the command which resumes a study, or nothing before there is
+def resume_hint(folder: "StudyDir", command: Callable[[], str]) -> Callable[[], str]:
+    """Return a function that says which ``command`` resumes a study, or nothing before there is
     one, or once another driver has it."""
-    command = resume_command(name, results, cluster)
 
     def hint() -> str:
         from search.journal.lock import Driver
@@ -24,7 +18,7 @@ def resume_hint(
         if not folder.exists():
             return ""
         driver = folder.running_driver()
-        return f"resume with: {command}" if driver in (None, Driver.this()) else ""
+        return f"resume with: {command()}" if driver in (None, Driver.this()) else ""
 
     return hint
 
@@ -34,8 +28,12 @@ def carry_out(
     interrupter: Any,
     folder: "StudyDir",
     tell: Callable[[Any, str], None],
+    halted: str = " before the search began",
 ) -> None:
-    """Run a session, and tell its outcome with the command that goes on."""
+    """Run a session, and tell its outcome with the command that goes on.
+
+    ``halted`` says of one that was ended from without what came of it until then.
+    """
     from cluster.errors import ClusterError
     from search.driver.signals import Halt
     from search.errors import StudyFailed
@@ -47,7 +45,7 @@ def carry_out(
             outcome = session()
     except Halt as halt:
         hint = interrupter.resume_hint() or "nothing was begun"
-        say(f"{halt.reason} before the search began; {hint}")
+        say(f"{halt.reason}{halted}; {hint}")
         sys.exit(halt.exit_code)
     except (StudyFailed, OSError) as error:
         raise StudyFailed(f"{error}\n{interrupter.resume_hint()}".strip()) from error

@@ -1,12 +1,14 @@
 """``seqtune init``: looks at a data set and writes a study file that suits it."""
 
 import re
+import shlex
 import unicodedata
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from search.errors import SpecError
+from search.program import called_as
 from search.spec.overrides import data_of, data_settings
 from search.spec.template import Found, study_file
 from trainables.data.corpus import Corpus, prepare
@@ -48,7 +50,8 @@ def write_study_file(source: str, settings: tuple[str, ...], output: Path | None
             file.write(study_file(found))
     except OSError as error:
         raise SpecError(f"cannot write {path}: {error.strerror}; name another --output") from error
-    return [*said, *histogram(corpus), f"{path}: search with 'seqtune run {path}'"]
+    command = shlex.join([*called_as(), "run", str(path)])
+    return [*said, *histogram(corpus), f"{path}: search with: {command}"]
 
 
 def _name_of(source: str) -> str:

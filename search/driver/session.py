@@ -256,16 +256,21 @@ def _opened(work: _Work) -> Iterator[StudyRecorder]:
         journal.close()
 
 
+class Hopeless(Halt):
+    """Leaves a search whose trials fail. Its journal is whole, and takes the session's end."""
+
+
 def check_hope(recorder: StudyRecorder) -> None:
-    """Raise ``Halt`` when this session's first trials have all failed alike.
+    """Raise ``Hopeless`` when this session's first trials have all failed alike, and more are to
+    come.
 
     Its code says that the study has no finite result, unless an earlier trial has one.
     """
     cause = recorder.common_failure()
-    if cause is not None:
+    if cause is not None and not recorder.state.finished:
         nothing = recorder.state.best() is None
         code = NoFiniteResult.exit_code if nothing else StudyFailed.exit_code
-        raise Halt(f"the first trials have all failed: {cause}", code)
+        raise Hopeless(f"the first trials have all failed: {cause}", code)
 
 
 def _run(
@@ -293,8 +298,10 @@ def _run(
             recorder.end(reason)
         except Halt as halt:
             reason, code = halt.reason, halt.exit_code
-            if code == StudyFailed.exit_code:
-                raise StudyFailed(reason) from halt
+            if code == StudyFailed.exit_code and not isinstance(halt, Hopeless):
+                raise StudyFailed(reason) from halt  # its journal may take nothing more
             recorder.end(reason)
     write_report(work.folder, recorder.state, running=False)
+    if code == StudyFailed.exit_code:
+        raise StudyFailed(reason)
     return Outcome(work.folder, recorder.state, reason, code)

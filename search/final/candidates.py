@@ -20,7 +20,8 @@ class Candidate(BaseModel):
     """A configuration.
 
     Attributes:
-        trial: the study's trial that had it first; None for a baseline of the study file's own.
+        trial: the study's first trial that came to a value with it; of a baseline that never did,
+            the first; None for a baseline of the study file's own.
         params: its hyperparameters, but for those that are as by default.
     """
 
@@ -37,24 +38,30 @@ def best_candidates(state: StudyState, count: int) -> list[Candidate]:
     Raises:
         NoFiniteResult: no trial has a finite result.
     """
-    found: dict[int, tuple[float, Trial]] = {}
+    costs, shown = dict[int, float](), dict[int, Trial]()
     for trial in state.comparable_trials():
         if trial.best_value is not None:
-            first = trial.number if trial.repeats is None else trial.repeats
-            cost = state.objective.cost(trial.best_value)
-            found[first] = min(found.get(first, (cost, trial)), (cost, trial), key=lambda f: f[0])
-    if not found:
+            first, cost = _first(trial), state.objective.cost(trial.best_value)
+            costs[first] = min(costs.get(first, cost), cost)
+            shown.setdefault(first, trial)
+    if not costs:
         raise NoFiniteResult(f"no trial of {state.created.name!r} has a finite result")
-    leader = state.outlook.leader if state.outlook else None
-    order = sorted(found, key=lambda number: (number != leader, found[number][0], number))
-    return [_candidate(state.trials[number]) for number in order[:count]]
+    leader = _first(state.trials[state.outlook.leader]) if state.outlook else None
+    order = sorted(costs, key=lambda number: (number != leader, costs[number], number))
+    return [_candidate(shown[number]) for number in order[:count]]
+
+
+def _first(trial: Trial) -> int:
+    """Return the first trial of a configuration, whatever came of it."""
+    return trial.number if trial.repeats is None else trial.repeats
 
 
 def baseline_of(state: StudyState) -> Candidate:
     """Return what the study is to beat: its ``[baseline]``, or its first configuration."""
     if state.spec.baseline:
         return Candidate(trial=None, params=dict(state.spec.baseline))
-    return _candidate(state.trials[0])
+    first = [t for t in state.trials if _first(t) == 0 and t.best_value is not None]
+    return _candidate(first[0] if first else state.trials[0])
 
 
 def _candidate(trial: Trial) -> Candidate:

@@ -6,7 +6,10 @@ the baseline. Then the test part is opened, once. Every stage is a study of its 
 and goes on where it stood.
 """
 
+import hashlib
 import json
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +46,7 @@ class Request:
         explain: train the path from the baseline to the winner, too.
         force: open the test part again.
         options: how trials run, as of ``run``.
+        typed: the options of a command that goes on with it, for whoever asks it to leave.
     """
 
     top: int | None
@@ -50,6 +54,7 @@ class Request:
     explain: bool
     force: bool
     options: Options
+    typed: Sequence[str] = ()
 
 
 class Lineup(BaseModel):
@@ -57,6 +62,7 @@ class Lineup(BaseModel):
 
     Attributes:
         data: the digest of the study's data.
+        ended: how many of its trials had ended; None where that was not written down.
         importances: of the searched hyperparameters; None where too little is known.
     """
 
@@ -68,6 +74,13 @@ class Lineup(BaseModel):
     baseline: Candidate
     candidates: list[Candidate]
     importances: dict[str, float] | None
+    ended: int | None = None
+
+    @property
+    def digest(self) -> str:
+        """What tells them from others."""
+        content = [_params([*self.candidates, self.baseline]), self.seeds]
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
 
 def finalize(
@@ -78,7 +91,8 @@ def finalize(
     With ``explain``, what was finalised before is explained, and the test part stays closed.
 
     Raises:
-        SpecError: the study cannot be finalised, or was with other options.
+        SpecError: the study cannot be finalised, was with other options, or has others that are
+            better by now.
         NoFiniteResult: no candidate has a finite result.
         Halt: it was told to leave; it goes on where it stood.
     """
@@ -90,26 +104,35 @@ def finalize(
     with folder.locked(listener=interrupter):
         openings = Openings(folder.openings)
         judged = openings.result is not None and not openings.unfinished
-        if judged and not (request.force or request.explain):
+        opens = not judged or request.force
+        if not opens and not request.explain:
             if _is_told(folder, openings):
                 raise SpecError(f"{openings.refusal()}. What came of it: {folder.final_result}")
             return _tell(folder, state, openings)
         stages = Stages(folder, state, request.options, interrupter)
         stages.check_data(cache)
-        lineup = _lineup(folder, state, request)
+        lineup = _begin(folder, state, request, openings)
         finalists = None
         with kept_connected():
             ranking = stages.ranking([*lineup.candidates, lineup.baseline], lineup.seeds)
             if request.explain:
-                replace_file(
-                    _path_file(folder), _json(stages.path(ranking, lineup.importances)), mode=0o600
-                )
-            if not judged or request.force:
+                path = _json(stages.path(ranking, lineup.importances))
+                replace_file(_path_file(folder), path, mode=0o600)
+            if opens:
                 finalists = stages.finalists(ranking)
         if finalists is not None:
-            openings.open("finalize", request.force)
+            openings.open("finalize", request.force, lineup.digest)
             openings.close(judge(finalists, state, corpus, folder.model))
         return _tell(folder, state, openings)
+
+
+def _begin(folder: StudyDir, state: StudyState, request: Request, openings: Openings) -> Lineup:
+    """Return who stands for the study, and write down how this goes on; raise as ``finalize``."""
+    lineup = _lineup(folder, state, request)
+    _check_lineup(folder, state, lineup, openings, request)
+    typed = f"{shlex.join(request.typed)}\n".encode()
+    replace_file(folder.final_options, typed, mode=0o600)
+    return lineup
 
 
 def _path_file(folder: StudyDir) -> Path:
@@ -165,7 +188,48 @@ def _lineup(folder: StudyDir, state: StudyState, request: Request) -> Lineup:
         baseline=baseline_of(state),
         candidates=candidates,
         importances=importances(state),
+        ended=state.ended,
     )
     path.parent.mkdir(exist_ok=True, mode=0o700)
     replace_file(path, lineup.model_dump_json(indent=1).encode() + b"\n", mode=0o600)
     return lineup
+
+
+def _check_lineup(
+    folder: StudyDir, state: StudyState, lineup: Lineup, openings: Openings, request: Request
+) -> None:
+    """Make sure that what is asked for may be done with those that were chosen.
+
+    Raises:
+        SpecError: the test part may not be opened for them; others stand for the study by now; or
+            not they were finalised, but others.
+    """
+    judged = openings.result is not None and not openings.unfinished
+    if judged and not request.force:  # to be explained
+        if openings.chosen not in (None, lineup.digest):
+            raise SpecError(
+                f"what study {folder.name!r} was finalised with is no longer in {folder.final}, so "
+                "it cannot be explained: finalize anew with --force --explain"
+            )
+        return
+    openings.check(request.force, lineup.digest)
+    if openings.may_finish(lineup.digest) or _still_stand(lineup, state):
+        return
+    kept = f", or keep to the figure of {folder.final_result}" if judged else ""
+    raise SpecError(
+        f"the candidates of study {folder.name!r} were chosen when {lineup.ended} trials had ended "
+        f"({state.ended} have now), and others stand for it by now: to choose anew, remove "
+        f"{folder.final}{kept}. Openings of the test part stay on record"
+    )
+
+
+def _still_stand(lineup: Lineup, state: StudyState) -> bool:
+    """Whether the study would choose the same again."""
+    if lineup.ended in (None, state.ended):
+        return True
+    now = [*best_candidates(state, lineup.top), baseline_of(state)]
+    return sorted(_params(now)) == sorted(_params([*lineup.candidates, lineup.baseline]))
+
+
+def _params(candidates: Sequence[Candidate]) -> list[str]:
+    return [json.dumps(one.params, sort_keys=True) for one in candidates]

@@ -71,13 +71,14 @@ def judge(
     mean, of_baseline, gain = compare(
         ours.metrics, theirs.metrics, len(targets_N), sign, draws, LIMITS[metric]
     )
+    scale = max(abs(mean.mean), abs(of_baseline.mean))
     result: dict[str, Any] = {
         "metric": f"test/{metric}",
         "texts": len(targets_N),
         "winner": _row(winner, mean) | ours.scores(metric, targets_N),
         "baseline": _row(baseline, of_baseline) | theirs.scores(metric, targets_N),
         "gain": {"mean": gain.mean, "ci95": list(gain.ci95), "p": gain.p},
-        "verdict": _SAME if winner is baseline else verdict(gain, metric),
+        "verdict": _SAME if winner is baseline else verdict(gain, metric, scale),
     }
     _hand_over(winner, study, out, result)
     return result

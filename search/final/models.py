@@ -4,6 +4,7 @@ from pathlib import Path
 
 from search.errors import StudyNotFound
 from search.journal.folder import StudyDir
+from search.program import study_command
 from trainables.serving.folder import CONFIG
 
 
@@ -22,7 +23,7 @@ def find_model(name: str, results: Path) -> Path:
         return of_study
     if "/" not in name and study.exists():
         raise StudyNotFound(
-            f"study {name!r} has no model yet: seqtune finalize {name}, or a trial's with "
-            f"seqtune export {name} --trial N"
+            f"study {name!r} has no model yet: {study_command('finalize', name, results)}, or a "
+            f"trial's with {study_command('export', name, results, '--trial', 'N')}"
         )
     raise StudyNotFound(f"no model in {str(path)!r}, and no study of that name in {results}")

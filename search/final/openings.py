@@ -1,7 +1,7 @@
 """When the test part of a study was opened, and what came of it: one line an event, for ever.
 
-An opening is written down before the part is read. One without a result may be finished; another
-after a result is refused, unless somebody insists, and then that is on record too.
+An opening is written down before the part is read. One without a result may be finished, for those
+whom it was made for; another is refused, unless somebody insists, and then that is on record too.
 """
 
 import json
@@ -21,10 +21,9 @@ class Openings:
         self._path, self.lines = path, list[dict[str, Any]]()
         content = path.read_bytes() if path.exists() else b""
         whole = content[: content.rfind(b"\n") + 1]
+        self._whole = len(whole)
         for line in whole.splitlines():
             self.lines.append(json.loads(line))
-        if len(whole) < len(content):
-            os.truncate(path, len(whole))
 
     @property
     def count(self) -> int:
@@ -42,17 +41,38 @@ class Openings:
         """Whether the last opening has no result yet."""
         return bool(self.lines) and self.lines[-1]["event"] == "opened"
 
-    def open(self, purpose: str, force: bool) -> None:
-        """Write down that the test part is about to be read; go on with one without a result.
+    @property
+    def chosen(self) -> str | None:
+        """Who was scored last; None where that was not written down."""
+        opened = [line for line in self.lines if line["event"] == "opened"]
+        return opened[-1].get("chosen") if opened else None
+
+    def may_finish(self, chosen: str) -> bool:
+        """Whether the last opening has no result yet, and was made for these."""
+        return self.unfinished and self.chosen in (None, chosen)
+
+    def check(self, force: bool, chosen: str) -> None:
+        """Make sure that the test part may be opened.
 
         Raises:
             SpecError: it was opened before, and nobody insists.
         """
-        if self.unfinished:
-            return
-        if self.lines and not force:
+        if self.lines and not force and not self.may_finish(chosen):
             raise self.refusal()
-        self._append({"event": "opened", "purpose": purpose, "forced": force and bool(self.lines)})
+
+    def open(self, purpose: str, force: bool, chosen: str) -> None:
+        """Write down that the test part is about to be read; go on with one without a result.
+
+        ``chosen`` tells who is scored from others.
+
+        Raises:
+            SpecError: see ``check``.
+        """
+        self.check(force, chosen)
+        if not self.may_finish(chosen):
+            forced = force and bool(self.lines)
+            line = {"event": "opened", "purpose": purpose, "forced": forced, "chosen": chosen}
+            self._append(line)
 
     def refusal(self) -> SpecError:
         """Return what is said to whoever would open it again."""
@@ -68,12 +88,15 @@ class Openings:
 
     def _append(self, event: dict[str, Any]) -> None:
         line = {**event, "time": round(time.time(), 3)}
+        content = json.dumps(line, ensure_ascii=False).encode() + b"\n"
         self._path.parent.mkdir(parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         descriptor = os.open(self._path, flags, 0o600)
         try:
-            os.write(descriptor, json.dumps(line, ensure_ascii=False).encode() + b"\n")
+            os.truncate(descriptor, self._whole)  # what a crash has torn
+            os.write(descriptor, content)
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+        self._whole += len(content)
         self.lines.append(line)

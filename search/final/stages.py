@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from search.driver.plan import Options, plan_session
-from search.driver.preparation import PreparedData, prepare_study
+from search.driver.preparation import PreparedData, at_present_place, prepare_study
 from search.driver.session import Prepare, resume, start
 from search.driver.signals import Halt, Interrupter
 from search.errors import NoFiniteResult, SpecError
@@ -19,6 +19,7 @@ from search.journal.load import load
 from search.journal.state import StudyState
 from search.journal.trial import Trial
 from search.monitor.say import say
+from search.report.tables import figure
 from search.spec.study import StudySpec
 from trainables.storage import Cache
 from trainables.tasks.text_inputs import PreparedTexts
@@ -108,10 +109,11 @@ class Stages:
     def _finalist(self, role: str, place: int, ranking: Ranking) -> Finalist:
         values, trials = ranking.values(place), ranking.trials[place]
         epochs = _epochs_needed(trials)
+        mean = figure(float(np.mean(values)))
         say(
-            f"{role}: {ranking.state.objective.metric} {np.mean(values):.4f} over validation "
-            f"texts, mean of {len(values)} seeds; now {epochs} epochs over these too, so that what "
-            "they score from here on says nothing"
+            f"{role}: {ranking.state.objective.metric} {mean} over validation texts, mean of "
+            f"{len(values)} seeds; now {epochs} epochs over these too, so that what they score "
+            "from here on says nothing"
         )
         candidate = ranking.candidates[place]
         spec = retraining(self._spec, role, candidate, epochs, len(trials))
@@ -146,12 +148,12 @@ class Stages:
         return outcome.state
 
     def _same(self, spec: StudySpec, cache: Cache, trials: Sequence[Trial]) -> PreparedData:
-        """Prepare the data of the study, and no other.
+        """Prepare the data of the study, where it lies now, and no other.
 
         Raises:
             SpecError: what is in its place now is other data.
         """
-        prepared = prepare_study(spec, cache, trials)
+        prepared = prepare_study(at_present_place(spec, self._spec), cache, trials)
         if prepared.current.key != self._study.data:
             raise SpecError(
                 f"the data of study {self._study.created.name!r} has changed since it was "

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from search.report.tables import figure
+
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
@@ -133,15 +135,18 @@ def _deviation(each: Sequence[float]) -> float:
     return float(np.std(each, ddof=1)) if len(each) > 1 else 0.0
 
 
-def verdict(gain: Gain, metric: str) -> str:
-    """Say in words whether the winner is better than the baseline beyond noise."""
+def verdict(gain: Gain, metric: str, scale: float = 1.0) -> str:
+    """Say in words whether the winner is better than the baseline beyond noise; ``scale`` is how
+    large the metric is."""
     low, high = gain.ci95
-    said = f"{metric} ({low:+.4f} to {high:+.4f}, p = {gain.p:.3g})"
+    ends = f"{figure(low, scale, '+')} to {figure(high, scale, '+')}"
+    said = f"{metric} ({ends}, p = {gain.p:.3g})"
     if low > 0:
-        return f"better than the baseline by {gain.mean:.4f} {said}"
+        return f"better than the baseline by {figure(gain.mean, scale)} {said}"
     if high < 0:
         return (
-            f"worse than the baseline by {-gain.mean:.4f} {said}: the search has fitted its "
-            "validation texts"
+            f"worse than the baseline by {figure(-gain.mean, scale)} {said}: the search has fitted "
+            "its validation texts"
         )
-    return f"not better than the baseline beyond noise: a gain of {gain.mean:+.4f} {said}"
+    mean = figure(gain.mean, scale, "+")
+    return f"not better than the baseline beyond noise: a gain of {mean} {said}"

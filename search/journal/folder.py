@@ -66,6 +66,11 @@ class StudyDir:
         return self.root / "final"
 
     @property
+    def final_options(self) -> Path:
+        """The options by which a finalize goes on, as a shell takes them."""
+        return self.final / "options"
+
+    @property
     def final_result(self) -> Path:
         return self.root / "final.json"
 

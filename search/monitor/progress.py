@@ -14,7 +14,7 @@ from search.journal.state import StudyState
 from search.monitor.say import say
 from search.monitor.streams import for_people
 from search.report.rows import table_row
-from search.report.tables import as_table, short
+from search.report.tables import as_table, chance, short
 
 #: Seconds between two drawings of the table.
 REDRAW_SECONDS = 0.5
@@ -109,7 +109,7 @@ class Progress:
         said = self._state.outlook
         if said is None:
             return ""
-        sure = f", trial {said.leader} leads with {said.chance:.0%}"
+        sure = f", trial {said.leader} leads with {chance(said.chance)}"
         if not said.left or self._state.concluded is not None:
             return sure
         return f"{sure}, {said.left} more may add {short(said.gain)}"

@@ -19,7 +19,7 @@ from search.policy.health import findings
 from search.policy.merits import Array, Merits, learn_merits
 from search.policy.seeds import derive_seed
 from search.policy.surrogate.axes import Axes
-from search.policy.surrogate.candidates import neighbours
+from search.policy.surrogate.candidates import LISTED, every_point, neighbours
 from search.policy.surrogate.threads import one_thread
 from search.spec.space import contains
 
@@ -30,6 +30,9 @@ _DRAWS, _SPREAD, _NEAR, _LEADERS = 1000, 128, 64, 8
 #: errors by the last: what the model leaves out, by ``tests/benchmarks/outlook.py`` on the tasks
 #: that are for developing.
 _GAINS, _LOWEST, _HIGHEST, _ERRORS = 1.2, 0.5, 2.5, 1.5
+
+#: Points that agree in so many places are one configuration.
+_PLACES = 9
 
 
 class _Worths(NamedTuple):
@@ -60,8 +63,7 @@ def take_outlook(state: StudyState) -> OutlookTaken | None:
 
 def _outlook(state: StudyState, merits: Merits) -> OutlookTaken:
     rng = np.random.default_rng(derive_seed(state.spec.search.seed, "outlook", state.ended))
-    order = np.argsort(-merits.z_M, kind="stable")
-    x_CD = _candidates(merits.axes, merits.x_MD[order[:_LEADERS]], rng)
+    x_CD = _candidates(state, merits, rng)
     worths = _draw(merits, x_CD, rng)
     leader = merits.best(worths.mean_X[: worths.tried])
     left = max(0, state.total - len(state.trials))
@@ -76,15 +78,51 @@ def _outlook(state: StudyState, merits: Merits) -> OutlookTaken:
         chance=_chance(worths, leader),
         left=left,
         gain=max(0.0, _GAINS * float(np.mean(gain_S))),
-        gain_low=_LOWEST * float(low),
-        gain_high=_HIGHEST * float(high),
+        gain_low=_lowered(float(low)),
+        gain_high=_raised(float(high)),
         findings=findings(state, merits),
     )
 
 
-def _candidates(axes: Axes, best_MD: Array, rng: np.random.Generator) -> Array:
+def _lowered(low: float) -> float:
+    """Return the lower end of an interval, made wider."""
+    return (_LOWEST if low > 0.0 else _HIGHEST) * low
+
+
+def _raised(high: float) -> float:
+    """Return the upper end of an interval, made wider."""
+    return (_HIGHEST if high > 0.0 else _LOWEST) * high
+
+
+def _candidates(state: StudyState, merits: Merits, rng: np.random.Generator) -> Array:
+    """Return configurations that more trials may try: none that was tried, and none twice."""
+    axes, order = merits.axes, np.argsort(-merits.z_M, kind="stable")
     spread_CD = axes.spread(rng.random((_SPREAD, len(axes))))
-    return np.vstack((spread_CD, neighbours(axes, best_MD, _NEAR, rng)))
+    near_CD = neighbours(axes, merits.x_MD[order[:_LEADERS]], _NEAR, rng)
+    if axes.size > LISTED:
+        return _untried(state, axes, np.vstack((spread_CD, near_CD)))
+    every_CD = _untried(state, axes, every_point(axes))  # else the last few are seldom drawn
+    if len(every_CD) <= _SPREAD + _NEAR:
+        return every_CD
+    drawn_CD = every_CD[rng.choice(len(every_CD), _SPREAD, replace=False)]
+    return _untried(state, axes, np.vstack((drawn_CD, near_CD)))
+
+
+def _untried(state: StudyState, axes: Axes, x_CD: Array) -> Array:
+    """Return the points that no trial of the present network has, each once."""
+    fixed = state.spec.fixed
+    tried = [trial.params for trial in state.comparable_trials() if trial.spec.fixed == fixed]
+    seen, rows = set(_keys(axes.points(tried))), list[int]()
+    for index, key in enumerate(_keys(x_CD)):
+        if key not in seen:
+            seen.add(key)
+            rows.append(index)
+    return x_CD[rows]
+
+
+def _keys(x_ND: Array) -> list[bytes]:
+    """Return what is equal for equal configurations; adding 0 makes −0 the same as 0."""
+    return [row.tobytes() for row in np.round(x_ND, _PLACES) + 0.0]
 
 
 def _draw(merits: Merits, x_CD: Array, rng: np.random.Generator) -> _Worths:
@@ -101,10 +139,11 @@ def _gains(worths: _Worths, leader: int, left: int, rng: np.random.Generator) ->
     0 where none seems better.
 
     Each takes the best candidate of one draw, as a sampler would; what that is worth, the other
-    draws say, and what is seen of it has the chance of a training.
+    draws say, and what is seen of it has the chance of a training. Where every configuration was
+    tried, there is none to find.
     """
     half = _DRAWS // 2
-    if not left:
+    if not left or worths.tried == len(worths.mean_X):
         return np.zeros(half)
     chosen = worths.tried + np.unique(np.argmax(worths.w_SX[:half, worths.tried :][:left], axis=1))
     mean_C, w_SC = worths.mean_X[chosen], worths.w_SX[half:, chosen]
@@ -163,6 +202,8 @@ def conclude(state: StudyState) -> SearchConcluded | None:
     outlook, threshold = state.outlook, state.spec.stopping.when_gain_below
     left = state.total - len(state.trials)
     if outlook is None or state.concluded is not None or not 0 < left <= outlook.left:
+        return None
+    if len(state.trials) < len(state.spec.first):  # somebody wants these tried
         return None
     if outlook.gain_high >= threshold:
         return None

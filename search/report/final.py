@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from search.report.content import Listing, Paragraph, Part, Section, Subject, Table
-from search.report.tables import short
+from search.report.tables import figure, short
 
 
 def final_lines(result: dict[str, Any]) -> list[str]:
@@ -24,8 +24,8 @@ def _first_seed(role: str, row: dict[str, Any]) -> list[str]:
     if scores["ece"] is None:
         return []
     lines = [
-        f"the {role}'s seeds together: {row['ensemble']:.4f}; its first seed, calibration error "
-        f"{scores['ece']:.3f}:"
+        f"the {role}'s seeds together: {figure(row['ensemble'], _scale(row))}; its first seed, "
+        f"calibration error {scores['ece']:.3f}:"
     ]
     lines += [
         f"  {one['name']}: precision {one['precision']:.3f}, recall {one['recall']:.3f}, F1 "
@@ -43,7 +43,7 @@ def path_lines(result: dict[str, Any]) -> list[str]:
     """Return what each step from the baseline to the winner brought, if that was asked for."""
     if "path" not in result:
         return []
-    metric = result["metric"].removeprefix("test/")
+    metric, scale = result["metric"].removeprefix("test/"), _scale(result["winner"])
     lines = [
         f"gain in {metric} on the way from the baseline to the winner, over validation texts "
         "(± over seeds alone):"
@@ -51,7 +51,9 @@ def path_lines(result: dict[str, Any]) -> list[str]:
     for step in result["path"]:
         what = ", ".join(f"{name} = {short(value)}" for name, value in step["changed"].items())
         gain = step["gain"]
-        said = "unknown" if gain is None else f"{gain['mean']:+.4f} ± {gain['se']:.4f}"
+        said = "unknown"
+        if gain is not None:
+            said = f"{figure(gain['mean'], scale, '+')} ± {figure(gain['se'], scale)}"
         lines.append(f"  {what}: {said}")
     return lines if result["path"] else []
 
@@ -77,20 +79,29 @@ def final_section(subject: Subject) -> Section | None:
 
 
 def _cells(role: str, row: dict[str, Any]) -> tuple[Any, ...]:
-    low, high = row["ci95"]
-    interval = f"{low:.4f} to {high:.4f}"
-    mean, sd = f"{row['mean']:.4f}", f"{row['sd']:.4f}"
+    mean, sd, low, high = _mean_and_error(row)
+    interval = f"{low} to {high}"
     return (role, row["trial"], row["epochs"], mean, sd, interval, len(row["test"]))
 
 
 def _row(row: dict[str, Any]) -> str:
-    low, high = row["ci95"]
+    mean, sd, low, high = _mean_and_error(row)
     which = "its own [baseline]" if row["trial"] is None else f"trial {row['trial']}"
-    each = ", ".join(f"{value:.4f}" for value in row["test"])
+    each = ", ".join(figure(value, _scale(row)) for value in row["test"])
     return (
-        f"{row['mean']:.4f} ± {row['sd']:.4f} ({low:.4f} to {high:.4f}), {which}, "
-        f"{row['epochs']} epochs, {len(row['test'])} seeds: {each}"
+        f"{mean} ± {sd} ({low} to {high}), {which}, {row['epochs']} epochs, {len(row['test'])} "
+        f"seeds: {each}"
     )
+
+
+def _mean_and_error(row: dict[str, Any]) -> list[str]:
+    """Return a mean over seeds, their deviation, and the ends of its interval."""
+    return [figure(value, _scale(row)) for value in (row["mean"], row["sd"], *row["ci95"])]
+
+
+def _scale(row: dict[str, Any]) -> float:
+    """Return how large the figures of a row are."""
+    return max(abs(float(row["mean"])), float(row["sd"]))
 
 
 def _times(count: int) -> str:

@@ -3,6 +3,10 @@
 from search.journal.events import Finding
 from search.journal.state import StudyState
 from search.report.content import Listing, Paragraph, Part, Section, Subject
+from search.report.tables import chance, figure
+
+#: A study that has begun keeps its stopping, unless somebody insists.
+_ANOTHER_STOPPING = "(in a new study, or with `resume NAME --force --set stopping.KEY=VALUE`)"
 
 
 def outlook_sentences(state: StudyState) -> list[str]:
@@ -11,25 +15,26 @@ def outlook_sentences(state: StudyState) -> list[str]:
     said = state.outlook
     if said is None:
         return []
+    mean, se, gain, low, high = (
+        figure(one, max(abs(said.mean), said.se))
+        for one in (said.mean, said.se, said.gain, said.gain_low, said.gain_high)
+    )
     said_of = [
-        f"leader: trial {said.leader}'s configuration, {state.objective.metric} "
-        f"{said.mean:.4f} ± {said.se:.4f} on average over seeds; the chance that it is truly the "
-        f"best of those tried is {said.chance:.0%}"
+        f"leader: trial {said.leader}'s configuration, {state.objective.metric} {mean} ± {se} on "
+        "average over seeds; the chance that it is truly the best of those tried is "
+        f"{chance(said.chance)}"
     ]
     if state.concluded is not None:
         said_of.append(f"the search was ended: {state.concluded}")
     elif said.left:
-        said_of.append(
-            f"{said.left} more trials may add {said.gain:.4f} "
-            f"({said.gain_low:.4f} to {said.gain_high:.4f})"
-        )
+        said_of.append(f"{said.left} more trials may add {gain} ({low} to {high})")
     return said_of
 
 
 def health_sentences(state: StudyState) -> list[str]:
     """Return what is wrong with a search, each with what to change."""
     found = state.outlook.findings if state.outlook else []
-    return [_SENTENCES[finding.kind](finding) for finding in found]
+    return [_SENTENCES[finding.kind](finding, state) for finding in found]
 
 
 def sentences(state: StudyState) -> list[str]:
@@ -52,7 +57,7 @@ def outlook_section(subject: Subject) -> Section | None:
     return Section("Apart from luck", tuple(parts))
 
 
-def _edge(finding: Finding) -> str:
+def _edge(finding: Finding, state: StudyState) -> str:
     end = "lower" if finding.end == "low" else "upper"
     return (
         f"{finding.name}: the best trials lie at the {end} end of its range, {finding.value:g}: "
@@ -60,22 +65,23 @@ def _edge(finding: Finding) -> str:
     )
 
 
-def _no_effect(finding: Finding) -> str:
+def _no_effect(finding: Finding, state: StudyState) -> str:
     return (
         f"{finding.name}: hardly any effect is seen ({finding.value:.1%} of what is "
         "explained): fix it ([fixed]), which leaves more trials for the others"
     )
 
 
-def _no_gain(finding: Finding) -> str:
+def _no_gain(finding: Finding, state: StudyState) -> str:
+    scale = abs(state.outlook.mean) if state.outlook else None
+    gain, error = figure(finding.value, scale, "+"), figure(finding.other or 0.0, scale)
     return (
-        f"no gain over the first configuration beyond chance, {finding.value:+.4f} ± "
-        f"{finding.other:.4f}: ask for more trials, search other hyperparameters, or tell luck "
-        "from merit with search.replicates"
+        f"no gain over the first configuration beyond chance, {gain} ± {error}: ask for more "
+        "trials, search other hyperparameters, or tell luck from merit with search.replicates"
     )
 
 
-def _harsh(finding: Finding) -> str:
+def _harsh(finding: Finding, state: StudyState) -> str:
     if finding.end == "audited":
         why = f"{finding.value:.0%} of the audited losers beat the winner"
     else:
@@ -83,17 +89,18 @@ def _harsh(finding: Finding) -> str:
             "of those that went to the end, who led at the first rung did worse (rank correlation "
             f"{finding.value:.2f} over {finding.other:.0f} trials)"
         )
-    return f"halving is too harsh: {why}: raise stopping.grace_epochs"
+    return f"halving is too harsh: {why}: raise stopping.grace_epochs {_ANOTHER_STOPPING}"
 
 
-def _mild(finding: Finding) -> str:
+def _mild(finding: Finding, state: StudyState) -> str:
+    lower = ", or lower stopping.grace_epochs" if state.spec.stopping.grace_epochs > 1 else ""
     return (
         f"halving is mild: {finding.value:.0%} of the trials pass the first rung: raise "
-        "stopping.reduction_factor, or lower grace_epochs"
+        f"stopping.reduction_factor{lower} {_ANOTHER_STOPPING}"
     )
 
 
-def _alike(finding: Finding) -> str:
+def _alike(finding: Finding, state: StudyState) -> str:
     return (
         f"the trials are alike but for chance: their configurations explain {finding.value:.0%} of "
         "what tells them apart: search wider ranges, or other hyperparameters"

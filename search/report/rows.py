@@ -1,6 +1,7 @@
 """What readers print of a study: the contract's JSON objects, from its files alone."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from search.errors import NoFiniteResult
@@ -9,7 +10,31 @@ from search.journal.folder import StudyDir
 from search.journal.state import StudyState
 from search.journal.trial import Trial
 
-_BEFORE_EPOCHS = ("number", "state", "value", "epoch", "best_epoch", "params")
+_BEFORE_PARAMS = ("number", "state", "value", "epoch", "best_epoch")
+_BEFORE_EPOCHS = (*_BEFORE_PARAMS, "params")
+_AFTER_EPOCHS = ("attempts", "failures", "reason", "host", "device", "checkpoint")
+_STATES = ("waiting", "running", "paused", "interrupted", "completed", "pruned", "failed")
+_LEADER = ("leader.number", "leader.mean", "leader.se")
+
+#: The columns of a status as CSV, whatever is known of the study.
+STATUS_HEADS = (
+    *("study", "state", "total"),
+    *(f"counts.{name}" for name in _STATES),
+    *("best", "driver.pid", "driver.host", "outlook.ended"),
+    *(f"outlook.{name}" for name in _LEADER),
+    *("outlook.chance", "outlook.left", "outlook.gain.mean", "outlook.gain.ci95"),
+    "outlook.findings",
+)
+
+#: Those of the best trial beside a trial's own.
+BEST_HEADS = ("study", "metric", "mode", *_LEADER)
+
+
+def trial_heads(state: StudyState, more: Sequence[str] = ()) -> list[str]:
+    """Return the columns of a study's trials as CSV, with or without any trials."""
+    taken = {*_BEFORE_PARAMS, *_AFTER_EPOCHS, *(name.partition(".")[0] for name in more)}
+    params = (f"params.{name}" if name in taken else name for name in state.space)
+    return [*_BEFORE_PARAMS, *params, *_AFTER_EPOCHS, *more]
 
 
 def trial_state(trial: Trial, running: bool) -> str:
@@ -118,6 +143,13 @@ def failure_causes(state: StudyState) -> dict[str, list[int]]:
         if trial.state == "failed":
             causes.setdefault(trial.reason or "unknown", []).append(trial.number)
     return causes
+
+
+def nothing_finite(state: StudyState) -> str:
+    """Say that no trial came to a value, and why the first of those did not that say it."""
+    said = f"all {state.total} trials ended without a finite result"
+    told = next((trial for trial in state.trials if trial.reason), None)
+    return f"{said}; trial {told.number} {told.state}: {told.reason}" if told else said
 
 
 def damaged_row(folder: StudyDir) -> dict[str, Any]:

@@ -3,8 +3,12 @@
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
+
+#: A figure that needs more is written with an exponent.
+_MOST_DECIMALS = 12
 
 
 def as_json(content: Any, ascii_only: bool = False) -> str:
@@ -21,12 +25,19 @@ def json_pieces(rows: Iterable[dict[str, Any]], ascii_only: bool = False) -> Ite
     yield "[]\n" if opening == "[" else "\n]\n"
 
 
-def as_csv(rows: Iterable[dict[str, Any]]) -> str:
-    """Format rows as CSV: each hyperparameter in a column of its own, without the epochs."""
+def as_csv(rows: Iterable[dict[str, Any]], heads: Sequence[str] = ()) -> str:
+    """Format rows as CSV: each hyperparameter in a column of its own, without the epochs.
+
+    ``heads`` stand first, whatever is in the rows. What is inside an object has a column of its
+    own too, named with a dot; a list is JSON.
+    """
     flat = [_flat(row) for row in rows]
-    names = list(dict.fromkeys(name for row in flat for name in row))
+    names = list(dict.fromkeys([*heads, *(name for row in flat for name in row)]))
+    whole = {name[:at] for name in names for at, letter in enumerate(name) if letter == "."}
+    empty = {name for name in whole if all(row.get(name) is None for row in flat)}
+    names = [name for name in names if name not in empty]
     out = io.StringIO()
-    writer = csv.DictWriter(out, names, lineterminator="\n")
+    writer = csv.DictWriter(out, names, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
     writer.writerows(flat)
     return out.getvalue().rstrip("\n")
@@ -35,16 +46,16 @@ def as_csv(rows: Iterable[dict[str, Any]]) -> str:
 def _flat(row: dict[str, Any]) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for name, value in row.items():
-        if name == "epochs":
-            continue
         if isinstance(value, dict):
             plain = name == "params"
             flat |= {
                 key if plain and key not in row else f"{name}.{key}": entry
-                for key, entry in value.items()
+                for key, entry in _flat(value).items()
             }
-        else:
+        elif not isinstance(value, list):
             flat[name] = value
+        elif name != "epochs":
+            flat[name] = json.dumps(value, ensure_ascii=False)
     return flat
 
 
@@ -55,6 +66,23 @@ def short(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{count} {label}" for label, count in sorted(value.items()))
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def figure(value: float, scale: float | None = None, sign: str = "") -> str:
+    """Format a figure with four decimals, or as many as show four digits of one as large as
+    ``scale``, itself by default. ``sign`` is ``+`` where gains are told from losses."""
+    size = abs(value if scale is None else scale)
+    decimals = 4
+    if size and math.isfinite(size):
+        decimals = max(decimals, 3 - math.floor(math.log10(size)))
+    return format(value, f"{sign}z.{decimals}f" if decimals <= _MOST_DECIMALS else f"{sign}.3e")
+
+
+def chance(share: float) -> str:
+    """Format a chance that was counted over a thousand draws, which show nothing as certain."""
+    if share > 0.99:
+        return "over 99%"
+    return "under 1%" if share < 0.01 else f"{share:.0%}"
 
 
 def as_table(title: str, rows: list[dict[str, Any]], columns: list[str], width: int | None) -> Any:

@@ -1,5 +1,6 @@
 """The command line's contract where nothing is trained: help, bad input, readers."""
 
+import csv
 import io
 import json
 import shutil
@@ -10,9 +11,11 @@ from rich.console import Console
 
 import search
 from search.cli.main import main
+from search.journal.events import Finding, OutlookTaken
 from search.report.tables import as_table
 from tests.cli_sandbox import invoke as run
 from tests.study_harness import CONFUSION, StudyHarness
+from trainables.attempts.messages import Assignment
 
 
 @pytest.mark.parametrize("command", ["", *sorted(main.commands)])
@@ -83,6 +86,31 @@ def test_tables_and_csv(finished, command, form):
         header, *rows = result.stdout.strip().splitlines()
         assert all(row.count(",") >= header.count(",") for row in rows)
         assert command == "status" or "hidden_size" in header
+
+
+def header(*arguments: str) -> list[str]:
+    return run(*arguments, "--format", "csv").stdout.splitlines()[0].split(",")
+
+
+def test_columns_of_csv_are_the_same_whatever_is_known(tmp_path, tables, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    harness = StudyHarness(tmp_path / "results" / "small", tables)
+    before = [header("trials", "small"), header("status", "small"), header("status")]
+    assert before[0][:6] == ["number", "state", "value", "epoch", "best_epoch", "hidden_size"]
+    assert {"driver.pid", "driver.host", "outlook.leader.mean"} <= {*before[1]}
+    while isinstance(work := harness.study.next(), Assignment):
+        for epoch in range(1, 5):
+            harness.report(work, epoch, 0.5 + work.number / 10)
+    figures = {name: 0.1 for name in ("mean", "se", "chance", "gain", "gain_low", "gain_high")}
+    finding = Finding(kind="mild", value=0.5)
+    said = OutlookTaken(ended=6, leader=1, left=0, findings=[finding], **figures)
+    harness.study._record(said)
+    assert [header("trials", "small"), header("status", "small"), header("status")] == before
+    [row] = csv.DictReader(io.StringIO(run("status", "small", "--format", "csv").stdout))
+    assert (row["outlook.leader.number"], row["counts.paused"], row["driver.pid"]) == ("1", "", "")
+    assert json.loads(row["outlook.gain.ci95"]) == [0.1, 0.1]
+    assert json.loads(row["outlook.findings"]) == [{"kind": "mild", "value": 0.5}]
+    assert header("best", "small")[-3:] == ["leader.number", "leader.mean", "leader.se"]
 
 
 def test_report_is_recomputed_from_the_journal(finished):
@@ -190,6 +218,12 @@ def test_damaged_journal_is_named(finished):
 def test_studies_and_hyperparameters():
     rows = json.loads(run("studies", "--hyperparameters", "--format", "json").stdout)
     assert all(row["meaning"] and row["kind"] and row["source"] for row in rows)
+
+
+def test_a_task_that_there_is_not_is_refused():
+    for more in ([], ["--hyperparameters"]):
+        result = run("studies", "--task", "text-clasification", *more)
+        assert result.exit_code == 2 and "text-classification" in result.stderr
 
 
 def test_what_stands_in_brackets_is_printed():

@@ -25,7 +25,7 @@ def test_its_file_is_a_study_of_the_data(here):
         "row 1: 'good': ",
         "mostly Latin",
         "tokens ###",
-        "my-reviews.toml: search with 'seqtune run my-reviews.toml'",
+        "my-reviews.toml: search with: seqtune run my-reviews.toml",
     ):
         assert said in result.stderr
     tables = read_toml(here / "my-reviews.toml")

@@ -114,6 +114,11 @@ def test_columns_that_are_kept(here):
     assert done.exit_code == 2 and "have no columns" in done.stderr
 
 
+def test_a_format_that_agrees_with_the_file_is_no_contradiction(here):
+    done = run("predict", "model", "warm", "--output", "out.csv", "--format", "csv")
+    assert done.exit_code == 0 and (here / "out.csv").exists()
+
+
 def test_words_that_moved_it(here):
     [row] = lines("predict", "model", "a warm and dull film", "--explain")
     assert [one["token"] for one in row["tokens"]] == ["a", "warm", "and", "dull", "film"]
@@ -148,6 +153,8 @@ def test_words_that_moved_it(here):
             "text 2 has 2,000,000 characters",
         ),
         (["model", "--input", "in.csv", "--output", "out.xls"], "its suffix must be one of"),
+        (["model", "x", "--output", "out.jsonl", "--format", "csv"], "leave one out"),
+        (["model", "x", "--output", "out.parquet", "--format", "table"], "leave one out"),
         (["model", "--input", "in.csv", "--output", "no/out.csv"], "cannot write"),
         (["model", "--input", "in.csv", "--output", "no/out.parquet"], "there is no folder no"),
         (["model", "--input", "in.csv", "--output", "out.folder.csv"], "it is a folder"),

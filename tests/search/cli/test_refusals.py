@@ -1,5 +1,6 @@
 """What the commands refuse, and faults that nobody expected: one clear error, nothing lost."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 from search.driver.signals import Halt
 from search.spec.durations import parse_duration
 from tests.cli_sandbox import invoke as run
+from tests.study_harness import session
 
 
 @pytest.mark.parametrize("time", ["soon", "0", "-5m", "1d"])
@@ -141,16 +143,69 @@ def test_a_machine_that_cannot_start_ray_is_told_the_remedy(study_file, environm
     assert not Path("results/small").exists()
 
 
-def test_a_budget_shorter_than_the_start_leaves_a_study_that_resumes(study_file, monkeypatch):
+def test_a_folder_that_takes_no_file_is_one_line(finished, monkeypatch):
+    def full(path, content, mode) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("search.report.markdown.replace_file", full)
+    result = run("report", "small")
+    path = finished.folder.report
+    assert result.exit_code == 2
+    assert result.stderr == f"seqtune: cannot write {path}: No space left on device\n"
+
+
+def test_what_cannot_be_read_is_one_line(finished):
+    finished.folder.driver_log.mkdir(parents=True)
+    result = run("logs", "small")
+    assert result.exit_code == 2
+    assert result.stderr == f"seqtune: {finished.folder.driver_log}: Is a directory\n"
+
+
+@pytest.mark.parametrize(("number", "said"), [(errno.EPIPE, ""), (errno.EIO, "seqtune: ")])
+def test_what_has_no_name_and_who_has_left(finished, monkeypatch, number, said):
+    def fail(*given, **more) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("search.cli.read.show", fail)
+    result = run("best", "small")
+    assert result.exit_code == 1 and result.stderr == (said and "seqtune: Input/output error\n")
+
+
+@pytest.fixture
+def slow_start(monkeypatch):
+    """The time is up while Ray starts."""
+
     @contextmanager
-    def slow_start(cluster, request):
+    def connect(cluster, request):
         raise Halt("time budget spent", 0)
         yield
 
-    monkeypatch.setattr("search.driver.session.connect", slow_start)
+    monkeypatch.setattr("search.driver.session.connect", connect)
+
+
+def test_a_budget_shorter_than_the_start_leaves_a_study_that_resumes(study_file, slow_start):
     result = run("run", "small.toml", "--time-budget", "5s")
     assert result.exit_code == 0
     assert "before the search began; resume with: seqtune resume small" in result.stderr
     again = run("resume", "small", "--dry-run")
     assert again.exit_code == 0 and "sample 0" in again.stdout
     assert run("run", "small.toml").exit_code == 2, "the name is taken"
+
+
+def test_a_resume_that_is_not_in_the_journal_yet_is_named_with_its_options(study_file, slow_start):
+    run("run", "small.toml", "--time-budget", "5s")
+    typed = ["--trials", "40", "--set", "stopping.audit=0.1"]
+    said = run("resume", "small", *typed, "--time-budget", "5s").stderr
+    assert f"resume with: seqtune resume small {' '.join(typed)}\n" in said
+
+
+def test_once_it_is_in_the_journal_the_name_is_enough(study_file, slow_start, monkeypatch):
+    run("run", "small.toml", "--time-budget", "5s")
+
+    def begun(folder, plan, interrupter, past):
+        past.state.apply(session(40))
+        raise Halt("interrupted", 130)
+
+    monkeypatch.setattr("search.driver.session.resume", begun)
+    said = run("resume", "small", "--trials", "40").stderr
+    assert "resume with: seqtune resume small\n" in said

@@ -309,6 +309,20 @@ def test_a_study_that_has_a_result_does_not_end_as_one_without(harness, value, c
     assert caught.value.exit_code == code
 
 
+def test_a_study_that_has_made_all_its_trials_is_finished_whatever_came_of_the_last(harness):
+    harness.crash_and_reopen(total=6)
+    work = harness.begin()
+    for epoch in range(1, 5):
+        harness.report(work, epoch, 0.7)
+    harness.crash_and_reopen(total=6)
+    for _ in range(5):
+        work = harness.begin()
+        harness.study.fail(work.number, 1, Failure("exception", "IndexError", "…"))
+    assert harness.study.common_failure() == "IndexError"
+    check_hope(harness.study)
+    assert harness.study.next() == "finished"
+
+
 def test_another_cause_or_one_good_trial_is_hope(harness):
     harness.crash_and_reopen(total=9)
     for number in range(5):

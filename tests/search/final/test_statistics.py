@@ -1,14 +1,15 @@
-"""Intervals over seeds and texts, openings, and which configurations stand for a study's end."""
+"""Intervals over seeds and texts, and which configurations stand for a study's end."""
 
 import numpy as np
 import pytest
 
 from search.errors import NoFiniteResult, SpecError
 from search.final.candidates import baseline_of, best_candidates, contest, retraining
-from search.final.openings import Openings
 from search.final.stages import check_whole
 from search.final.statistics import compare, verdict
+from search.journal.events import OutlookTaken
 from search.journal.folder import StudyDir
+from search.policy.failures import Failure
 from search.spec.resolve import resolve
 from tests.search.policy.searches import hill, search
 from tests.study_harness import StudyHarness
@@ -90,37 +91,6 @@ def test_few_texts_that_are_all_right_are_not_certain():
     assert ours.ci95 == (0.0, 1.0) and -1.0 <= gain.ci95[0] <= gain.ci95[1] <= 1.0
 
 
-def test_an_opening_is_on_record_before_it_is_made(tmp_path):
-    path = tmp_path / "openings.jsonl"
-    record = Openings(path)
-    record.open("finalize", force=False)
-    assert Openings(path).count == 1 and Openings(path).result is None
-    again = Openings(path)
-    again.open("finalize", force=False)  # one without a result is gone on with
-    assert again.count == 1
-    again.close({"mean": 0.9})
-    late = Openings(path)
-    assert late.result == {"mean": 0.9}
-    with pytest.raises(SpecError, match=r"opened before.*--force"):
-        late.open("finalize", force=False)
-    late.open("finalize", force=True)
-    late.close({"mean": 0.8})
-    lines = Openings(path).lines
-    assert [line["event"] for line in lines] == ["opened", "result"] * 2
-    assert [line["forced"] for line in lines if line["event"] == "opened"] == [False, True]
-
-
-def test_a_torn_record_is_an_opening_that_was_not_made(tmp_path):
-    path = tmp_path / "openings.jsonl"
-    Openings(path).open("finalize", force=False)
-    with path.open("ab") as file:
-        file.write(b'{"event": "resu')
-    record = Openings(path)
-    assert record.count == 1 and record.result is None
-    record.close({})
-    assert Openings(path).result == {}
-
-
 @pytest.fixture
 def finished(tmp_path, tables):
     tables["stopping"] |= {"losers": "pause", "max_epochs": 4, "reduction_factor": 3}
@@ -138,6 +108,31 @@ def test_the_leader_stands_first_then_the_best(finished):
     assert finished.best().trial.number in [one.trial for one in chosen[:2]]
     assert chosen[0].params["embedding_dim"] == 8, "what is fixed belongs to it"
     assert baseline_of(finished).trial == 0
+
+
+def test_a_leader_whose_first_trial_failed_stands_first_by_one_that_did_not(tmp_path, tables):
+    """The outlook names the first trial with a value, and ``repeats`` the first of all."""
+    tables["space"] = {"hidden_size": [4, 8], "num_layers": {"low": 1, "high": 2}}
+    tables["search"] |= {"trials": 12, "sampler": "auto"}
+    harness = StudyHarness(tmp_path, tables)
+    harness.crash_and_reopen(total=12)
+    for number in range(12):
+        work = harness.begin()
+        if number == 0:
+            harness.study.fail(0, 1, Failure("exception", "IndexError", "…"))
+            continue
+        again = harness.study.state.trials[number].repeats == 0
+        value = 0.8 if again else 0.9  # the leader by its mean, not by its luck
+        for epoch in range(1, 5):
+            harness.report(work, epoch, value)
+    state = harness.study.state
+    leading = next(trial for trial in state.trials if trial.repeats == 0)
+    figures = {"mean": 0.95, "se": 0.0, "chance": 1.0, "left": 0}
+    gains = dict.fromkeys(("gain", "gain_low", "gain_high"), 0.0)
+    state.apply(OutlookTaken(ended=12, leader=leading.number, **figures, **gains))
+    chosen = best_candidates(state, 2)
+    assert chosen[0].trial == leading.number == baseline_of(state).trial
+    assert chosen[0].params == baseline_of(state).params
 
 
 def test_a_contest_trains_every_candidate_with_every_seed_to_its_end(finished):

@@ -7,6 +7,7 @@ import pytest
 
 from search.journal.events import SearchConcluded
 from search.journal.load import load_state
+from search.policy import outlook
 from search.policy.merits import learn_merits
 from search.policy.outlook import take_outlook
 from search.report.content import Subject
@@ -233,6 +234,81 @@ def test_a_small_space_names_what_it_tries_again(tmp_path, tables):
     firsts = [trial.number for trial in state.trials if trial.repeats is None]
     assert firsts == [0, 1, 2, 3]
     assert all(state.trials[t.repeats or 0].params == t.params for t in state.trials[4:])
+
+
+@pytest.fixture
+def finite(tables):
+    """A space of 24 configurations."""
+    tables["space"] = {
+        "hidden_size": [4, 8],
+        "dropout": {"low": 0.0, "high": 0.3, "step": 0.1},
+        "num_layers": {"low": 1, "high": 3},
+    }
+    tables["search"]["sampler"] = "auto"
+    return tables
+
+
+def lucky(params, number, epoch):
+    luck = float(np.random.default_rng(number).normal(0.0, 0.02))
+    return 0.7 + params["dropout"] / 10 + luck
+
+
+def test_a_space_that_was_tried_whole_has_nothing_left_to_gain(tmp_path, finite):
+    harness = study(tmp_path, finite, 40)
+    search(harness, lucky, until=30)
+    state = harness.study.state
+    tried = {tuple(trial.params.items()) for trial in state.trials}
+    said = take_outlook(state)
+    assert len(tried) == 24 and said is not None and said.left > 0
+    assert said.gain == said.gain_low == said.gain_high == 0.0
+
+
+def test_candidates_are_what_was_not_tried(tmp_path, finite):
+    harness = study(tmp_path, finite, 40)
+    search(harness, lucky, until=20)
+    state = harness.study.state
+    merits = learn_merits(state)
+    assert merits is not None
+    x_CD = outlook._candidates(state, merits, np.random.default_rng(0))
+    found = [merits.axes.configuration(x_D) for x_D in x_CD]
+    tried = {tuple(trial.params.items()) for trial in state.trials}
+    assert len(found) == 24 - len(tried) > 0
+    assert not tried & {tuple(one.items()) for one in found}
+
+
+def test_no_candidate_is_a_tried_one_where_there_are_many(tmp_path, tables):
+    """A neighbour may differ on an axis of few values, and take the same one again."""
+    harness = study(tmp_path, tables)
+    search(harness, hill(noise=0.01), until=20)
+    merits = learn_merits(harness.study.state)
+    assert merits is not None
+    x_CD = outlook._candidates(harness.study.state, merits, np.random.default_rng(0))
+    points = {row.tobytes() for row in np.round(np.vstack((merits.x_MD, x_CD)), 9)}
+    assert len(points) == len(merits.x_MD) + len(x_CD)
+
+
+@pytest.mark.parametrize(
+    ("gains", "low", "high"), [((0.01, 0.03), 0.005, 0.075), ((-0.02, 0.03), -0.05, 0.075)]
+)
+def test_an_interval_is_made_wider_whatever_its_signs(
+    tmp_path, tables, monkeypatch, gains, low, high
+):
+    harness = study(tmp_path, tables)
+    search(harness, hill(noise=0.01), until=20)
+    state = harness.study.state
+    merits = learn_merits(state)
+    worst, best = (gain / merits.scale for gain in gains)
+    monkeypatch.setattr(outlook, "_gains", lambda *given: np.array([worst] * 500 + [best] * 500))
+    said = take_outlook(state)
+    assert (said.gain_low, said.gain_high) == (pytest.approx(low), pytest.approx(high))
+
+
+def test_configurations_that_somebody_wants_tried_are_tried_first(tmp_path, tables):
+    tables["stopping"]["when_gain_below"] = 10.0
+    tables["first"] = [{"dropout": 0.01 * number} for number in range(20)]
+    harness = study(tmp_path, tables, 40)
+    search(harness, hill())
+    assert harness.study.state.concluded and len(harness.study.state.trials) == 20
 
 
 def test_what_readers_print(tmp_path, tables):

@@ -1,0 +1,113 @@
+"""Who stands for a study, where it has gone on since that was decided; nothing is trained."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from search.driver.plan import Options
+from search.driver.signals import Interrupter
+from search.errors import SpecError
+from search.final import finalize as whole
+from search.final.finalize import Request, finalize
+from search.final.openings import Openings
+from tests.search.policy.searches import hill, search
+from tests.study_harness import StudyHarness
+from trainables.storage import Cache
+
+
+class Trained(Exception):
+    """Raised where the candidates would be trained."""
+
+
+@dataclass
+class Texts:
+    sizes = {"test": 40}
+
+
+@pytest.fixture
+def study(tmp_path, tables, monkeypatch):
+    """A study that was searched, and a finalize that is left when it begins to train."""
+
+    class Stages:
+        def __init__(self, *given) -> None:
+            pass
+
+        def check_data(self, cache) -> None:
+            pass
+
+        def ranking(self, everyone, seeds):
+            raise Trained(everyone)
+
+    monkeypatch.setattr(whole, "study_corpus", lambda state, cache: Texts())
+    monkeypatch.setattr(whole, "Stages", Stages)
+    tables["search"] |= {"trials": 8, "sampler": "random"}
+    harness = StudyHarness(tmp_path, tables)
+    harness.crash_and_reopen(total=8)
+    search(harness, hill())
+    return harness
+
+
+def end(harness: StudyHarness, force: bool = False, explain: bool = False) -> None:
+    state, request = harness.study.state, Request(2, 2, explain, force, Options(), ("--top", "2"))
+    finalize(harness.folder, state, request, Cache(harness.folder.root), Interrupter())
+
+
+def go_on(harness: StudyHarness, better: float) -> None:
+    harness.crash_and_reopen(total=16)
+    search(harness, lambda params, number, epoch: hill()(params, number, epoch) + better)
+
+
+def result(harness: StudyHarness, chosen: str) -> None:
+    record = Openings(harness.folder.openings)
+    record.open("finalize", True, chosen)
+    record.close({})
+
+
+def test_a_study_that_found_better_is_not_finalised_with_the_old(study):
+    with pytest.raises(Trained):
+        end(study)
+    assert study.folder.final_options.read_text() == "--top 2\n"
+    go_on(study, better=0.1)
+    with pytest.raises(SpecError, match=r"when 8 trials had ended \(16 have now\).*remove .*final"):
+        end(study)
+    (study.folder.final / "lineup.json").unlink()
+    with pytest.raises(Trained) as trained:
+        end(study)
+    assert min(one.trial for one in trained.value.args[0][:2]) >= 8
+
+
+def test_nor_under_force_which_keeps_what_is_on_record(study):
+    with pytest.raises(Trained):
+        end(study)
+    result(study, chosen="those")
+    go_on(study, better=0.1)
+    with pytest.raises(SpecError, match=r"or keep to the figure of .*final\.json"):
+        end(study, force=True)
+    (study.folder.final / "lineup.json").unlink()
+    with pytest.raises(SpecError, match="no longer in"):
+        end(study, explain=True)
+    with pytest.raises(Trained):
+        end(study, force=True)
+    assert Openings(study.folder.openings).count == 1
+
+
+def test_a_study_that_would_choose_the_same_again_goes_on(study):
+    study.study.state.outlook = None
+    with pytest.raises(Trained):
+        end(study)
+    go_on(study, better=-0.5)
+    study.study.state.outlook = None  # who leads may differ with what is known by now
+    with pytest.raises(Trained):
+        end(study)
+
+
+def test_an_opening_that_was_made_for_the_old_is_finished_for_them(study):
+    with pytest.raises(Trained):
+        end(study)
+    text = (study.folder.final / "lineup.json").read_text()
+    chosen = whole.Lineup.model_validate_json(text).digest
+    Openings(study.folder.openings).open("finalize", False, chosen)
+    go_on(study, better=0.1)
+    with pytest.raises(Trained) as trained:
+        end(study)
+    assert max(one.trial for one in trained.value.args[0]) < 8
