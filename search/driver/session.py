@@ -30,8 +30,8 @@ from search.driver.plan import SessionPlan
 from search.driver.preparation import PreparedData, prepare_study
 from search.driver.recorder import StudyRecorder
 from search.driver.retention import CheckpointKeeper
-from search.driver.signals import Halt, Interrupter
-from search.errors import NoFiniteResult, StudyExists, StudyFailed
+from search.driver.signals import Halt, Hopeless, Interrupter, check_hope
+from search.errors import StudyExists, StudyFailed
 from search.journal.events import FORMAT, SpecChanged, StudyCreated, WarmStarted
 from search.journal.folder import StudyDir, create_study_dir
 from search.journal.journal import Journal
@@ -254,23 +254,6 @@ def _opened(work: _Work) -> Iterator[StudyRecorder]:
             snapshot.close(state)
     finally:
         journal.close()
-
-
-class Hopeless(Halt):
-    """Leaves a search whose trials fail. Its journal is whole, and takes the session's end."""
-
-
-def check_hope(recorder: StudyRecorder) -> None:
-    """Raise ``Hopeless`` when this session's first trials have all failed alike, and more are to
-    come.
-
-    Its code says that the study has no finite result, unless an earlier trial has one.
-    """
-    cause = recorder.common_failure()
-    if cause is not None and not recorder.state.finished:
-        nothing = recorder.state.best() is None
-        code = NoFiniteResult.exit_code if nothing else StudyFailed.exit_code
-        raise Hopeless(f"the first trials have all failed: {cause}", code)
 
 
 def _run(

@@ -1,4 +1,5 @@
-"""Ends a search early: Ctrl-C, SIGTERM, the time budget, ``seqtune stop``, and another driver.
+"""Ends a search early: Ctrl-C, SIGTERM, the time budget, ``seqtune stop``, another driver, and
+trials that all fail alike.
 
 The journal is complete at every moment, so nothing need be waited for: the first signal asks the
 driver to leave at its next step, and a timer makes sure that it does. A second one is immediate.
@@ -13,11 +14,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
+from typing import TYPE_CHECKING
 
-from search.errors import StudyFailed, StudyNotFound
+from search.errors import NoFiniteResult, StudyFailed, StudyNotFound
 from search.journal.folder import StudyDir
 from search.journal.lock import Driver, read_driver
 from search.monitor.say import say
+
+if TYPE_CHECKING:
+    from search.driver.recorder import StudyRecorder
 
 #: Seconds after the first signal at which the process ends whatever it is doing.
 PATIENCE_SECONDS = 4.0
@@ -36,6 +41,23 @@ class Halt(BaseException):
     def __init__(self, reason: str, exit_code: int) -> None:
         super().__init__(reason)
         self.reason, self.exit_code = reason, exit_code
+
+
+class Hopeless(Halt):
+    """Leaves a search whose trials fail. Its journal is whole, and takes the session's end."""
+
+
+def check_hope(recorder: "StudyRecorder") -> None:
+    """Raise ``Hopeless`` when this session's first trials have all failed alike, and more are to
+    come.
+
+    Its code says that the study has no finite result, unless an earlier trial has one.
+    """
+    cause = recorder.common_failure()
+    if cause is not None and not recorder.state.finished:
+        nothing = recorder.state.best() is None
+        code = NoFiniteResult.exit_code if nothing else StudyFailed.exit_code
+        raise Hopeless(f"the first trials have all failed: {cause}", code)
 
 
 @dataclass

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 from optuna.trial import TrialState
 
-from search.driver.session import check_hope
-from search.driver.signals import Halt
+from search.driver.signals import Halt, check_hope
 from search.errors import StudyFailed
 from search.journal.events import EpochDone
 from search.policy.failures import Failure
