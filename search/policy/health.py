@@ -122,11 +122,10 @@ def _gain(merits: Merits) -> Iterator[Finding]:
     pair = np.ix_([leader, first], [leader, first])
     sign_2 = np.array([1.0, -1.0])
     variance = float(sign_2 @ covariance_MM[pair] @ sign_2)
-    gain, error = mean_M[leader] - mean_M[first], np.sqrt(max(variance, 0.0))
-    if gain <= 2.0 * error:
-        yield Finding(
-            kind="no_gain", value=float(gain * merits.scale), other=float(error * merits.scale)
-        )
+    error = float(np.sqrt(max(variance, 0.0)))
+    if mean_M[leader] - mean_M[first] <= 2.0 * error:
+        gain = merits.worth(float(mean_M[leader])) - merits.worth(float(mean_M[first]))
+        yield Finding(kind="no_gain", value=gain, other=error * merits.scale)
 
 
 def _idle(state: StudyState, merits: Merits) -> Iterator[Finding]:

@@ -23,13 +23,43 @@ Array = NDArray[np.float64]
 #: Configurations that must be known before anything is said.
 _FEWEST = 8
 
-#: A bad outlier counts as so many times as far below the median as the best tenth is above, or the
-#: worst quarter is below.
-_OUTLIERS = 1.5
-
 #: What a configuration deviates by from the process is taken for chance by half, where it was not
 #: run again. So many further runs weigh as much as that.
 _CHANCE, _WEIGHT = 0.5, 4.0
+
+
+@dataclass(frozen=True)
+class Tail:
+    """How worths below the median are drawn in: how bad the bad ones are says nothing of the best,
+    and as it is it would pass for luck.
+
+    A worth that lies ``d`` below the median comes to lie ``unit * log(1 + d / unit)`` below.
+    """
+
+    middle: float
+    unit: float
+
+    @classmethod
+    def of(cls, worth_N: Array) -> "Tail":
+        """Return the tail of worths: its unit is how far the best tenth is above the median, if the
+        worst quarter is not as near."""
+        low, middle, upper = np.quantile(worth_N, (0.25, 0.5, 0.9))
+        unit = float(upper - middle) or float(middle - low) or 1.0
+        return cls(float(middle), unit)
+
+    def drawn_in(self, worth_N: Array) -> Array:
+        """Return worths with the tail drawn in."""
+        below_N = np.maximum(self.middle - worth_N, 0.0)
+        return worth_N + below_N - self.unit * np.log1p(below_N / self.unit)
+
+    def slopes(self, worth_N: Array) -> Array:
+        """Return by how much a drawn in worth moves with the worth itself."""
+        return 1.0 / (1.0 + np.maximum(self.middle - worth_N, 0.0) / self.unit)
+
+    def back(self, drawn_in: float) -> float:
+        """Return the worth that was drawn in to this."""
+        below = max(self.middle - drawn_in, 0.0)
+        return drawn_in + below - self.unit * math.expm1(below / self.unit)
 
 
 @dataclass(frozen=True)
@@ -39,7 +69,7 @@ class Merits:
     Attributes:
         first: the trial that had each configuration first.
         x_MD: the configurations.
-        z_M: what was observed of each: worth less ``centre``, by ``scale``.
+        z_M: what was observed of each: worth, its ``tail`` drawn in, less ``centre``, by ``scale``.
         whole_M: whether one was trained to its end.
         chance: the variance of a trial's worth around its configuration's, as z.
     """
@@ -50,6 +80,7 @@ class Merits:
     z_M: Array
     whole_M: NDArray[np.bool_]
     posterior: Posterior
+    tail: Tail
     centre: float
     scale: float
     chance: float
@@ -58,6 +89,10 @@ class Merits:
         """Return the mean and the covariance of what the configurations and others are worth, as z:
         first those that were tried."""
         return self.posterior.worths(self.features(x_CD))
+
+    def worth(self, z: float) -> float:
+        """Return the worth, in the metric's units, behind a z."""
+        return self.tail.back(self.centre + self.scale * z)
 
     def best(self, worth_M: Array) -> int:
         """Return the best of those that were trained to their ends: of others, how they would have
@@ -74,13 +109,16 @@ def learn_merits(state: StudyState) -> Merits | None:
     known = expectations(state)
     if len(known.trials) < _FEWEST or not known.whole_N.any() or not state.space:
         return None
-    worth_N = _bounded(-known.costs_N)
+    tail = Tail.of(-known.costs_N)
+    worth_N = tail.drawn_in(-known.costs_N)
     centre, scale = float(np.mean(worth_N)), float(np.std(worth_N))
     if not np.isfinite(scale) or scale <= 1e-12 * max(1.0, abs(centre)):
         return None
     axes = axes_of(state.space)
     x_ND = axes.points([trial.params for trial in known.trials])
-    z_N, known_N = (worth_N - centre) / scale, np.minimum(known.variances_N / scale**2, 100.0)
+    z_N = (worth_N - centre) / scale
+    variances_N = known.variances_N * tail.slopes(-known.costs_N) ** 2
+    known_N = np.minimum(variances_N / scale**2, 100.0)
     groups = _groups(x_ND, _networks(known.trials))
     if len(groups) < _FEWEST:
         return None
@@ -97,17 +135,11 @@ def learn_merits(state: StudyState) -> Merits | None:
         z_M=z_M,
         whole_M=np.array([known.whole_N[group].any() for group in groups], dtype=np.bool_),
         posterior=Posterior(theta, x_NF[rows], z_M, known_M),
+        tail=tail,
         centre=centre,
         scale=scale,
         chance=chance,
     )
-
-
-def _bounded(worth_N: Array) -> Array:
-    """Return worths with bad outliers bounded: how bad they are says nothing of the best."""
-    low, middle, upper = np.quantile(worth_N, (0.25, 0.5, 0.9))
-    least = middle - _OUTLIERS * max(upper - middle, middle - low)
-    return np.asarray(np.maximum(worth_N, least))
 
 
 def _networks(trials: Sequence[Trial]) -> list[str]:

@@ -73,7 +73,7 @@ def _outlook(state: StudyState, merits: Merits) -> OutlookTaken:
     return OutlookTaken(
         ended=state.ended,
         leader=merits.first[leader],
-        mean=sign * (merits.centre + merits.scale * float(worths.mean_X[leader])),
+        mean=sign * merits.worth(float(worths.mean_X[leader])),
         se=_ERRORS * merits.scale * math.sqrt(float(worths.covariance_XX[leader, leader])),
         chance=_chance(worths, leader),
         left=left,
