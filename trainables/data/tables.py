@@ -86,7 +86,7 @@ def read_tables(spec: DataSpec, cache_dir: Path) -> dict[str, Table]:
         DataError: the source is unreadable or malformed, a column is missing, or no row is usable.
     """
     source = find_source(spec.source, spec.revision, spec.split)
-    parts = _by_part(_files(source, spec, cache_dir), spec)
+    parts = _by_part(source, _files(source, spec, cache_dir), spec)
     if "train" not in parts:
         raise DataError(
             f"{spec.source!r} has no part 'train'; it has: {', '.join(parts)}. "
@@ -111,12 +111,15 @@ def read_tables(spec: DataSpec, cache_dir: Path) -> dict[str, Table]:
     return {part: table for part, table in tables.items() if table.texts}
 
 
-def _by_part(parts: dict[str, list[RowFile]], spec: DataSpec) -> dict[str, list[RowFile]]:
+def _by_part(
+    source: Source, parts: dict[str, list[RowFile]], spec: DataSpec
+) -> dict[str, list[RowFile]]:
     """Return the files by our names of the parts; a study may know those of a hub by others."""
     if not isinstance(spec.split, SplitNames):
         return parts
     names = spec.split.model_dump()
-    if parts.keys() == names.keys():  # local files, which are found by the study's names
+    # Files of a folder were found by the study's names. A hub's own names may be the same three.
+    if source.parts and parts.keys() == names.keys():
         return parts
     missing = [name for name in names.values() if name not in parts]
     if missing:

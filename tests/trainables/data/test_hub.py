@@ -14,6 +14,7 @@ from trainables.data.reading.formats import FORMATS
 from trainables.data.reading.opening import COMPRESSIONS
 from trainables.data.sources import find_source
 from trainables.data.spec import DataSpec
+from trainables.data.tables import read_tables
 from trainables.storage import Cache
 from trainables.tasks.text_inputs import TextInputs
 
@@ -21,7 +22,7 @@ from trainables.tasks.text_inputs import TextInputs
 @pytest.fixture
 def hub(monkeypatch, tmp_path):
     """A hub with one data set, at a commit that a test may move; returns what was asked."""
-    asked = SimpleNamespace(commit="aaa", loaded=[], reachable=True)
+    asked = SimpleNamespace(commit="aaa", loaded=[], reachable=True, splits={})
 
     def info(self, name, timeout):
         if not asked.reachable:
@@ -30,6 +31,8 @@ def hub(monkeypatch, tmp_path):
 
     def load(name, revision=None, cache_dir=None):
         asked.loaded.append((name, revision))
+        if asked.splits:
+            return datasets.DatasetDict(asked.splits)
         rows = [(f"text {i} of {revision}", i % 2) for i in range(40)]
         return datasets.Dataset.from_dict(
             {"text": [t for t, _ in rows], "label": [y for _, y in rows]}
@@ -66,6 +69,20 @@ def test_a_hub_that_cannot_be_asked_is_told(hub, tmp_path):
     tables = {"data": data.model_dump(mode="json")}
     prepared = TextInputs("class").prepare(tables, {}, Cache(tmp_path / "cache"))
     assert any("another revision would go unnoticed" in note for note in prepared.notes)
+
+
+def split_of(name: str, rows: int = 40) -> datasets.Dataset:
+    return datasets.Dataset.from_dict(
+        {"text": [f"{name} {i}" for i in range(rows)], "label": [i % 2 for i in range(rows)]}
+    )
+
+
+def test_named_splits_are_heeded_where_they_are_called_as_our_parts(hub, tmp_path):
+    hub.splits = {name: split_of(name) for name in ("train", "validation", "test")}
+    names = {"train": "train", "validation": "test", "test": "validation"}
+    spec = DataSpec.model_validate({"source": "someone/reviews", "split": names})
+    tables = read_tables(spec, tmp_path)
+    assert {part: table.texts[0].split()[0] for part, table in tables.items()} == names
 
 
 @pytest.mark.parametrize("source", ["imdb", "./reviews", "reviews.csv", "/tmp/reviews"])
