@@ -11,7 +11,8 @@ from search.spec.overrides import data_of, data_settings
 from search.spec.template import Found, study_file
 from trainables.data.corpus import Corpus, prepare
 from trainables.data.preview import histogram, preview
-from trainables.data.tables import Table, read_tables
+from trainables.data.table import Table
+from trainables.data.tables import read_tables
 from trainables.storage import default_cache
 
 #: Labels with more values than this, and numbers all, are numbers to predict.
@@ -28,7 +29,7 @@ def write_study_file(source: str, settings: tuple[str, ...], output: Path | None
     given = data_settings(settings)
     spec = data_of(source, settings)
     cache = default_cache()
-    table = read_tables(spec, cache.datasets)["train"]
+    table = read_tables(spec, cache.datasets, labels=None)["train"]
     task = _task_for(table)
     corpus = prepare(spec, cache, "class" if task == "text-classification" else "number")
     name = _name_of(source)

@@ -18,15 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainables.data.part import ARRAYS, Part, map_part
-from trainables.data.parts import Labels, Parts, cut_parts
+from trainables.data.parts import Parts, cut_parts
 from trainables.data.sources import find_source
 from trainables.data.spec import DataSpec
+from trainables.data.table import Labels
 from trainables.data.tables import read_tables
 from trainables.errors import DataError
 from trainables.storage import Cache, new_folder
 
 #: Part of every corpus's digest: raise it when a corpus is made differently, and all are rebuilt.
-FORMAT = 8
+FORMAT = 9
 
 #: A larger share of unknown tokens is said.
 _MANY_UNKNOWN = 0.1
@@ -127,7 +128,8 @@ def prepare(spec: DataSpec, cache: Cache, labels: Labels = "class") -> Corpus:
             "SEQTUNE_CACHE"
         ) from error
     try:
-        _write(building, cut_parts(read_tables(spec, cache.datasets), spec, labels), spec)
+        tables = read_tables(spec, cache.datasets, labels)
+        _write(building, cut_parts(tables, spec, labels), spec)
         os.replace(building, path)
     except OSError as error:
         if not (path / "corpus.json").exists():  # otherwise another process made the same first

@@ -8,7 +8,7 @@ be learnt from are refused.
 import re
 from bisect import bisect_left
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +18,9 @@ from trainables.data.numbers import read_numbers
 from trainables.data.overlaps import conflicts, training_rows
 from trainables.data.spec import DataSpec, SplitNames
 from trainables.data.splits import PARTS, split_rows
-from trainables.data.tables import Table
+from trainables.data.table import Labels, Table
 from trainables.errors import DataError
 
-Labels = Literal["class", "number"]
 Coded = dict[str, tuple[list[str], NDArray[Any]]]
 
 #: So many times further from the middle than half of the targets are.

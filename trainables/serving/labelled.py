@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from trainables.data.numbers import read_numbers
 from trainables.data.parts import some_rows
 from trainables.data.spec import DataSpec, whole_path
-from trainables.data.tables import Table, read_tables
+from trainables.data.table import Table
+from trainables.data.tables import read_tables
 from trainables.errors import DataError
 from trainables.serving.folder import ModelConfig
 
@@ -50,7 +51,8 @@ def read_labelled(
     Raises:
         DataError: it cannot be read, has no such part, or other labels.
     """
-    tables = read_tables(spec.model_copy(update={"source": whole_path(spec.source)}), cache_dir)
+    found = spec.model_copy(update={"source": whole_path(spec.source)})
+    tables = read_tables(found, cache_dir, "class" if config.classes else "number")
     chosen = part or next(name for name in _PREFERRED if name in tables)
     if chosen not in tables:
         raise DataError(f"{spec.source!r} has no part {chosen!r}; it has: {', '.join(tables)}")
