@@ -6,8 +6,7 @@ be learnt from are refused.
 """
 
 import re
-from bisect import bisect_left
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from trainables.data.bundles import bundle
 from trainables.data.numbers import read_numbers
-from trainables.data.overlaps import conflicts, training_rows
+from trainables.data.overlaps import apart, conflicts
 from trainables.data.spec import DataSpec, SplitNames
 from trainables.data.splits import PARTS, split_rows
 from trainables.data.table import Labels, Table
@@ -60,12 +59,9 @@ def cut_parts(tables: dict[str, Table], spec: DataSpec, labels: Labels) -> Parts
     classes = _classes(tables, spec.source) if labels == "class" else []
     if spec.limit is not None:
         tables = {name: some_rows(table, spec) for name, table in tables.items()}
+    tables, overlaps = apart(tables, spec)
     coded = _coded(tables, classes, spec)
     parts, notes = _cut(coded, tables["train"], spec)
-    rows, overlaps = training_rows({part: texts for part, (texts, _) in parts.items()}, spec)
-    texts, targets = parts["train"]
-    if len(rows) < len(texts):
-        parts["train"] = ([texts[i] for i in rows], targets[rows])
     train = parts["train"][1]
     notes += [note for table in tables.values() for note in dict.fromkeys(table.notes)]
     notes += [*_left_out(tables), *overlaps]
@@ -108,15 +104,7 @@ def _coded(tables: dict[str, Table], classes: list[str], spec: DataSpec) -> Code
 def some_rows(table: Table, spec: DataSpec) -> Table:
     """Draw at most ``limit`` rows with the seed of the split; keep their order."""
     rows = np.random.default_rng(spec.split_seed).permutation(len(table.texts))[: spec.limit]
-    chosen = sorted(rows.tolist())
-    return replace(
-        table,
-        texts=[table.texts[i] for i in chosen],
-        labels=[table.labels[i] for i in chosen],
-        rows=[table.rows[i] for i in chosen],
-        groups=[table.groups[i] for i in chosen] if table.groups else [],
-        files=[(bisect_left(chosen, first), name) for first, name in table.files],
-    )
+    return table.take(sorted(rows.tolist()))
 
 
 def _classes(tables: dict[str, Table], source: str) -> list[str]:

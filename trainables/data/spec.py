@@ -95,11 +95,13 @@ class DataSpec(Section):
             begins, and stays the study's.
         limit: for quick looks, the most rows taken of each part that the source has, drawn with
             ``split_seed``.
-        group: a column whose rows of one value fall in one part, such as a patient or an author.
+        group: a column whose rows of one value fall in one part, such as a patient or an author;
+            in parts that the source brings, they are looked for.
         split_by: ``block`` deals out blocks of a hundred consecutive rows, for files in which
             related rows lie together; ``row`` each row for itself. Of ``imdb`` it is ``block``.
-        overlap: ``keep`` where evaluation texts that stand in training as well are meant to; else
-            they are taken out of training, and refused above a tenth.
+        overlap: ``keep`` where texts, or a group, of which two parts have rows are meant to be in
+            both; else what a later part has is taken out of the earlier one, and refused above a
+            tenth of either.
         split: shares of train, validation and test, or the names of parts that the source brings.
         split_seed: seed of the split and of the rows that ``limit`` takes.
         max_tokens: tokens that are read of a text at most.
@@ -177,10 +179,8 @@ class DataSpec(Section):
                 "split_seed has no effect: the parts are named, and no limit draws from them; "
                 "take it out"
             )
-        if isinstance(self.split, SplitNames) and (self.group or self.split_by != "row"):
-            raise ValueError(
-                "group and split_by have no effect: the parts are named; take them out"
-            )
+        if isinstance(self.split, SplitNames) and self.split_by != "row":
+            raise ValueError("split_by has no effect: the parts are named; take it out")
         return self
 
     def _unread(self) -> tuple[str, ...]:

@@ -5,10 +5,10 @@ Only the columns of texts and labels are read, each as what it must be, so that 
 """
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from trainables.data.choosing import choose_group, choose_label, choose_text
@@ -64,6 +64,19 @@ class Table:
     def blocks(self) -> list[tuple[int, int]]:
         """Return the block of each row: so many rows that follow one another in one file."""
         return [(self._file(i), (row - 1) // BLOCK_ROWS) for i, row in enumerate(self.rows)]
+
+    def take(self, rows: Sequence[int]) -> "Table":
+        """Return the table of some of its rows, ascending."""
+        if len(rows) == len(self.texts):
+            return self
+        return replace(
+            self,
+            texts=[self.texts[i] for i in rows],
+            labels=[self.labels[i] for i in rows],
+            rows=[self.rows[i] for i in rows],
+            groups=[self.groups[i] for i in rows] if self.groups else [],
+            files=[(bisect_left(rows, first), name) for first, name in self.files],
+        )
 
     def _file(self, index: int) -> int:
         return bisect_right(self.files, index, key=lambda file: file[0]) - 1

@@ -63,3 +63,76 @@ def test_numbers_of_a_part_need_not_be_those_of_training(tmp_path):
     write(tmp_path / "d/train.csv", "text,label", [f"train {i},{i / 7}" for i in range(60)])
     write(tmp_path / "d/val.csv", "text,label", [f"val {i},{i / 11 + 0.5}" for i in range(20)])
     assert len(parts_of(tmp_path / "d", "number").texts["validation"]) == 20
+
+
+def write_parts(folder: Path, columns: str = "", **rows: Any) -> Path:
+    for part, lines in rows.items():
+        write(folder / f"{part}.csv", f"text,label{columns}", lines)
+    return folder
+
+
+def rows_of(name: str, count: int, start: int = 0) -> list[str]:
+    return [f"{name} {i},{'ab'[i % 2]}" for i in range(start, start + count)]
+
+
+def test_validation_is_compared_with_test(tmp_path):
+    train, same = rows_of("train", 100), rows_of("same", 20)
+    folder = write_parts(tmp_path / "d", train=train, validation=same, test=same)
+    with pytest.raises(DataError, match="20 of 20 test texts stand in validation as well, so that"):
+        parts_of(folder)
+    assert "20 of 20 test texts stand in validation as well: its figures flatter" in (
+        parts_of(folder, overlap="keep").notes
+    )
+    write_parts(folder, validation=rows_of("other", 39) + same[:1])
+    parts = parts_of(folder)
+    said = "1 of 20 test texts stand in validation as well: 1 of 40 were taken out of validation"
+    assert said in parts.notes and len(parts.texts["validation"]) == 39
+
+
+def test_no_part_that_is_cut_from_training_has_texts_of_a_brought_one(tmp_path):
+    """Neither a validation part with texts of the test part, nor a test part with validation's."""
+    train = rows_of("train", 200)
+    for part, cut in (("test", "validation"), ("validation", "test")):
+        shared = [f"{line.partition(',')[0]},{'ab'[i % 2]}" for i, line in enumerate(train[::40])]
+        brought = rows_of("brought", 60) + shared
+        folder = write_parts(tmp_path / part, train=train, **{part: brought})
+        parts = parts_of(folder, split=(0.5, 0.25, 0.25))
+        assert not set(parts.texts[part]) & {*parts.texts["train"], *parts.texts[cut]}
+        assert sum(map(len, parts.texts.values())) == 195 + 65
+        said = f"5 of 65 {part} texts stand in training as well: 5 of 200 were taken out"
+        assert any(said in note for note in parts.notes)
+
+
+def test_a_text_that_is_half_of_training_is_not_taken_out_in_silence(tmp_path):
+    train = [*rows_of("train", 50), *["ok,a"] * 50]
+    folder = write_parts(tmp_path / "d", train=train, validation=[*rows_of("val", 19), "ok,a"])
+    said = "1 of 20 validation texts stand in training as well, and to take them out would cost"
+    with pytest.raises(DataError, match=f"{said} training 50 of its 100; part them anew"):
+        parts_of(folder)
+    assert sum(map(len, parts_of(folder, overlap="keep").texts.values())) == 120
+
+
+def patients(name: str, count: int, first: int) -> list[str]:
+    return [f"{line},{first + i // 5}" for i, line in enumerate(rows_of(name, count))]
+
+
+def test_groups_are_looked_for_in_parts_that_the_source_brings(tmp_path):
+    train, test = patients("train", 400, 0), patients("test", 100, 0)
+    folder = write_parts(tmp_path / "d", ",patient", train=train, test=test)
+    said = "100 of 100 test texts are of a 'patient' of whom training has others"
+    with pytest.raises(DataError, match=f"{said}, so that its figures"):
+        parts_of(folder, group="patient")
+    assert f"{said}: its figures flatter" in parts_of(folder, group="patient", overlap="keep").notes
+    write_parts(folder, ",patient", test=patients("test", 100, 79))
+    parts = parts_of(folder, group="patient")
+    said = "5 of 100 test texts are of a 'patient' of whom training has others: 5 of 400 were"
+    assert any(said in note for note in parts.notes)
+    assert len(parts.texts["train"]) + len(parts.texts["validation"]) == 395
+
+
+def test_groups_are_looked_for_in_named_parts(tmp_path):
+    rows = {"a": patients("a", 40, 0), "b": patients("b", 20, 90), "c": patients("c", 20, 0)}
+    folder = write_parts(tmp_path / "d", ",patient", **rows)
+    names = {"train": "a", "validation": "b", "test": "c"}
+    with pytest.raises(DataError, match="20 of 20 test texts are of a 'patient' of whom training"):
+        parts_of(folder, group="patient", split=names)
