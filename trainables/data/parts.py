@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainables.data.bundles import bundle
+from trainables.data.label_names import name_whole_numbers
 from trainables.data.numbers import read_numbers
 from trainables.data.overlaps import apart, conflicts
 from trainables.data.spec import DataSpec, SplitNames
@@ -56,13 +57,17 @@ def cut_parts(tables: dict[str, Table], spec: DataSpec, labels: Labels) -> Parts
             is no number.
     """
     # Before ``limit`` is applied, so that the sample has the classes of the whole data set.
-    classes = _classes(tables, spec.source) if labels == "class" else []
+    classes, notes = list[str](), list[str]()
+    if labels == "class":
+        tables, notes = name_whole_numbers(tables)
+        classes = _classes(tables, spec.source)
     if spec.limit is not None:
         tables = {name: some_rows(table, spec) for name, table in tables.items()}
     tables, overlaps = apart(tables, spec)
     coded = _coded(tables, classes, spec)
-    parts, notes = _cut(coded, tables["train"], spec)
+    parts, uneven = _cut(coded, tables["train"], spec)
     train = parts["train"][1]
+    notes += uneven
     notes += [note for table in tables.values() for note in dict.fromkeys(table.notes)]
     notes += [*_left_out(tables), *overlaps]
     every = [list(column) for column in zip(*parts.values(), strict=True)]

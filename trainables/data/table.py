@@ -4,7 +4,6 @@ Only the columns of texts and labels are read, each as what it must be, so that 
 ``001`` or of the class ``None``.
 """
 
-import re
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -25,9 +24,6 @@ _ORIGIN = "source"
 
 #: Rows of a block; what lies together in a file is seldom about more.
 BLOCK_ROWS = 100
-
-#: A whole number as pandas writes it where another row has none: 1.0.
-_WHOLE = re.compile(r"(-?\d+)\.0+")
 
 
 @dataclass
@@ -64,6 +60,12 @@ class Table:
     def blocks(self) -> list[tuple[int, int]]:
         """Return the block of each row: so many rows that follow one another in one file."""
         return [(self._file(i), (row - 1) // BLOCK_ROWS) for i, row in enumerate(self.rows)]
+
+    def labels_by_file(self) -> list[list[str]]:
+        """Return the labels of each file."""
+        starts = [first for first, _ in self.files]
+        ends = [*starts[1:], len(self.labels)]
+        return [self.labels[a:b] for a, b in zip(starts, ends, strict=True)]
 
     def take(self, rows: Sequence[int]) -> "Table":
         """Return the table of some of its rows, ascending."""
@@ -124,7 +126,6 @@ def read_table(
         table.notes += dict.fromkeys(file.notes)
     if blank:
         table.notes.append(f"blanks around {blank} labels were taken off")
-    _name_whole_numbers(table)
     return table
 
 
@@ -192,14 +193,6 @@ def _is_number(label: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _name_whole_numbers(table: Table) -> None:
-    """Name labels 1.0 and 2.0 as 1 and 2 if all are written so, as pandas does beside a gap."""
-    found = {label: _WHOLE.fullmatch(label) for label in set(table.labels)}
-    if found and all(found.values()):
-        names = {label: match.group(1) for label, match in found.items() if match}
-        table.labels = [names[label] for label in table.labels]
 
 
 def text_columns(spec: DataSpec) -> tuple[str, ...]:

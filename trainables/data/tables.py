@@ -6,12 +6,16 @@ from pathlib import Path
 
 from trainables.data.choosing import LABEL_COLUMNS, TEXT_COLUMNS, has_column
 from trainables.data.files import open_parts
+from trainables.data.label_names import without_decimals
 from trainables.data.reading.rows import RowFile
 from trainables.data.sources import find_source
 from trainables.data.spec import DataSpec, SplitNames
 from trainables.data.splits import PARTS
 from trainables.data.table import Labels, Table, read_table, text_columns
 from trainables.errors import DataError
+
+#: So many rows seldom have one and the same number for a label.
+_MANY_ROWS = 10
 
 #: What to do about a part that cannot be used.
 _REMEDY = "mend it, or take it out: with data.split as shares, another is cut from training"
@@ -99,14 +103,17 @@ def _why_apart(table: Table, train: Table, labels: Labels) -> str | None:
 
     Where labels are withheld, another column is easily taken for theirs, or one value fills it.
     """
-    known, found = set(train.labels), set(table.labels)
+    # A program may have written 1.0 into one file and 1 into the other.
+    known, found = (set(map(without_decimals, one.labels)) for one in (train, table))
     if table.other_label is not None and (labels == "number" or not found <= known):
         return (
             f"({table.files[0][1]!r}) has another column of labels than training: "
             f"{table.other_label!r}"
         )
-    if known & found or (labels == "number" and (len(found) > 1 or len(table.labels) == 1)):
+    if known & found:
         return None
+    if labels == "number" and (len(found) > 1 or len(table.labels) < _MANY_ROWS):
+        return None  # numbers seldom recur, but many rows of one number are a stand-in
     shown = ", ".join(map(repr, sorted(found)[:4])) + (", …" if len(found) > 4 else "")
     return f"({table.files[0][1]!r}) has none of training's labels, but {shown}"
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trainables.data.label_names import is_whole_float, name_whole_numbers
 from trainables.data.numbers import read_numbers
 from trainables.data.parts import some_rows
 from trainables.data.spec import DataSpec, whole_path
@@ -59,6 +60,9 @@ def read_labelled(
     table = some_rows(tables[chosen], spec) if spec.limit else tables[chosen]
     left_out = f"{len(table.left_out)} rows have no text or no label: left out"
     notes = [*dict.fromkeys(table.notes), *([left_out] if table.left_out else [])]
+    if config.classes and not any(map(is_whole_float, (*config.classes, *names))):
+        named, more = name_whole_numbers({chosen: table})
+        table, notes = named[chosen], [*notes, *more]
     targets = _classes(table, names, config) if config.classes else read_numbers(table, spec)
     return Labelled(table.texts, targets, chosen if len(tables) > 1 else None, notes)
 

@@ -95,7 +95,7 @@ def test_no_part_that_is_cut_from_training_has_texts_of_a_brought_one(tmp_path):
     for part, cut in (("test", "validation"), ("validation", "test")):
         shared = [f"{line.partition(',')[0]},{'ab'[i % 2]}" for i, line in enumerate(train[::40])]
         brought = rows_of("brought", 60) + shared
-        folder = write_parts(tmp_path / part, train=train, **{part: brought})
+        folder = write_parts(tmp_path / part, "", train=train, **{part: brought})
         parts = parts_of(folder, split=(0.5, 0.25, 0.25))
         assert not set(parts.texts[part]) & {*parts.texts["train"], *parts.texts[cut]}
         assert sum(map(len, parts.texts.values())) == 195 + 65
@@ -136,3 +136,32 @@ def test_groups_are_looked_for_in_named_parts(tmp_path):
     names = {"train": "a", "validation": "b", "test": "c"}
     with pytest.raises(DataError, match="20 of 20 test texts are of a 'patient' of whom training"):
         parts_of(folder, group="patient", split=names)
+
+
+def labelled(name: str, labels: Iterable[str], rows: int = 40) -> list[str]:
+    names = list(labels)
+    return [f"{name} {i},{names[i % len(names)]}" for i in range(rows)]
+
+
+def test_whole_floats_are_named_as_integers_once_for_all_parts(tmp_path):
+    wide, narrow = labelled("t", ["1.0", "1.5", "2.0"]), labelled("v", ["1.0", "2.0"])
+    parts = parts_of(write_parts(tmp_path / "a", train=wide, validation=narrow))
+    assert parts.classes == ["1.0", "1.5", "2.0"]
+    gap, whole = labelled("t", ["1.0", "2.0"]), labelled("v", ["1", "2"])
+    parts = parts_of(write_parts(tmp_path / "b", train=gap, validation=whole))
+    assert parts.classes == ["1", "2"]
+    assert "labels such as '1.0' are named as '1' is" in parts.notes
+    folder = write_parts(tmp_path / "c", **{"train-0": gap, "train-1": labelled("u", ["1", "2"])})
+    assert parts_of(folder).classes == ["1", "2"], "file by file"
+    both = labelled("t", ["1", "1.0"])
+    assert parts_of(write_parts(tmp_path / "d", train=both)).classes == ["1", "1.0"]
+
+
+def test_numbers_keep_the_marks_of_their_thousands(tmp_path):
+    train = labelled("t", ["1.250", "250.500", "7.000"])
+    folder = write_parts(
+        tmp_path / "d", train=train, validation=labelled("v", ["250.000", "9.000"])
+    )
+    parts = parts_of(folder, "number", thousands=".", decimal=",")
+    assert set(parts.labels["validation"]) == {250_000.0, 9_000.0}
+    assert set(parts.labels["train"]) == {1_250.0, 250_500.0, 7_000.0}
