@@ -6,11 +6,11 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from trainables.data.folders import assign, is_hidden
+from trainables.data.class_folders import class_files, said_of_classes
+from trainables.data.folders import assign, is_hidden, is_text, listed
 from trainables.data.hub import is_hub_name
 from trainables.data.reading.formats import FORMATS, format_of, is_known
 from trainables.data.reading.opening import opened
-from trainables.data.reading.text_files import SUFFIX, class_files
 from trainables.data.spec import PACKAGED, SplitNames
 from trainables.errors import DataError
 
@@ -104,10 +104,11 @@ def _folder(path: Path, name: str, split: object) -> Source:
     seen = [p for p in everything if not is_hidden(p.relative_to(path))]
     hidden = sum(is_known(p) and is_hidden(p.relative_to(path)) for p in everything)
     files = [p for p in seen if is_known(p)]
-    texts = class_files(path, [p for p in seen if p.suffix.lower() == SUFFIX])
-    if not files and texts:
+    texts = [] if files else class_files(path, [p for p in seen if is_text(p)])
+    if texts:
         assigned = assign(texts, path, split, hidden)
-        return Source(assigned.parts, name, folder=path, notes=assigned.notes)
+        notes = (*assigned.notes, *said_of_classes(path, texts), *_passed_over(path, seen, texts))
+        return Source(assigned.parts, name, folder=path, notes=notes)
     if not files:
         raise DataError(
             f"folder {name!r} holds no {', '.join(FORMATS)} file, and no folders of .txt files"
@@ -117,10 +118,16 @@ def _folder(path: Path, name: str, split: object) -> Source:
         raise DataError(f"folder {name!r} mixes {', '.join(kinds)}: keep one format")
     _check_holds_something(files)
     assigned = assign(files, path, split, hidden)
-    others = [str(p.relative_to(path)) for p in seen if not is_known(p)]
-    shown = ", ".join(others[:4]) + (f" and {len(others) - 4} more" if len(others) > 4 else "")
-    passed = (f"of no known format, so passed over: {shown}",) if others else ()
+    others = [p for p in seen if not is_known(p)]
+    passed = (f"of no known format, so passed over: {listed(others, path)}",) if others else ()
     return Source(assigned.parts, name, notes=(*assigned.notes, *passed))
+
+
+def _passed_over(folder: Path, seen: list[Path], texts: list[Path]) -> list[str]:
+    others = sorted(set(seen) - set(texts))
+    if not others:
+        return []
+    return [f"in no folder of a class, or no .txt, so passed over: {listed(others, folder)}"]
 
 
 def _walk(folder: Path) -> list[Path]:

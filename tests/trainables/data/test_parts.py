@@ -65,7 +65,7 @@ def test_numbers_of_a_part_need_not_be_those_of_training(tmp_path):
     assert len(parts_of(tmp_path / "d", "number").texts["validation"]) == 20
 
 
-def write_parts(folder: Path, columns: str = "", **rows: Any) -> Path:
+def write_parts(folder: Path, columns: str = "", /, **rows: Any) -> Path:
     for part, lines in rows.items():
         write(folder / f"{part}.csv", f"text,label{columns}", lines)
     return folder
@@ -95,7 +95,7 @@ def test_no_part_that_is_cut_from_training_has_texts_of_a_brought_one(tmp_path):
     for part, cut in (("test", "validation"), ("validation", "test")):
         shared = [f"{line.partition(',')[0]},{'ab'[i % 2]}" for i, line in enumerate(train[::40])]
         brought = rows_of("brought", 60) + shared
-        folder = write_parts(tmp_path / part, "", train=train, **{part: brought})
+        folder = write_parts(tmp_path / part, train=train, **{part: brought})
         parts = parts_of(folder, split=(0.5, 0.25, 0.25))
         assert not set(parts.texts[part]) & {*parts.texts["train"], *parts.texts[cut]}
         assert sum(map(len, parts.texts.values())) == 195 + 65

@@ -25,7 +25,8 @@ def read(
     names: Mapping[str, str] | None = None,
     **options: Any,
 ) -> Labelled:
-    config = ModelConfig.model_construct(classes=classes)
+    about: dict[str, Any] = {"classes": classes}
+    config = ModelConfig.model_construct(**about)
     spec = DataSpec(source=str(source), **options)
     return read_labelled(spec, part, names or {}, config, source.parent)
 
