@@ -31,14 +31,16 @@ def is_hidden(path: Path) -> bool:
     return any(part.startswith((".", "__")) for part in path.parts)
 
 
-def assign(files: Sequence[Path], folder: Path, split: object, hidden: int) -> Assigned:
+def assign(
+    files: Sequence[Path], folder: Path, split: object, hidden: int, needs_train: bool = True
+) -> Assigned:
     """Give each file to the part that its name tells, or the name of a folder around it.
 
     Where no name tells a part all are ``train``; where some do, one that does not is refused. The
-    study may name the parts instead.
+    study may name the parts instead. A single file is the training part, where one is needed.
 
     Raises:
-        DataError: a file's part is unknown, or there is no training part.
+        DataError: a file's part is unknown, or the training part is needed, and there is none.
     """
     notes = (
         [f"{hidden} hidden files, such as checkpoint copies, were passed over"] if hidden else []
@@ -49,7 +51,7 @@ def assign(files: Sequence[Path], folder: Path, split: object, hidden: int) -> A
     for path in files:
         parts.setdefault(_told(path, folder), []).append(path)
     unknown, unlabelled = parts.pop(None, []), parts.pop("unlabelled", [])
-    if len(files) == 1:
+    if len(files) == 1 and needs_train:
         return Assigned({"train": list(files)}, tuple(notes))
     if unlabelled:
         notes.append(f"without labels, so passed over: {listed(unlabelled, folder)}")
@@ -63,7 +65,7 @@ def assign(files: Sequence[Path], folder: Path, split: object, hidden: int) -> A
             "part (train, validation or test), take it out, or name the files of all parts with "
             "--set data.split={train=…,validation=…,test=…}"
         )
-    if "train" not in parts:
+    if "train" not in parts and (needs_train or not parts):
         there = [path for some in parts.values() for path in some] or unlabelled
         raise DataError(
             f"no file of {str(folder)!r} tells by its name that it is a training part; there are: "

@@ -55,11 +55,14 @@ class Source:
         return digest.hexdigest()
 
 
-def find_source(name: str, revision: str | None = None, split: object = None) -> Source:
+def find_source(
+    name: str, revision: str | None = None, split: object = None, needs_train: bool = True
+) -> Source:
     """Locate a data set without reading its rows.
 
     A name that is neither built-in nor local is taken for a data set on the hub; so is one with a
     revision, whatever lies here under that name by now. ``split`` may name the files of each part.
+    Whoever only scores texts needs no training part.
 
     Raises:
         DataError: the package, file or folder is missing, has no known format, or a file's part is
@@ -71,7 +74,7 @@ def find_source(name: str, revision: str | None = None, split: object = None) ->
         return Source({}, name, revision=revision)
     path = Path(name).expanduser()
     if path.is_dir():
-        return _folder(path, name, split)
+        return _folder(path, name, split, needs_train)
     if path.exists():
         if not is_known(path):
             raise DataError(
@@ -99,14 +102,14 @@ def _packaged(name: str) -> Source:
     return Source({"train": [Path(spec.origin).parent / file]}, name, only)
 
 
-def _folder(path: Path, name: str, split: object) -> Source:
+def _folder(path: Path, name: str, split: object, needs_train: bool) -> Source:
     everything = _walk(path)
     seen = [p for p in everything if not is_hidden(p.relative_to(path))]
     hidden = sum(is_known(p) and is_hidden(p.relative_to(path)) for p in everything)
     files = [p for p in seen if is_known(p)]
     texts = [] if files else class_files(path, [p for p in seen if is_text(p)])
     if texts:
-        assigned = assign(texts, path, split, hidden)
+        assigned = assign(texts, path, split, hidden, needs_train)
         notes = (*assigned.notes, *said_of_classes(path, texts), *_passed_over(path, seen, texts))
         return Source(assigned.parts, name, folder=path, notes=notes)
     if not files:
@@ -117,7 +120,7 @@ def _folder(path: Path, name: str, split: object) -> Source:
     if len(kinds) > 1 and not isinstance(split, SplitNames):
         raise DataError(f"folder {name!r} mixes {', '.join(kinds)}: keep one format")
     _check_holds_something(files)
-    assigned = assign(files, path, split, hidden)
+    assigned = assign(files, path, split, hidden, needs_train)
     others = [p for p in seen if not is_known(p)]
     passed = (f"of no known format, so passed over: {listed(others, path)}",) if others else ()
     return Source(assigned.parts, name, notes=(*assigned.notes, *passed))

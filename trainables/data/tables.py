@@ -49,8 +49,10 @@ def read_tables(
     return read.parts
 
 
-def read_parts(spec: DataSpec, cache_dir: Path, labels: Labels | None = "class") -> Tables:
-    """Read all parts of a source.
+def read_parts(
+    spec: DataSpec, cache_dir: Path, labels: Labels | None = "class", needs_train: bool = True
+) -> Tables:
+    """Read all parts of a source; whoever only scores texts needs no training part.
 
     A test part without labels, as of a competition, is left out; so is one whose labels cannot be
     training's. ``labels`` says what they are; None where that is not known yet.
@@ -59,9 +61,9 @@ def read_parts(spec: DataSpec, cache_dir: Path, labels: Labels | None = "class")
         DataError: the source is unreadable or malformed, a column is missing, no row is usable, or
             the labels of the validation part cannot be training's.
     """
-    source = find_source(spec.source, spec.revision, spec.split)
+    source = find_source(spec.source, spec.revision, spec.split, needs_train)
     files = open_parts(source, spec, cache_dir)
-    if "train" not in files:
+    if needs_train and "train" not in files:
         raise DataError(
             f"{spec.source!r} has no part 'train'; it has: {', '.join(files)}. "
             "Name its parts with --set data.split={train=…,validation=…,test=…}"
@@ -72,12 +74,22 @@ def read_parts(spec: DataSpec, cache_dir: Path, labels: Labels | None = "class")
             read.left_out[part] = "the test part has no labels"
         elif part in files:
             _take_in(part, read_table(files[part], spec, source.only, chosen), read, labels)
+    if needs_train:
+        _check_trainable(read, spec)
+    return read
+
+
+def _check_trainable(read: Tables, spec: DataSpec) -> None:
+    """Refuse what cannot be trained from, and note at the training part what is left out.
+
+    Raises:
+        DataError: it has no rows, or a part that the study names has none of use.
+    """
     if "train" not in read.parts:
         raise DataError(f"{spec.source!r} has no usable row (text and label, neither blank)")
     if read.left_out and isinstance(spec.split, SplitNames):
         raise DataError(f"{spec.source!r}: {next(iter(read.left_out.values()))}: {_REMEDY}")
     read.parts["train"].notes += [f"{why}: it is left out" for why in read.left_out.values()]
-    return read
 
 
 def _take_in(part: str, table: Table, read: Tables, labels: Labels | None) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from trainables.data.spec import DataSpec
+from trainables.errors import DataError
 from trainables.serving.folder import ModelConfig
 from trainables.serving.labelled import Labelled, read_labelled
 
@@ -44,3 +45,28 @@ def test_whole_floats_mean_the_classes_that_the_model_has(tmp_path, classes, nam
     found = read(write(tmp_path / "a.csv", ["1.0", "2.0"] * 4), classes, names=names)
     assert found.targets_N.tolist() == [0, 1] * 4
     assert any("are named as '1' is" in note for note in found.notes) == named
+
+
+def test_another_part_is_not_scored_in_place_of_a_test_part_without_labels(tmp_path):
+    folder = tmp_path / "d"
+    for part in ("train", "val"):
+        write(folder / f"{part}.csv", "ab" * 10)
+    (folder / "test.csv").write_text("text\nx\ny\n")
+    remedy = "--part train or --part validation scores another"
+    with pytest.raises(DataError, match=f"the test part has no labels: {remedy}"):
+        read(folder, ("a", "b"))
+    found = read(folder, ("a", "b"), "validation")
+    assert found.part == "validation" and "validation: val.csv" in found.notes
+    write(folder / "test.csv", ["-1"] * 10)
+    with pytest.raises(DataError, match="has none of training's labels, but '-1': --part train"):
+        read(folder, ("a", "b"))
+
+
+def test_scoring_needs_no_training_part(tmp_path):
+    for name in ("test-0.csv", "test-1.csv"):
+        write(tmp_path / "d" / name, "ab" * 10)
+    found = read(tmp_path / "d", ("a", "b"))
+    assert len(found.texts) == 40 and found.part is None
+    assert "test: test-0.csv, test-1.csv" in found.notes
+    (tmp_path / "d" / "test-1.csv").unlink()
+    assert len(read(tmp_path / "d", ("a", "b"), "test").texts) == 20
