@@ -4,14 +4,17 @@ A data set on the hub is read by the ``datasets`` library, whose version 5 runs 
 downloads.
 """
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from trainables.data.folders import part_of
 from trainables.data.reading.formats import FORMATS, format_of
 from trainables.data.reading.hub_rows import load_hub
 from trainables.data.reading.rows import Dialect, RowFile
 from trainables.data.reading.text_files import TextFiles
 from trainables.data.sources import Source
 from trainables.data.spec import DataSpec, SplitNames
+from trainables.data.splits import PARTS
 from trainables.errors import DataError
 
 
@@ -21,13 +24,17 @@ def open_parts(source: Source, spec: DataSpec, cache_dir: Path) -> dict[str, lis
     Raises:
         DataError: one cannot be read, or there is no part of a name that the study gives.
     """
-    return _by_part(source, _files(source, spec, cache_dir), spec)
-
-
-def _files(source: Source, spec: DataSpec, cache_dir: Path) -> dict[str, list[RowFile]]:
-    """Open the files of each part."""
     if not source.parts:
-        return {part: [rows] for part, rows in load_hub(spec, cache_dir).items()}
+        return _splits(load_hub(spec, cache_dir), spec)
+    found = _files(source, spec)
+    # Files of a folder were found by the study's names. A single file has no parts to be named.
+    if isinstance(spec.split, SplitNames) and found.keys() != spec.split.model_dump().keys():
+        raise _no_part(spec, spec.split.validation, found)
+    return found
+
+
+def _files(source: Source, spec: DataSpec) -> dict[str, list[RowFile]]:
+    """Open the local files of each part."""
     if source.folder is not None:
         return {
             part: [TextFiles(source.folder, ["text", "label"], files=files, encoding=spec.encoding)]
@@ -40,17 +47,40 @@ def _files(source: Source, spec: DataSpec, cache_dir: Path) -> dict[str, list[Ro
     }
 
 
-def _by_part(
-    source: Source, parts: dict[str, list[RowFile]], spec: DataSpec
-) -> dict[str, list[RowFile]]:
-    """Return the files by our names of the parts; a study may know those of a hub by others."""
-    if not isinstance(spec.split, SplitNames):
-        return parts
-    names = spec.split.model_dump()
-    # Files of a folder were found by the study's names. A hub's own names may be the same three.
-    if source.parts and parts.keys() == names.keys():
-        return parts
-    missing = [name for name in names.values() if name not in parts]
-    if missing:
-        raise DataError(f"{spec.source!r} has no part {missing[0]!r}; it has: {', '.join(parts)}")
-    return {part: parts[name] for part, name in names.items()}
+def _splits(splits: Mapping[str, RowFile], spec: DataSpec) -> dict[str, list[RowFile]]:
+    """Return the splits of each part: those that the study names, or whose names tell it.
+
+    Raises:
+        DataError: there is none of such a name.
+    """
+    if isinstance(spec.split, SplitNames):
+        names = spec.split.model_dump()
+        missing = [name for name in names.values() if name not in splits]
+        if missing:
+            raise _no_part(spec, missing[0], splits)
+        return {part: [splits[name]] for part, name in names.items()}
+    told = {name: name if name in PARTS else part_of([name]) for name in splits}
+    if len(told) == 1 and None in told.values():
+        return {"train": list(splits.values())}
+    # Where one is called exactly as a part, others that tell it too are pieces or variants of it.
+    of_part = {
+        part: [name for name in told if told[name] == part and (name == part or part not in told)]
+        for part in PARTS
+    }
+    used = {name for names in of_part.values() for name in names}
+    notes = [f"{part}: {', '.join(names)}" for part, names in of_part.items() if names]
+    passed = [name for name in told if name not in used]
+    if passed:
+        notes.append(f"of no part, so passed over: {', '.join(passed)}; data.split names others")
+    if not used:
+        raise _no_part(spec, "train", splits)
+    for rows in splits.values():
+        rows.notes += notes if passed or used - {*PARTS} else []
+    return {part: [splits[name] for name in names] for part, names in of_part.items() if names}
+
+
+def _no_part(spec: DataSpec, name: str, there: Iterable[str]) -> DataError:
+    return DataError(
+        f"{spec.source!r} has no part {name!r}; it has: {', '.join(there)}. "
+        "Name its parts with --set data.split={train=…,validation=…,test=…}"
+    )

@@ -68,7 +68,7 @@ def cut_parts(tables: dict[str, Table], spec: DataSpec, labels: Labels) -> Parts
     parts, uneven = _cut(coded, tables["train"], spec)
     train = parts["train"][1]
     notes += uneven
-    notes += [note for table in tables.values() for note in dict.fromkeys(table.notes)]
+    notes += dict.fromkeys(note for table in tables.values() for note in table.notes)
     notes += [*_left_out(tables), *overlaps]
     every = [list(column) for column in zip(*parts.values(), strict=True)]
     notes += conflicts(

@@ -15,6 +15,7 @@ from trainables.data.reading.opening import COMPRESSIONS
 from trainables.data.sources import find_source
 from trainables.data.spec import DataSpec
 from trainables.data.tables import read_tables
+from trainables.errors import DataError
 from trainables.storage import Cache
 from trainables.tasks.text_inputs import TextInputs
 
@@ -83,6 +84,24 @@ def test_named_splits_are_heeded_where_they_are_called_as_our_parts(hub, tmp_pat
     spec = DataSpec.model_validate({"source": "someone/reviews", "split": names})
     tables = read_tables(spec, tmp_path)
     assert {part: table.texts[0].split()[0] for part, table in tables.items()} == names
+
+
+@pytest.mark.parametrize("name", ["dev", "val", "valid", "eval", "validation_matched"])
+def test_splits_tell_their_part_as_files_do(hub, tmp_path, name):
+    hub.splits = {one: split_of(one) for one in ("train", name, "unsupervised", "train_small")}
+    tables = read_tables(DataSpec(source="someone/reviews"), tmp_path)
+    assert tables["train"].texts[0] == "train 0" and len(tables["train"].texts) == 40
+    assert tables["validation"].texts[0] == f"{name} 0"
+    said = "of no part, so passed over: unsupervised, train_small; data.split names others"
+    assert {f"validation: {name}", said} < set(tables["train"].notes)
+
+
+def test_a_single_split_is_training_and_several_of_no_part_are_refused(hub, tmp_path):
+    hub.splits = {"all": split_of("all")}
+    assert len(read_tables(DataSpec(source="someone/reviews"), tmp_path)["train"].texts) == 40
+    hub.splits = {"en": split_of("en"), "de": split_of("de")}
+    with pytest.raises(DataError, match=r"no part 'train'; it has: en, de. Name its parts with"):
+        read_tables(DataSpec(source="someone/reviews"), tmp_path)
 
 
 @pytest.mark.parametrize("source", ["imdb", "./reviews", "reviews.csv", "/tmp/reviews"])
