@@ -13,6 +13,7 @@ from typing import Any, Literal
 from trainables.data.choosing import choose_group, choose_label, choose_text
 from trainables.data.reading.cells import Unusable, as_label, as_text
 from trainables.data.reading.rows import Cell, RowFile
+from trainables.data.reading.swallowed import swallowed_error
 from trainables.data.spec import DataSpec
 from trainables.errors import DataError
 
@@ -180,11 +181,7 @@ def _refuse_swallowed(file: RowFile, label: str, table: Table) -> None:
     for row, inside in file.swallowed:
         found = [cells[label] for cells in inside if label in cells]
         if all(known[one] or (numbers and _is_number(one)) for one in found):
-            raise DataError(
-                f"{str(file.path)!r}: row {row} holds {len(inside)} rows: a quote opens a cell "
-                "there, and another closes it further down. Double quotes within quoted cells, or, "
-                "if quotes are letters, write data.quoting = 'none'"
-            )
+            raise swallowed_error(file.path, row, len(inside))
 
 
 def _is_number(label: str) -> bool:

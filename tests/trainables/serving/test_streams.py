@@ -1,0 +1,55 @@
+"""Files of texts that are read row by row: as training reads them, or refused as it does."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from trainables.data.reading.rows import Dialect
+from trainables.errors import DataError
+from trainables.serving.streams import Source, read_stream
+
+
+def texts(path: Path, content: str, **dialect: Any) -> list[str]:
+    path.write_text(content, newline="")
+    return [row.text for row in read_stream(Source(str(path), None, (), Dialect(**dialect)))]
+
+
+def with_stray_pair(rows: list[str]) -> str:
+    rows[5], rows[9] = f'"{rows[5]}', rows[9].replace(",", '",', 1)
+    return "\n".join(rows)
+
+
+@pytest.mark.parametrize("more", ["{kind}", "{i}", "{i}.5,{kind}", "tt{i},2024-01-{i}"])
+def test_rows_that_a_pair_of_stray_quotes_swallows_are_refused(tmp_path, more):
+    rows = [f"film {i}," + more.format(i=i, kind="ab"[i % 2]) for i in range(20)]
+    header = "text," + ",".join(f"c{i}" for i in range(more.count(",") + 1)) + "\n"
+    path, content = tmp_path / "a.csv", header + with_stray_pair(rows)
+    with pytest.raises(DataError, match=r"row 6 holds 5 rows: .*'none'; if it is one text, 'doub"):
+        texts(path, content)
+    assert len(texts(path, content, quoting="none")) == 20
+    assert len(texts(path, content, quoting="double")) == 16
+
+
+def test_texts_of_several_lines_are_read(tmp_path):
+    rows = [f'"Hello, world\nBye {i}",{"ab"[i % 2]}\n' for i in range(9)]
+    assert texts(tmp_path / "a.csv", "text,label\n" + "plain,a\n" + "".join(rows))[1:] == [
+        f"Hello, world\nBye {i}" for i in range(9)
+    ]
+
+
+def test_an_empty_line_of_a_single_column_is_an_empty_text(tmp_path):
+    assert texts(tmp_path / "a.csv", "text\nx\n\ny\n") == ["x", "", "y"]
+    assert texts(tmp_path / "b.csv", "text,id\nx,1\n\ny,2\n") == ["x", "y"]
+
+
+def test_an_empty_cell_at_the_end_of_every_row_is_no_cell(tmp_path):
+    path = tmp_path / "a.csv"
+    assert texts(path, "text,id\nx,1,\ny,2,\n") == ["x", "y"]
+    for rows, said in (
+        ("x,1,\ny,2\n", "row 1 has 3"),
+        ("x,1\ny,2,\n", r"row 2 \(line 3\) has 3"),
+        ("x,1,\ny,2,3\n", r"row 2 \(line 3\) has 3"),
+    ):
+        with pytest.raises(DataError, match=f"{said} cells, the header has 2"):
+            texts(path, f"text,id\n{rows}")
