@@ -103,7 +103,7 @@ def _packaged(name: str) -> Source:
 
 
 def _folder(path: Path, name: str, split: object, needs_train: bool) -> Source:
-    everything = _walk(path)
+    everything = walk(path)
     seen = [p for p in everything if not is_hidden(p.relative_to(path))]
     hidden = sum(is_known(p) and is_hidden(p.relative_to(path)) for p in everything)
     files = [p for p in seen if is_known(p)]
@@ -133,7 +133,7 @@ def _passed_over(folder: Path, seen: list[Path], texts: list[Path]) -> list[str]
     return [f"in no folder of a class, or no .txt, so passed over: {listed(others, folder)}"]
 
 
-def _walk(folder: Path) -> list[Path]:
+def walk(folder: Path) -> list[Path]:
     """Return all files of a folder, through links; a link that leads nowhere is refused."""
     found: list[Path] = []
     for root, _, names in os.walk(folder, followlinks=True):

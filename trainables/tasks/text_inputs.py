@@ -228,4 +228,4 @@ def _coverage(vectors: Mapping[str, Vectors]) -> list[str]:
         f"{kind}: {v.width} numbers a word; {v.words_covered:.1%} of the vocabulary and "
         f"{v.tokens_covered:.1%} of the training tokens have a vector"
         for kind, v in vectors.items()
-    ]
+    ] + [note for v in vectors.values() for note in v.notes]

@@ -8,6 +8,7 @@ from trainables.data.folders import part_of
 from trainables.data.sources import Source, find_source
 from trainables.data.spec import DataSpec
 from trainables.data.tables import read_tables
+from trainables.data.unlabelled import find_texts, read_texts
 from trainables.errors import DataError
 
 
@@ -124,3 +125,25 @@ def test_a_folder_around_everything_changes_nothing(tmp_path):
     urls = ["aclImdb/train/urls.txt", "aclImdb/test/urls.txt"]
     found = find_source(str(folder_of(tmp_path / "d", *names, *urls, each=20)))
     assert {part: len(files) for part, files in found.parts.items()} == {"train": 40, "test": 40}
+
+
+def test_texts_without_labels_are_read_to_learn_words(tmp_path):
+    about = ["train/urls_pos.txt", "train/labeledBow.feat", "test/pos/0.txt"]
+    texts = [f"train/{kind}/*.txt" for kind in ("pos", "neg", "unsup")]
+    folder = folder_of(tmp_path / "aclImdb", *about, *texts, each=10)
+    found = find_texts(str(folder))
+    read = read_texts(str(folder), tmp_path)
+    assert len(read) == 30 and any("unsup" in text for text in read)
+    assert not any("test/pos" in text or "urls" in text for text in read)
+    assert found.notes[1:] == (
+        f"{folder}: of a test part, so left out: test/pos/0.txt",
+        f"{folder}: passed over: train/labeledBow.feat, train/urls_pos.txt",
+    )
+    assert len(read_texts(str(folder / "train" / "unsup"), tmp_path)) == 10
+
+
+def test_rows_without_labels_are_read_to_learn_words(tmp_path):
+    folder = folder_of(tmp_path / "d", "unsup-*.csv", "test.csv", each=2)
+    assert len(read_texts(str(folder), tmp_path)) == 2
+    with pytest.raises(DataError, match="except those of a test part"):
+        find_texts(str(folder_of(tmp_path / "e", "test.csv")))
