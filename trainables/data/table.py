@@ -6,7 +6,7 @@ Only the columns of texts and labels are read, each as what it must be, so that 
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -96,10 +96,10 @@ def read_table(
     table, blank = Table(), 0
     for file in files:
         texts = [choose_text(file, name) for name in text_columns(spec)]
-        texts = texts or [_as_before("text", chosen, file, choose_text)]
+        texts = texts or [_as_before("text", chosen, file, files)]
         label = choose_label(file, spec.label) if spec.label else None
         if label is None:
-            label = _as_before("label", chosen, file, choose_label)
+            label = _as_before("label", chosen, file, files)
             table.other_label = label if label != chosen["label"] else table.other_label
         more = [_ORIGIN if only else label]
         more.append(choose_group(file, spec.group) if spec.group else label)
@@ -130,14 +130,12 @@ def read_table(
     return table
 
 
-def _as_before(
-    role: str, chosen: dict[str, str], file: RowFile, choose: Callable[[RowFile, None], str]
-) -> str:
+def _as_before(role: str, chosen: dict[str, str], file: RowFile, files: Sequence[RowFile]) -> str:
     """Return the column that was chosen in the first file; where there is none, say which is."""
     before = chosen.get(role)
     if before is not None and before in file.names:
         return before
-    name = choose(file, None)
+    name = choose_text(file, None) if role == "text" else choose_label(file, None, files)
     if before is not None:
         file.notes.append(f"the {role}s of {file.path.name!r} are in column {name!r}")
     chosen.setdefault(role, name)

@@ -59,9 +59,9 @@ def read_texts(name: str, cache_dir: Path) -> list[str]:
         if is_text(path):
             with opened_text(path, None) as file:
                 texts.append(file.read())
-    for file in _row_files(source, cache_dir):
-        (cells,) = file.columns([choose_text(file, None)])
-        texts += [converted(as_text, cell, file, row) or "" for row, cell in enumerate(cells, 1)]
+    for rows in _row_files(source, cache_dir):
+        (cells,) = rows.columns([choose_text(rows, None)])
+        texts += [converted(as_text, cell, rows, row) or "" for row, cell in enumerate(cells, 1)]
     return [text for text in texts if text.strip()]
 
 

@@ -66,8 +66,8 @@ def test_a_class_may_be_called_like_a_part(tmp_path):
     }
     only = find_source(str(folder_of(tmp_path / "e", "dev/*.txt", "ops/*.txt", each=2)))
     assert {part: len(files) for part, files in only.parts.items()} == {"train": 4}
-    names = {"train": "train", "validation": "dev", "test": "test"}
-    spec = DataSpec.model_validate({"source": str(folder), "split": names})
+    named = {"train": "train", "validation": "dev", "test": "test"}
+    spec = DataSpec.model_validate({"source": str(folder), "split": named})
     with pytest.raises(DataError, match="validation part: no file named 'dev'"):
         find_source(spec.source, split=spec.split)
 

@@ -476,3 +476,11 @@ def test_a_part_with_a_column_of_another_name_is_said(tmp_path):
         (tmp_path / f"{name}.csv").write_text("\n".join([f"text,{column}", *rows]))
     tables = read_tables(DataSpec(source=str(tmp_path)), tmp_path)
     assert "the labels of 'test.csv' are in column 'sentiment'" in tables["test"].notes
+
+
+def test_a_column_called_label_is_judged_by_all_files_of_training(tmp_path):
+    for shard, label in enumerate("ab"):
+        rows = [f"text {shard} {i},{label},{i % 5}" for i in range(20)]
+        (tmp_path / f"train-{shard}.csv").write_text("\n".join(["text,label,rating", *rows]))
+    table = read_tables(DataSpec(source=str(tmp_path)), tmp_path)["train"]
+    assert set(table.labels) == {"a", "b"}
