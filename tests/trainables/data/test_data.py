@@ -99,6 +99,20 @@ def test_parts_by_name(tmp_path):
     assert corpus.sizes == {"train": 40, "validation": 8, "test": 6}
 
 
+def test_what_is_passed_over_is_said_as_it_is_now(tmp_path):
+    folder = tmp_path / "set"
+    folder.mkdir()
+    write_reviews(folder / "train.csv", 60)
+    first = prepare(spec(folder), Cache(tmp_path / "cache"))
+    (folder / "more.xlsx").write_text("rows that nobody reads")
+    again = prepare(spec(folder), Cache(tmp_path / "cache"))
+    assert again.path == first.path
+    said = "of no known format, so passed over: more.xlsx"
+    assert said in again.notes and said not in first.notes
+    (folder / "more.xlsx").unlink()
+    assert prepare(spec(folder), Cache(tmp_path / "cache")) == first
+
+
 def bad_csv(tmp_path: Path, content: str) -> Path:
     path = tmp_path / "bad.csv"
     path.write_text(content)
