@@ -10,7 +10,7 @@ from pathlib import Path
 from trainables.data.folders import part_of
 from trainables.data.reading.formats import FORMATS, format_of
 from trainables.data.reading.hub_rows import load_hub
-from trainables.data.reading.rows import Dialect, RowFile
+from trainables.data.reading.rows import Dialect, RowFile, refuse_unread
 from trainables.data.reading.text_files import TextFiles
 from trainables.data.sources import Source
 from trainables.data.spec import DataSpec, SplitNames
@@ -35,12 +35,14 @@ def open_parts(source: Source, spec: DataSpec, cache_dir: Path) -> dict[str, lis
 
 def _files(source: Source, spec: DataSpec) -> dict[str, list[RowFile]]:
     """Open the local files of each part."""
+    dialect = Dialect(spec.encoding, spec.delimiter, spec.quoting, spec.header)
+    kinds = {format_of(path) for files in source.parts.values() for path in files}
+    refuse_unread(dialect, kinds, source.name)
     if source.folder is not None:
         return {
             part: [TextFiles(source.folder, ["text", "label"], files=files, encoding=spec.encoding)]
             for part, files in source.parts.items()
         }
-    dialect = Dialect(spec.encoding, spec.delimiter, spec.quoting, spec.header)
     return {
         part: [FORMATS[format_of(path)](path, dialect) for path in files]
         for part, files in source.parts.items()

@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from trainables.data.hub import find_revision, is_hub_name, means_a_file
+from trainables.data.unread import UNREAD
 
 #: Built-in sources, each with the package that holds the texts, the file in the package, and the
 #: value of the file's column ``source`` that marks the rows of the data set.
@@ -167,9 +168,10 @@ class DataSpec(Section):
             )
         for name in self._unread():
             if getattr(self, name) != default[name].default:
-                raise ValueError(
-                    f"{name} has no effect: {self.source!r} is not written so; take it out"
-                )
+                why = "not written so"
+                if is_hub_name(self.source):
+                    why = "no file or folder here, so it is looked for on the hub"
+                raise ValueError(f"{name} has no effect: {self.source!r} is {why}; take it out")
         if self.tokens == "bert" and self.vocabulary != default["vocabulary"].default:
             raise ValueError(
                 "vocabulary has no effect: BERT brings its own word pieces; take it out"
@@ -185,11 +187,10 @@ class DataSpec(Section):
 
     def _unread(self) -> tuple[str, ...]:
         """Return the settings of a file's dialect that the source, as it is named, cannot have."""
-        cells = ("delimiter", "quoting", "header")
-        suffixes = {suffix.lower() for suffix in Path(self.source).suffixes}
-        if self.source in PACKAGED or self.revision is not None or ".parquet" in suffixes:
-            return ("encoding", *cells)
-        return cells if suffixes & {".json", ".jsonl", ".ndjson"} else ()
+        if self.source in PACKAGED or self.revision is not None or is_hub_name(self.source):
+            return UNREAD[".parquet"]
+        suffixes = [suffix.lower() for suffix in Path(self.source).suffixes]
+        return next((UNREAD[suffix] for suffix in suffixes if suffix in UNREAD), ())
 
     @model_validator(mode="after")
     def _columns_differ(self) -> "DataSpec":

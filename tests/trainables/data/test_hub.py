@@ -110,6 +110,15 @@ def test_a_revision_of_what_is_not_on_the_hub_is_refused(source):
         DataSpec(source=source, revision="aaa")
 
 
+@pytest.mark.parametrize("setting", [{"encoding": "latin-1"}, {"delimiter": ";"}])
+def test_how_a_file_is_written_is_refused_of_the_hub_at_once(setting, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValidationError, match="no file or folder here, so it is looked for on the"):
+        DataSpec(source="someone/reviews", **setting)
+    (tmp_path / "reviews").mkdir()
+    assert DataSpec(source="reviews", **setting).revision is None
+
+
 @pytest.mark.parametrize(
     ("name", "there"),
     [

@@ -53,3 +53,13 @@ def test_an_empty_cell_at_the_end_of_every_row_is_no_cell(tmp_path):
     ):
         with pytest.raises(DataError, match=f"{said} cells, the header has 2"):
             texts(path, f"text,id\n{rows}")
+
+
+def test_a_dialect_without_effect_is_refused(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"text": "x"}\n')
+    (tmp_path / "a.txt").write_text("x\n")
+    for name in ("a.jsonl", "a.txt"):
+        with pytest.raises(DataError, match=r"data.delimiter has no effect: "):
+            read_stream(Source(str(tmp_path / name), None, (), Dialect(delimiter=";")))
+    with pytest.raises(DataError, match=r"data.header has no effect: 'the input' is .txt"):
+        read_stream(Source("-", None, (), Dialect(header=False)))
