@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from trainables.data.reading.formats import format_of
@@ -103,12 +104,13 @@ def part_of(names: Sequence[str]) -> str | None:
 
     The file's own name is the last, so it decides before the folder nearest to it.
     """
-    for name in reversed(names):
-        words = _words(name)
-        for part, said in _PARTS.items():
-            if words & said:
-                return part
-    return None
+    return next((part for part in map(_part_of_name, reversed(names)) if part), None)
+
+
+@lru_cache(maxsize=4096)  # names of folders recur with each of their files
+def _part_of_name(name: str) -> str | None:
+    words = _words(name)
+    return next((part for part, said in _PARTS.items() if words & said), None)
 
 
 def _words(name: str) -> set[str]:

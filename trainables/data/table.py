@@ -100,7 +100,8 @@ def read_table(
         label = choose_label(file, spec.label) if spec.label else None
         if label is None:
             label = _as_before("label", chosen, file, files)
-            table.other_label = label if label != chosen["label"] else table.other_label
+            if label.lower() != chosen["label"].lower():
+                table.other_label = label
         more = [_ORIGIN if only else label]
         more.append(choose_group(file, spec.group) if spec.group else label)
         *text_cells, label_cells, origins, groups = file.columns([*texts, label, *more])

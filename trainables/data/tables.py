@@ -73,7 +73,8 @@ def read_parts(
         if part == "test" and part in files and _is_unlabelled(files[part], spec):
             read.left_out[part] = "the test part has no labels"
         elif part in files:
-            _take_in(part, read_table(files[part], spec, source.only, chosen), read, labels)
+            table = read_table(files[part], spec, source.only, chosen)
+            _take_in(part, table, read, labels, needs_train)
     if needs_train:
         _check_trainable(read, spec)
     return read
@@ -92,15 +93,20 @@ def _check_trainable(read: Tables, spec: DataSpec) -> None:
     read.parts["train"].notes += [f"{why}: it is left out" for why in read.left_out.values()]
 
 
-def _take_in(part: str, table: Table, read: Tables, labels: Labels | None) -> None:
+def _take_in(
+    part: str, table: Table, read: Tables, labels: Labels | None, needs_train: bool
+) -> None:
     """Put a table among those read, or say why it is left out.
 
     Raises:
         DataError: it is of validation, and its labels cannot be training's.
     """
-    train, rows = read.parts.get("train"), len(table.left_out)
-    why = _why_apart(table, train, labels) if table.texts and train and labels else None
-    if why is not None and part == "validation":
+    train, rows, why = read.parts.get("train"), len(table.left_out), None
+    if table.texts and train and labels:
+        why = _why_other_column(table, train, labels)
+        if needs_train or labels == "number":  # whoever scores says what strange classes mean
+            why = why or _why_strange(table, train, labels)
+    if why is not None and part == "validation" and needs_train:
         raise DataError(f"the validation part {why}: {_REMEDY}")
     if not table.texts:
         why = f"has no usable row ({rows} without a text or a label)"
@@ -110,24 +116,34 @@ def _take_in(part: str, table: Table, read: Tables, labels: Labels | None) -> No
         read.left_out[part] = f"the {part} part {why}"
 
 
-def _why_apart(table: Table, train: Table, labels: Labels) -> str | None:
-    """Say why the labels of a part cannot be training's; None if they can.
+def _why_other_column(table: Table, train: Table, labels: Labels) -> str | None:
+    """Say that a part's labels are of a column that is not training's; None if they can be.
 
-    Where labels are withheld, another column is easily taken for theirs, or one value fills it.
+    Where labels are withheld, another customary column is easily taken for theirs.
     """
-    # A program may have written 1.0 into one file and 1 into the other.
-    known, found = (set(map(without_decimals, one.labels)) for one in (train, table))
-    if table.other_label is not None and (labels == "number" or not found <= known):
-        return (
-            f"({table.files[0][1]!r}) has another column of labels than training: "
-            f"{table.other_label!r}"
-        )
-    if known & found:
+    known, found = _names(train), _names(table)
+    if table.other_label is None or (labels == "class" and found <= known):
         return None
-    if labels == "number" and (len(found) > 1 or len(table.labels) < _MANY_ROWS):
-        return None  # numbers seldom recur, but many rows of one number are a stand-in
+    file = table.files[0][1]
+    return f"({file!r}) has another column of labels than training: {table.other_label!r}"
+
+
+def _why_strange(table: Table, train: Table, labels: Labels) -> str | None:
+    """Say that a part has none of training's labels; None if it has, or numbers of its own.
+
+    Where labels are withheld, one value such as -1 may stand in their place.
+    """
+    known, found = _names(train), _names(table)
+    of_its_own = labels == "number" and (len(found) > 1 or len(table.labels) < _MANY_ROWS)
+    if known & found or of_its_own:
+        return None
     shown = ", ".join(map(repr, sorted(found)[:4])) + (", …" if len(found) > 4 else "")
     return f"({table.files[0][1]!r}) has none of training's labels, but {shown}"
+
+
+def _names(table: Table) -> set[str]:
+    """Return the labels, 1.0 as 1: a program may have written either into one of the files."""
+    return set(map(without_decimals, table.labels))
 
 
 def _is_unlabelled(files: Sequence[RowFile], spec: DataSpec) -> bool:

@@ -46,6 +46,12 @@ def test_numbers_are_taken_from_one_column_only(tmp_path):
     assert not any(text.startswith("test") for text in parts.texts["test"])
 
 
+def test_a_column_in_other_letters_is_the_same(tmp_path):
+    write(tmp_path / "train.csv", "text,target", [f"train {i},{i % 9}" for i in range(60)])
+    write(tmp_path / "test.csv", "Text,Target", [f"test {i},{i % 7}" for i in range(20)])
+    assert parts_of(tmp_path, "number").texts["test"][0] == "test 0"
+
+
 @pytest.mark.parametrize("labels", ["class", "number"])
 def test_one_value_in_place_of_withheld_labels_is_no_class(tmp_path, labels):
     write(tmp_path / "d/train.csv", "text,label", [f"train {i},{i % 2}" for i in range(60)])

@@ -57,9 +57,10 @@ def test_another_part_is_not_scored_in_place_of_a_test_part_without_labels(tmp_p
         read(folder, ("a", "b"))
     found = read(folder, ("a", "b"), "validation")
     assert found.part == "validation" and "validation: val.csv" in found.notes
-    write(folder / "test.csv", ["-1"] * 10)
-    with pytest.raises(DataError, match="has none of training's labels, but '-1': --part train"):
+    write(folder / "test.csv", "10" * 10)
+    with pytest.raises(DataError, match="'0', '1'; say which each means"):
         read(folder, ("a", "b"))
+    assert read(folder, ("a", "b"), names={"1": "a", "0": "b"}).targets_N.tolist() == [0, 1] * 10
 
 
 def test_scoring_needs_no_training_part(tmp_path):
@@ -70,3 +71,10 @@ def test_scoring_needs_no_training_part(tmp_path):
     assert "test: test-0.csv, test-1.csv" in found.notes
     (tmp_path / "d" / "test-1.csv").unlink()
     assert len(read(tmp_path / "d", ("a", "b"), "test").texts) == 20
+
+
+def test_numbers_are_not_scored_by_another_column(tmp_path):
+    write(tmp_path / "d" / "train.csv", [str(i) for i in range(20)])
+    (tmp_path / "d" / "test.csv").write_text("text,rating\nx,1\ny,2\n")
+    with pytest.raises(DataError, match="another column of labels than training: 'rating': --part"):
+        read(tmp_path / "d", ())

@@ -1,9 +1,12 @@
 """Files of texts that are read row by row: as training reads them, or refused as it does."""
 
+import csv
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from trainables.data.reading.rows import Dialect
 from trainables.errors import DataError
@@ -36,6 +39,28 @@ def test_texts_of_several_lines_are_read(tmp_path):
     assert texts(tmp_path / "a.csv", "text,label\n" + "plain,a\n" + "".join(rows))[1:] == [
         f"Hello, world\nBye {i}" for i in range(9)
     ]
+
+
+CELLS = st.text(st.sampled_from('ab1 ,;"\n\t'), max_size=8)
+
+
+@settings(
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    rows=st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=8),
+    columns=st.sampled_from([1, 2]),
+)
+def test_what_a_program_has_written_is_read_back_or_refused(rows, columns, tmp_path):
+    with (tmp_path / "a.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("text", "label")[:columns], *(row[:columns] for row in rows)])
+    source = Source(str(tmp_path / "a.csv"), None, (), Dialect())
+    try:
+        found = [row.text for row in read_stream(source)]
+    except DataError as error:
+        assert "holds" in str(error) and columns == 2
+        return
+    assert found == [text for text, _ in rows]
 
 
 def test_an_empty_line_of_a_single_column_is_an_empty_text(tmp_path):
