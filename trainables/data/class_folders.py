@@ -44,10 +44,10 @@ def said_of_classes(folder: Path, texts: Sequence[Path]) -> list[str]:
 
 def _refuse_elsewhere(folder: Path, found: Sequence[Path], others: Sequence[Path]) -> None:
     around = {parent for path in {path.parent for path in found} for parent in path.parents}
+    # Neither the whole folder nor one of a part may be a class, whatever lies in it.
+    others = [p for p in others if p.parent != folder and part_of([p.parent.name]) is None]
     beside = [path for path in others if path.parent in around]
-    apart = [
-        path for path in others if path.parent not in around and part_of([path.parent.name]) is None
-    ]
+    apart = [path for path in others if path.parent not in around]
     if apart or len(beside) > _BESIDE * len(found):
         raise DataError(
             f"the .txt files of {str(folder)!r} lie at several depths: "

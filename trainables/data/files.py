@@ -27,9 +27,12 @@ def open_parts(source: Source, spec: DataSpec, cache_dir: Path) -> dict[str, lis
     if not source.parts:
         return _splits(load_hub(spec, cache_dir), spec)
     found = _files(source, spec)
-    # Files of a folder were found by the study's names. A single file has no parts to be named.
+    # Files of a folder were found by the study's names.
     if isinstance(spec.split, SplitNames) and found.keys() != spec.split.model_dump().keys():
-        raise _no_part(spec, spec.split.validation, found)
+        raise DataError(
+            f"{spec.source!r} is one file, and has no part {spec.split.validation!r}: give "
+            "data.split as shares"
+        )
     return found
 
 

@@ -171,3 +171,10 @@ def test_numbers_keep_the_marks_of_their_thousands(tmp_path):
     parts = parts_of(folder, "number", thousands=".", decimal=",")
     assert set(parts.labels["validation"]) == {250_000.0, 9_000.0}
     assert set(parts.labels["train"]) == {1_250.0, 250_500.0, 7_000.0}
+
+
+def test_parts_of_a_single_file_cannot_be_named(tmp_path):
+    folder = write_parts(tmp_path / "d", train=rows_of("train", 20))
+    names = {"train": "a", "validation": "b", "test": "c"}
+    with pytest.raises(DataError, match="is one file, and has no part 'b': give data.split as"):
+        parts_of(folder / "train.csv", split=names)
