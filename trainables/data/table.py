@@ -40,8 +40,8 @@ class Table:
         left_out: numbers of the rows with no text, a blank text, or no label.
         notes: what was done that a person should know.
         columns: the columns of the first file, and those of texts and labels among them.
-        other_label: the column of the labels where it is not the first that was chosen, as in
-            training.
+        other_labels: the column of the labels of each file, by its place, where that is not the one
+            that was chosen first, in training.
     """
 
     texts: list[str] = field(default_factory=list)
@@ -52,7 +52,7 @@ class Table:
     left_out: list[int] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     columns: str = ""
-    other_label: str | None = None
+    other_labels: dict[int, str] = field(default_factory=dict)
 
     def where(self, index: int) -> str:
         """Say where a row comes from."""
@@ -101,7 +101,7 @@ def read_table(
         if label is None:
             label = _as_before("label", chosen, file, files)
             if label.lower() != chosen["label"].lower():
-                table.other_label = label
+                table.other_labels[len(table.files)] = label
         more = [_ORIGIN if only else label]
         more.append(choose_group(file, spec.group) if spec.group else label)
         *text_cells, label_cells, origins, groups = file.columns([*texts, label, *more])

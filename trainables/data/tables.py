@@ -1,6 +1,6 @@
 """Reading of a data set into one table of texts and labels for each part."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +18,13 @@ from trainables.errors import DataError
 _MANY_ROWS = 10
 
 #: What to do about a part that cannot be used.
-_REMEDY = "mend it, or take it out: with data.split as shares, another is cut from training"
+_REMEDY = {
+    "train": "name the column alike in all of its files",
+    **dict.fromkeys(
+        PARTS[1:],
+        "mend it, or take it out: with data.split as shares, another is cut from training",
+    ),
+}
 
 
 @dataclass
@@ -89,7 +95,8 @@ def _check_trainable(read: Tables, spec: DataSpec) -> None:
     if "train" not in read.parts:
         raise DataError(f"{spec.source!r} has no usable row (text and label, neither blank)")
     if read.left_out and isinstance(spec.split, SplitNames):
-        raise DataError(f"{spec.source!r}: {next(iter(read.left_out.values()))}: {_REMEDY}")
+        part, why = next(iter(read.left_out.items()))
+        raise DataError(f"{spec.source!r}: {why}: {_REMEDY[part]}")
     read.parts["train"].notes += [f"{why}: it is left out" for why in read.left_out.values()]
 
 
@@ -99,15 +106,15 @@ def _take_in(
     """Put a table among those read, or say why it is left out.
 
     Raises:
-        DataError: it is of validation, and its labels cannot be training's.
+        DataError: it is of training or validation, and its labels cannot be training's.
     """
-    train, rows, why = read.parts.get("train"), len(table.left_out), None
-    if table.texts and train and labels:
+    train, rows, why = read.parts.get("train", table), len(table.left_out), None
+    if table.texts and labels:
         why = _why_other_column(table, train, labels)
         if needs_train or labels == "number":  # whoever scores says what strange classes mean
             why = why or _why_strange(table, train, labels)
-    if why is not None and part == "validation" and needs_train:
-        raise DataError(f"the validation part {why}: {_REMEDY}")
+    if why is not None and part != "test" and needs_train:
+        raise DataError(f"the {part} part {why}: {_REMEDY[part]}")
     if not table.texts:
         why = f"has no usable row ({rows} without a text or a label)"
     if why is None:
@@ -121,11 +128,13 @@ def _why_other_column(table: Table, train: Table, labels: Labels) -> str | None:
 
     Where labels are withheld, another customary column is easily taken for theirs.
     """
-    known, found = _names(train), _names(table)
-    if table.other_label is None or (labels == "class" and found <= known):
-        return None
-    file = table.files[0][1]
-    return f"({file!r}) has another column of labels than training: {table.other_label!r}"
+    known = _names(train, train.other_labels.keys())
+    for place, labels_of in enumerate(table.labels_by_file()):
+        column, found = table.other_labels.get(place), set(map(without_decimals, labels_of))
+        if column is not None and (labels == "number" or not found <= known):
+            file = table.files[place][1]
+            return f"({file!r}) has another column of labels than training: {column!r}"
+    return None
 
 
 def _why_strange(table: Table, train: Table, labels: Labels) -> str | None:
@@ -141,9 +150,10 @@ def _why_strange(table: Table, train: Table, labels: Labels) -> str | None:
     return f"({table.files[0][1]!r}) has none of training's labels, but {shown}"
 
 
-def _names(table: Table) -> set[str]:
-    """Return the labels, 1.0 as 1: a program may have written either into one of the files."""
-    return set(map(without_decimals, table.labels))
+def _names(table: Table, without: Collection[int] = ()) -> set[str]:
+    """Return the labels of all files but some; 1.0 is 1, for a program may have written either."""
+    files = enumerate(table.labels_by_file())
+    return {without_decimals(y) for place, labels in files for y in labels if place not in without}
 
 
 def _is_unlabelled(files: Sequence[RowFile], spec: DataSpec) -> bool:

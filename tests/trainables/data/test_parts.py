@@ -39,6 +39,16 @@ def test_a_withheld_label_is_not_taken_from_another_column(tmp_path):
         parts_of(tmp_path / "d")
 
 
+def test_shards_of_training_have_one_column_of_labels(tmp_path):
+    first = [f"one {i},{('neg', 'pos')[i % 2]}" for i in range(40)]
+    write(tmp_path / "d/train-0.csv", "text,sentiment", first)
+    write(tmp_path / "d/train-1.csv", "text,rating", [f"two {i},{i % 5}" for i in range(40)])
+    with pytest.raises(DataError, match="another column of labels than training: 'rating': name"):
+        parts_of(tmp_path / "d")
+    write(tmp_path / "d/train-1.csv", "text,class", first)
+    assert parts_of(tmp_path / "d").classes == ["neg", "pos"]
+
+
 def test_numbers_are_taken_from_one_column_only(tmp_path):
     write(tmp_path / "d/train.csv", "text,target", [f"train {i},{i % 9}" for i in range(60)])
     write(tmp_path / "d/test.csv", "text,rating", [f"test {i},{i % 5}" for i in range(20)])
@@ -176,5 +186,5 @@ def test_numbers_keep_the_marks_of_their_thousands(tmp_path):
 def test_parts_of_a_single_file_cannot_be_named(tmp_path):
     folder = write_parts(tmp_path / "d", train=rows_of("train", 20))
     names = {"train": "a", "validation": "b", "test": "c"}
-    with pytest.raises(DataError, match="is one file, and has no part 'b': give data.split as"):
+    with pytest.raises(DataError, match="is one file, and has no part 'b': give"):
         parts_of(folder / "train.csv", split=names)
