@@ -58,8 +58,8 @@ def read_labelled(
     there = {*read.parts, *read.left_out}
     chosen = part or next(name for name in _PREFERRED if name in there)
     if chosen in read.left_out:
-        others = " or ".join(f"--part {name}" for name in read.parts)
-        remedy = f": {others} scores another" if others else ""
+        others = ", ".join(read.parts)
+        remedy = f": name the file of another part, or --part ({others})" if others else ""
         raise DataError(f"{spec.source!r}: {read.left_out[chosen]}{remedy}")
     if chosen not in read.parts:
         raise DataError(f"{spec.source!r} has no part {chosen!r}; it has: {', '.join(read.parts)}")

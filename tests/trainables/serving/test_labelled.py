@@ -52,7 +52,7 @@ def test_another_part_is_not_scored_in_place_of_a_test_part_without_labels(tmp_p
     for part in ("train", "val"):
         write(folder / f"{part}.csv", "ab" * 10)
     (folder / "test.csv").write_text("text\nx\ny\n")
-    remedy = "--part train or --part validation scores another"
+    remedy = r"name the file of another part, or --part \(train, validation\)"
     with pytest.raises(DataError, match=f"the test part has no labels: {remedy}"):
         read(folder, ("a", "b"))
     found = read(folder, ("a", "b"), "validation")
@@ -76,5 +76,5 @@ def test_scoring_needs_no_training_part(tmp_path):
 def test_numbers_are_not_scored_by_another_column(tmp_path):
     write(tmp_path / "d" / "train.csv", [str(i) for i in range(20)])
     (tmp_path / "d" / "test.csv").write_text("text,rating\nx,1\ny,2\n")
-    with pytest.raises(DataError, match="another column of labels than training: 'rating': --part"):
+    with pytest.raises(DataError, match="another column of labels than training: 'rating': name"):
         read(tmp_path / "d", ())
