@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 
 from trainables.data.reading.formats import format_of
@@ -43,9 +44,7 @@ def assign(
     Raises:
         DataError: a file's part is unknown, or the training part is needed, and there is none.
     """
-    notes = (
-        [f"{hidden} hidden files, such as checkpoint copies, were passed over"] if hidden else []
-    )
+    notes = [f"{hidden} hidden files, such as checkpoint copies, were passed over"] * bool(hidden)
     if isinstance(split, SplitNames):
         return Assigned(_named(files, folder, split), tuple(notes))
     parts: dict[str | None, list[Path]] = {}
@@ -66,8 +65,8 @@ def assign(
             "part (train, validation or test), take it out, or name the files of all parts with "
             "--set data.split={train=…,validation=…,test=…}"
         )
-    if "train" not in parts and (needs_train or not parts):
-        there = [path for some in parts.values() for path in some] or unlabelled
+    if not parts or (needs_train and "train" not in parts):
+        there = [*chain.from_iterable(parts.values())] or unlabelled
         raise DataError(
             f"no file of {str(folder)!r} tells by its name that it is a training part; there are: "
             f"{listed(there, folder)}"

@@ -67,9 +67,8 @@ def cut_parts(tables: dict[str, Table], spec: DataSpec, labels: Labels) -> Parts
     coded = _coded(tables, classes, spec)
     parts, uneven = _cut(coded, tables["train"], spec)
     train = parts["train"][1]
-    notes += uneven
     notes += dict.fromkeys(note for table in tables.values() for note in table.notes)
-    notes += [*_left_out(tables), *overlaps]
+    notes += [*uneven, *_left_out(tables), *overlaps]
     every = [list(column) for column in zip(*parts.values(), strict=True)]
     notes += conflicts(
         [text for texts in every[0] for text in texts], np.concatenate(every[1]).tolist()

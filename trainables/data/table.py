@@ -95,13 +95,9 @@ def read_table(
     """
     table, blank = Table(), 0
     for file in files:
-        texts = [choose_text(file, name) for name in text_columns(spec)]
-        texts = texts or [_as_before("text", chosen, file, files)]
-        label = choose_label(file, spec.label) if spec.label else None
-        if label is None:
-            label = _as_before("label", chosen, file, files)
-            if label.lower() != chosen["label"].lower():
-                table.other_labels[len(table.files)] = label
+        texts, label = _chosen(file, files, spec, chosen)
+        if label.lower() != chosen.setdefault("label", label).lower():
+            table.other_labels[len(table.files)] = label
         more = [_ORIGIN if only else label]
         more.append(choose_group(file, spec.group) if spec.group else label)
         *text_cells, label_cells, origins, groups = file.columns([*texts, label, *more])
@@ -129,6 +125,17 @@ def read_table(
     if blank:
         table.notes.append(f"blanks around {blank} labels were taken off")
     return table
+
+
+def _chosen(
+    file: RowFile, files: Sequence[RowFile], spec: DataSpec, chosen: dict[str, str]
+) -> tuple[list[str], str]:
+    """Return the columns of a file's texts, and that of its labels."""
+    texts = [choose_text(file, name) for name in text_columns(spec)]
+    texts = texts or [_as_before("text", chosen, file, files)]
+    if spec.label:
+        return texts, choose_label(file, spec.label)
+    return texts, _as_before("label", chosen, file, files)
 
 
 def _as_before(role: str, chosen: dict[str, str], file: RowFile, files: Sequence[RowFile]) -> str:
