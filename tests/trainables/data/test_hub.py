@@ -15,6 +15,7 @@ from trainables.data.reading.opening import COMPRESSIONS
 from trainables.data.sources import find_source
 from trainables.data.spec import DataSpec
 from trainables.data.tables import read_tables
+from trainables.data.unlabelled import find_texts, read_texts
 from trainables.errors import DataError
 from trainables.storage import Cache
 from trainables.tasks.text_inputs import TextInputs
@@ -102,6 +103,13 @@ def test_a_single_split_is_training_and_several_of_no_part_are_refused(hub, tmp_
     hub.splits = {"en": split_of("en"), "de": split_of("de")}
     with pytest.raises(DataError, match=r"no part 'train'; it has: en, de. Name its parts with"):
         read_tables(DataSpec(source="someone/reviews"), tmp_path)
+
+
+def test_words_are_learnt_from_all_splits_but_test(hub, tmp_path):
+    hub.splits = {name: split_of(name) for name in ("train", "unsupervised", "test")}
+    texts = read_texts("someone/reviews", tmp_path)
+    assert {text.split()[0] for text in texts} == {"train", "unsupervised"}
+    assert find_texts("someone/reviews").notes == ("someone/reviews: all splits but test",)
 
 
 @pytest.mark.parametrize("source", ["imdb", "./reviews", "reviews.csv", "/tmp/reviews"])
