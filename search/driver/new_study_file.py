@@ -12,8 +12,11 @@ from search.program import called_as
 from search.spec.overrides import data_of, data_settings
 from search.spec.template import Found, study_file
 from trainables.data.corpus import Corpus, prepare
+from trainables.data.numbers import parse_number
 from trainables.data.preview import histogram, preview
-from trainables.data.tables import Table, read_tables
+from trainables.data.spec import DataSpec
+from trainables.data.table import Table
+from trainables.data.tables import read_tables
 from trainables.storage import default_cache
 
 #: Labels with more values than this, and numbers all, are numbers to predict.
@@ -30,8 +33,8 @@ def write_study_file(source: str, settings: tuple[str, ...], output: Path | None
     given = data_settings(settings)
     spec = data_of(source, settings)
     cache = default_cache()
-    table = read_tables(spec, cache.datasets)["train"]
-    task = _task_for(table)
+    table = read_tables(spec, cache.datasets, labels=None)["train"]
+    task = _task_for(table, spec)
     corpus = prepare(spec, cache, "class" if task == "text-classification" else "number")
     name = _name_of(source)
     path = output or Path(f"{name}.toml")
@@ -60,11 +63,11 @@ def _name_of(source: str) -> str:
     return re.sub(r"[^A-Za-z0-9_\-]+", "-", stem).strip("-") or "study"
 
 
-def _task_for(table: Table) -> str:
+def _task_for(table: Table, spec: DataSpec) -> str:
     """Return what kind of task labels ask for: numbers of many values are predicted as such."""
     values = set(table.labels)
     try:
-        numbers = [float(value) for value in values]
+        numbers = [parse_number(value, spec) for value in values]
     except ValueError:
         return "text-classification"
     many = len(values) > max(_MOST_CLASSES, len(table.labels) // 20)

@@ -369,7 +369,7 @@ def test_a_driver_on_the_head_of_a_cluster_that_is_up_leaves_it_up(two, tables):
     where = ("--cluster", str(place.file), "--results-dir", str(place.root / "results"))
     for host in two:
         host.inside("ip route add unreachable 10.99.0.254 table 99")
-        host.inside("ip rule add ipproto tcp dport 1024-65535 sport 1024-65535 table 99")
+        host.inside("ip rule add ipproto tcp dport 1024-65534 sport 1024-65534 table 99")
     place.cluster("up")
     place.run("run", "small.toml", *where)
     place.check(6)

@@ -36,8 +36,10 @@ def choose_text(file: RowFile, named: str | None) -> str:
     return _said(file, "text", chosen, present)
 
 
-def choose_label(file: RowFile, named: str | None) -> str:
+def choose_label(file: RowFile, named: str | None, files: Sequence[RowFile] = ()) -> str:
     """Return the column of the labels: as named, or the first customary one with two values.
+
+    ``files`` are all of its part: of sorted shards, each may have one value only.
 
     Raises:
         DataError: there is none; says what there is, and the remedy.
@@ -47,7 +49,7 @@ def choose_label(file: RowFile, named: str | None) -> str:
     present = _customary(file, LABEL_COLUMNS, "label")
     if len(present) == 1:
         return present[0]
-    chosen = next((name for name in present if _has_two_values(file, name)), present[0])
+    chosen = next((name for name in present if _has_two_values(files or [file], name)), present[0])
     return _said(file, "label", chosen, present)
 
 
@@ -142,9 +144,17 @@ def _words_a_row(file: RowFile, name: str) -> float:
         return 0.0
 
 
-def _has_two_values(file: RowFile, name: str) -> bool:
-    (cells,) = file.columns([name])
-    try:
-        return len({as_label(cell) for cell in cells} - {None, ""}) > 1
-    except Unusable:
-        return False
+def _has_two_values(files: Sequence[RowFile], name: str) -> bool:
+    """Whether a column has two values in those of the files that have it."""
+    values = set[str | None]()
+    for file in files:
+        if name not in file.names:
+            continue
+        (cells,) = file.columns([name])
+        try:
+            values |= {as_label(cell) for cell in cells} - {None, ""}
+        except Unusable:
+            return False
+        if len(values) > 1:
+            return True
+    return False

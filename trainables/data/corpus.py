@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainables.data.part import ARRAYS, Part, map_part
-from trainables.data.parts import Labels, Parts, cut_parts
-from trainables.data.sources import find_source
+from trainables.data.parts import Parts, cut_parts
+from trainables.data.sources import Source, find_source
 from trainables.data.spec import DataSpec
-from trainables.data.tables import read_tables
+from trainables.data.table import Labels
+from trainables.data.tables import read_parts
 from trainables.errors import DataError
 from trainables.storage import Cache, new_folder
 
 #: Part of every corpus's digest: raise it when a corpus is made differently, and all are rebuilt.
-FORMAT = 8
+FORMAT = 9
 
 #: A larger share of unknown tokens is said.
 _MANY_UNKNOWN = 0.1
@@ -101,9 +102,12 @@ def corpus_key(spec: DataSpec, labels: str = "class") -> str:
     It covers the format, the bytes of the source, and every setting that shapes the corpus.
     ``max_tokens`` and ``keep`` are left out, because texts are stored whole and cut when read.
     """
+    return _key(spec, find_source(spec.source, spec.revision, spec.split), labels)
+
+
+def _key(spec: DataSpec, source: Source, labels: str) -> str:
     choices = spec.model_dump(mode="json", exclude={"source", "revision", "max_tokens", "keep"})
-    content = find_source(spec.source, spec.revision, spec.split).digest()
-    recipe = json.dumps([FORMAT, labels, content, choices], sort_keys=True)
+    recipe = json.dumps([FORMAT, labels, source.digest(), choices], sort_keys=True)
     return hashlib.sha256(recipe.encode()).hexdigest()[:32]
 
 
@@ -116,9 +120,16 @@ def prepare(spec: DataSpec, cache: Cache, labels: Labels = "class") -> Corpus:
     Raises:
         DataError: the source is unreadable or cannot be learnt from (one class, too few rows).
     """
-    path = cache.corpus(corpus_key(spec, labels))
-    if (path / "corpus.json").exists():
-        return open_corpus(path)
+    source = find_source(spec.source, spec.revision, spec.split)
+    path = cache.corpus(_key(spec, source, labels))
+    if not (path / "corpus.json").exists():
+        _build(path, spec, cache, labels)
+    corpus = open_corpus(path)
+    # Files that are passed over are no part of the corpus, and others may have come since.
+    return replace(corpus, notes=(*source.notes, *corpus.notes))
+
+
+def _build(path: Path, spec: DataSpec, cache: Cache, labels: Labels) -> None:
     try:
         building = new_folder(path.parent, "building-")
     except OSError as error:
@@ -127,14 +138,14 @@ def prepare(spec: DataSpec, cache: Cache, labels: Labels = "class") -> Corpus:
             "SEQTUNE_CACHE"
         ) from error
     try:
-        _write(building, cut_parts(read_tables(spec, cache.datasets), spec, labels), spec)
+        tables = read_parts(spec, cache.datasets, labels).parts
+        _write(building, cut_parts(tables, spec, labels), spec)
         os.replace(building, path)
     except OSError as error:
         if not (path / "corpus.json").exists():  # otherwise another process made the same first
             raise DataError(f"cannot write the corpus to {path}: {error.strerror}") from error
     finally:
         shutil.rmtree(building, ignore_errors=True)
-    return open_corpus(path)
 
 
 def _tokens(spec: DataSpec, train: Sequence[str]) -> tuple[str, list[str]]:

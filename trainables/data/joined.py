@@ -27,8 +27,8 @@ def join_parts(
 
     Its vocabulary and validation part are this one's, and it has no test part. ``vectors`` are
     files of this one's vectors that it is to have too: those of words.
-    What reads as a text of the test part does is left out, unless it is wanted: a source that
-    brings its own parts may have texts of the test part among those of validation.
+    What reads as a text of the test part does is left out, unless it is wanted: in parts that the
+    source brings, texts may read alike that differ in letters.
 
     Raises:
         DataError: the cache cannot be written.

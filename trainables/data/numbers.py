@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainables.data.spec import DataSpec
-from trainables.data.tables import Table
+from trainables.data.table import Table
 from trainables.errors import DataError
 
 
@@ -20,8 +20,13 @@ def read_numbers(table: Table, spec: DataSpec) -> NDArray[np.float64]:
     return np.array([_number(i, table, spec) for i in range(len(table.labels))], dtype=np.float64)
 
 
-def _number(index: int, table: Table, spec: DataSpec) -> float:
-    label = written = table.labels[index]
+def parse_number(label: str, spec: DataSpec) -> float:
+    """Return a label as a number, as the study says that it is written; it may be infinite or NaN.
+
+    Raises:
+        ValueError: it is none.
+    """
+    written = label
     if spec.thousands and spec.thousands in written:
         mark = re.escape(spec.thousands)
         grouped = rf"[+-]?\d{{1,3}}({mark}\d{{2,3}})*{mark}\d{{3}}({re.escape(spec.decimal)}\d+)?"
@@ -29,8 +34,15 @@ def _number(index: int, table: Table, spec: DataSpec) -> float:
         written = written.replace(spec.thousands, "") if re.fullmatch(grouped, written) else "_"
     if spec.decimal != ".":
         written = written.replace(".", "_").replace(spec.decimal, ".")  # a point is then no number
+    if "_" in written:  # which Python would take for a mark between digits
+        raise ValueError(f"{label!r} is no number")
+    return float(written)
+
+
+def _number(index: int, table: Table, spec: DataSpec) -> float:
+    label = table.labels[index]
     try:
-        value = float(written) if "_" not in written else math.nan
+        value = parse_number(label, spec)
     except ValueError:
         value = math.nan
     if not math.isfinite(value):

@@ -6,22 +6,21 @@ be learnt from are refused.
 """
 
 import re
-from bisect import bisect_left
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trainables.data.bundles import bundle
+from trainables.data.label_names import name_whole_numbers
 from trainables.data.numbers import read_numbers
-from trainables.data.overlaps import conflicts, training_rows
+from trainables.data.overlaps import apart, conflicts
 from trainables.data.spec import DataSpec, SplitNames
 from trainables.data.splits import PARTS, split_rows
-from trainables.data.tables import Table
+from trainables.data.table import Labels, Table
 from trainables.errors import DataError
 
-Labels = Literal["class", "number"]
 Coded = dict[str, tuple[list[str], NDArray[Any]]]
 
 #: So many times further from the middle than half of the targets are.
@@ -58,18 +57,18 @@ def cut_parts(tables: dict[str, Table], spec: DataSpec, labels: Labels) -> Parts
             is no number.
     """
     # Before ``limit`` is applied, so that the sample has the classes of the whole data set.
-    classes = _classes(tables, spec.source) if labels == "class" else []
+    classes, notes = list[str](), list[str]()
+    if labels == "class":
+        tables, notes = name_whole_numbers(tables)
+        classes = _classes(tables, spec.source)
     if spec.limit is not None:
         tables = {name: some_rows(table, spec) for name, table in tables.items()}
+    tables, overlaps = apart(tables, spec)
     coded = _coded(tables, classes, spec)
-    parts, notes = _cut(coded, tables["train"], spec)
-    rows, overlaps = training_rows({part: texts for part, (texts, _) in parts.items()}, spec)
-    texts, targets = parts["train"]
-    if len(rows) < len(texts):
-        parts["train"] = ([texts[i] for i in rows], targets[rows])
+    parts, uneven = _cut(coded, tables["train"], spec)
     train = parts["train"][1]
-    notes += [note for table in tables.values() for note in dict.fromkeys(table.notes)]
-    notes += [*_left_out(tables), *overlaps]
+    notes += dict.fromkeys(note for table in tables.values() for note in table.notes)
+    notes += [*uneven, *_left_out(tables), *overlaps]
     every = [list(column) for column in zip(*parts.values(), strict=True)]
     notes += conflicts(
         [text for texts in every[0] for text in texts], np.concatenate(every[1]).tolist()
@@ -109,15 +108,7 @@ def _coded(tables: dict[str, Table], classes: list[str], spec: DataSpec) -> Code
 def some_rows(table: Table, spec: DataSpec) -> Table:
     """Draw at most ``limit`` rows with the seed of the split; keep their order."""
     rows = np.random.default_rng(spec.split_seed).permutation(len(table.texts))[: spec.limit]
-    chosen = sorted(rows.tolist())
-    return replace(
-        table,
-        texts=[table.texts[i] for i in chosen],
-        labels=[table.labels[i] for i in chosen],
-        rows=[table.rows[i] for i in chosen],
-        groups=[table.groups[i] for i in chosen] if table.groups else [],
-        files=[(bisect_left(chosen, first), name) for first, name in table.files],
-    )
+    return table.take(sorted(rows.tolist()))
 
 
 def _classes(tables: dict[str, Table], source: str) -> list[str]:

@@ -6,11 +6,11 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from trainables.data.folders import assign, is_hidden
+from trainables.data.class_folders import class_files, said_of_classes
+from trainables.data.folders import assign, is_hidden, is_text, listed
 from trainables.data.hub import is_hub_name
 from trainables.data.reading.formats import FORMATS, format_of, is_known
 from trainables.data.reading.opening import opened
-from trainables.data.reading.text_files import SUFFIX, class_files
 from trainables.data.spec import PACKAGED, SplitNames
 from trainables.errors import DataError
 
@@ -55,11 +55,14 @@ class Source:
         return digest.hexdigest()
 
 
-def find_source(name: str, revision: str | None = None, split: object = None) -> Source:
+def find_source(
+    name: str, revision: str | None = None, split: object = None, needs_train: bool = True
+) -> Source:
     """Locate a data set without reading its rows.
 
     A name that is neither built-in nor local is taken for a data set on the hub; so is one with a
     revision, whatever lies here under that name by now. ``split`` may name the files of each part.
+    Whoever only scores texts needs no training part.
 
     Raises:
         DataError: the package, file or folder is missing, has no known format, or a file's part is
@@ -71,7 +74,7 @@ def find_source(name: str, revision: str | None = None, split: object = None) ->
         return Source({}, name, revision=revision)
     path = Path(name).expanduser()
     if path.is_dir():
-        return _folder(path, name, split)
+        return _folder(path, name, split, needs_train)
     if path.exists():
         if not is_known(path):
             raise DataError(
@@ -99,15 +102,16 @@ def _packaged(name: str) -> Source:
     return Source({"train": [Path(spec.origin).parent / file]}, name, only)
 
 
-def _folder(path: Path, name: str, split: object) -> Source:
-    everything = _walk(path)
+def _folder(path: Path, name: str, split: object, needs_train: bool) -> Source:
+    everything = walk(path)
     seen = [p for p in everything if not is_hidden(p.relative_to(path))]
     hidden = sum(is_known(p) and is_hidden(p.relative_to(path)) for p in everything)
     files = [p for p in seen if is_known(p)]
-    texts = class_files(path, [p for p in seen if p.suffix.lower() == SUFFIX])
-    if not files and texts:
-        assigned = assign(texts, path, split, hidden)
-        return Source(assigned.parts, name, folder=path, notes=assigned.notes)
+    texts = [] if files else class_files(path, [p for p in seen if is_text(p)])
+    if texts:
+        assigned = assign(texts, path, split, hidden, needs_train)
+        notes = (*assigned.notes, *said_of_classes(path, texts), *_passed_over(path, seen, texts))
+        return Source(assigned.parts, name, folder=path, notes=notes)
     if not files:
         raise DataError(
             f"folder {name!r} holds no {', '.join(FORMATS)} file, and no folders of .txt files"
@@ -116,14 +120,20 @@ def _folder(path: Path, name: str, split: object) -> Source:
     if len(kinds) > 1 and not isinstance(split, SplitNames):
         raise DataError(f"folder {name!r} mixes {', '.join(kinds)}: keep one format")
     _check_holds_something(files)
-    assigned = assign(files, path, split, hidden)
-    others = [str(p.relative_to(path)) for p in seen if not is_known(p)]
-    shown = ", ".join(others[:4]) + (f" and {len(others) - 4} more" if len(others) > 4 else "")
-    passed = (f"of no known format, so passed over: {shown}",) if others else ()
+    assigned = assign(files, path, split, hidden, needs_train)
+    others = [p for p in seen if not is_known(p)]
+    passed = (f"of no known format, so passed over: {listed(others, path)}",) if others else ()
     return Source(assigned.parts, name, notes=(*assigned.notes, *passed))
 
 
-def _walk(folder: Path) -> list[Path]:
+def _passed_over(folder: Path, seen: list[Path], texts: list[Path]) -> list[str]:
+    others = sorted(set(seen) - set(texts))
+    if not others:
+        return []
+    return [f"in no folder of a class, or no .txt, so passed over: {listed(others, folder)}"]
+
+
+def walk(folder: Path) -> list[Path]:
     """Return all files of a folder, through links; a link that leads nowhere is refused."""
     found: list[Path] = []
     for root, _, names in os.walk(folder, followlinks=True):

@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from trainables.data.hub import find_revision, is_hub_name, means_a_file
+from trainables.data.unread import UNREAD
 
 #: Built-in sources, each with the package that holds the texts, the file in the package, and the
 #: value of the file's column ``source`` that marks the rows of the data set.
@@ -95,11 +96,13 @@ class DataSpec(Section):
             begins, and stays the study's.
         limit: for quick looks, the most rows taken of each part that the source has, drawn with
             ``split_seed``.
-        group: a column whose rows of one value fall in one part, such as a patient or an author.
+        group: a column whose rows of one value fall in one part, such as a patient or an author;
+            in parts that the source brings, they are looked for.
         split_by: ``block`` deals out blocks of a hundred consecutive rows, for files in which
             related rows lie together; ``row`` each row for itself. Of ``imdb`` it is ``block``.
-        overlap: ``keep`` where evaluation texts that stand in training as well are meant to; else
-            they are taken out of training, and refused above a tenth.
+        overlap: ``keep`` where texts, or a group, of which two parts have rows are meant to be in
+            both; else what a later part has is taken out of the earlier one, and refused above a
+            tenth of either.
         split: shares of train, validation and test, or the names of parts that the source brings.
         split_seed: seed of the split and of the rows that ``limit`` takes.
         max_tokens: tokens that are read of a text at most.
@@ -165,9 +168,10 @@ class DataSpec(Section):
             )
         for name in self._unread():
             if getattr(self, name) != default[name].default:
-                raise ValueError(
-                    f"{name} has no effect: {self.source!r} is not written so; take it out"
-                )
+                why = "not written so"
+                if is_hub_name(self.source):
+                    why = "no file or folder here, so it is looked for on the hub"
+                raise ValueError(f"{name} has no effect: {self.source!r} is {why}; take it out")
         if self.tokens == "bert" and self.vocabulary != default["vocabulary"].default:
             raise ValueError(
                 "vocabulary has no effect: BERT brings its own word pieces; take it out"
@@ -177,19 +181,16 @@ class DataSpec(Section):
                 "split_seed has no effect: the parts are named, and no limit draws from them; "
                 "take it out"
             )
-        if isinstance(self.split, SplitNames) and (self.group or self.split_by != "row"):
-            raise ValueError(
-                "group and split_by have no effect: the parts are named; take them out"
-            )
+        if isinstance(self.split, SplitNames) and self.split_by != "row":
+            raise ValueError("split_by has no effect: the parts are named; take it out")
         return self
 
     def _unread(self) -> tuple[str, ...]:
         """Return the settings of a file's dialect that the source, as it is named, cannot have."""
-        cells = ("delimiter", "quoting", "header")
-        suffixes = {suffix.lower() for suffix in Path(self.source).suffixes}
-        if self.source in PACKAGED or self.revision is not None or ".parquet" in suffixes:
-            return ("encoding", *cells)
-        return cells if suffixes & {".json", ".jsonl", ".ndjson"} else ()
+        if self.source in PACKAGED or self.revision is not None or is_hub_name(self.source):
+            return UNREAD[".parquet"]
+        suffixes = [suffix.lower() for suffix in Path(self.source).suffixes]
+        return next((UNREAD[suffix] for suffix in suffixes if suffix in UNREAD), ())
 
     @model_validator(mode="after")
     def _columns_differ(self) -> "DataSpec":

@@ -58,6 +58,10 @@ class VectorSource(ABC):
             DataError: a package or a file is missing.
         """
 
+    def notes(self, request: VectorRequest) -> tuple[str, ...]:
+        """Return what a person should know of the files that the vectors come from."""
+        return ()
+
     @abstractmethod
     def write(self, request: VectorRequest, path: Path) -> None:
         """Write the vectors to ``path`` as .npy, whole or not at all.

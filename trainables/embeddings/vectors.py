@@ -30,12 +30,14 @@ class Vectors:
         width: numbers of each vector.
         words_covered: share of the vocabulary's words that have a vector.
         tokens_covered: share of the training texts' tokens that have a vector.
+        notes: what a person should know of where they come from, as it is now.
     """
 
     name: str
     width: int
     words_covered: float
     tokens_covered: float
+    notes: tuple[str, ...] = ()
 
 
 def prepare_vectors(kind: str, request: VectorRequest) -> Vectors:
@@ -58,7 +60,8 @@ def prepare_vectors(kind: str, request: VectorRequest) -> Vectors:
             f"word vectors {path} are gone, or not this user's to read: remove {about}, and they "
             "are made anew, or name another folder by SEQTUNE_CACHE"
         )
-    return Vectors(**json.loads(about.read_text(encoding="utf-8")))
+    described = json.loads(about.read_text(encoding="utf-8"))
+    return Vectors(**described | {"notes": source.notes(request)})
 
 
 def _describe(corpus: Corpus, path: Path) -> Vectors:

@@ -15,10 +15,9 @@ from pydantic import Field, model_validator
 from tokenizers import Tokenizer
 
 from trainables.data.corpus import Corpus
-from trainables.data.sources import find_source
 from trainables.data.spec import Place, Section, whole_path
-from trainables.data.tables import read_texts
 from trainables.data.text.tokens import PAD, UNKNOWN, clean
+from trainables.data.unlabelled import find_texts, read_texts
 from trainables.embeddings.base import VectorRequest, WordVectors
 from trainables.embeddings.glove import file_digest
 from trainables.embeddings.lookup import pick_rows, words_of
@@ -27,6 +26,9 @@ from trainables.storage import Cache
 
 #: Value of ``embeddings.word2vec`` for vectors that are trained on the study's own texts.
 TRAINED_HERE = "train"
+
+#: Raised when other files of ``embeddings.unlabelled`` are read.
+_LISTING = 2
 
 #: How gensim's own files end.
 _PICKLES = (".kv", ".model", ".wordvectors")
@@ -42,8 +44,8 @@ class Word2VecSettings(Section):
         word2vec: ``train`` for skip-gram on the study's own training texts, run once; or a path to
             a .bin or .vec file, as ``KeyedVectors.save_word2vec_format`` writes them.
         word2vec_dim: numbers of a vector that is trained here.
-        unlabelled: more text to learn from: a file or folder like ``data.source``, with labels or
-            without.
+        unlabelled: more text to learn from: a file like ``data.source``, or a folder of such files
+            or of .txt, with labels or without; its test part is left out.
         word2vec_epochs: passes over the texts.
     """
 
@@ -87,10 +89,17 @@ class Word2Vec(WordVectors):
         except ImportError as error:
             raise DataError("word2vec needs gensim: pip install 'seqtune[word2vec]'") from error
         if settings.word2vec == TRAINED_HERE:
-            more = find_source(settings.unlabelled).digest() if settings.unlabelled else None
             numbers = [settings.word2vec_dim, settings.word2vec_epochs]
-            return json.dumps([gensim.__version__, *numbers, more])
+            more = (
+                [find_texts(settings.unlabelled).digest(), _LISTING] if settings.unlabelled else []
+            )
+            return json.dumps([gensim.__version__, *numbers, *(more or [None])])
         return file_digest(settings.word2vec, "embeddings.word2vec")
+
+    def notes(self, request: VectorRequest) -> tuple[str, ...]:
+        """Return which files of more text are read, and which are not."""
+        more = request.settings(Word2VecSettings).unlabelled
+        return find_texts(more).notes if more else ()
 
     def read(self, request: VectorRequest) -> NDArray[np.float32]:
         """Return vectors_VE, NaN where a word has no vector."""

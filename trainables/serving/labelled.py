@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trainables.data.label_names import is_whole_float, name_whole_numbers
 from trainables.data.numbers import read_numbers
 from trainables.data.parts import some_rows
 from trainables.data.spec import DataSpec, whole_path
-from trainables.data.tables import Table, read_tables
+from trainables.data.table import Labels, Table
+from trainables.data.tables import read_parts
 from trainables.errors import DataError
 from trainables.serving.folder import ModelConfig
 
@@ -50,15 +52,25 @@ def read_labelled(
     Raises:
         DataError: it cannot be read, has no such part, or other labels.
     """
-    tables = read_tables(spec.model_copy(update={"source": whole_path(spec.source)}), cache_dir)
-    chosen = part or next(name for name in _PREFERRED if name in tables)
-    if chosen not in tables:
-        raise DataError(f"{spec.source!r} has no part {chosen!r}; it has: {', '.join(tables)}")
-    table = some_rows(tables[chosen], spec) if spec.limit else tables[chosen]
+    found = spec.model_copy(update={"source": whole_path(spec.source)})
+    kind: Labels = "class" if config.classes else "number"
+    read = read_parts(found, cache_dir, kind, needs_train=False)
+    there = {*read.parts, *read.left_out}
+    chosen = part or next(name for name in _PREFERRED if name in there)
+    if chosen in read.left_out:
+        others = ", ".join(read.parts)
+        remedy = f": name the file of another part, or --part ({others})" if others else ""
+        raise DataError(f"{spec.source!r}: {read.left_out[chosen]}{remedy}")
+    if chosen not in read.parts:
+        raise DataError(f"{spec.source!r} has no part {chosen!r}; it has: {', '.join(read.parts)}")
+    table = some_rows(read.parts[chosen], spec) if spec.limit else read.parts[chosen]
     left_out = f"{len(table.left_out)} rows have no text or no label: left out"
-    notes = [*dict.fromkeys(table.notes), *([left_out] if table.left_out else [])]
+    notes = [*read.notes, *dict.fromkeys(table.notes), *([left_out] if table.left_out else [])]
+    if config.classes and not any(map(is_whole_float, (*config.classes, *names))):
+        named, more = name_whole_numbers({chosen: table})
+        table, notes = named[chosen], [*notes, *more]
     targets = _classes(table, names, config) if config.classes else read_numbers(table, spec)
-    return Labelled(table.texts, targets, chosen if len(tables) > 1 else None, notes)
+    return Labelled(table.texts, targets, chosen if len(there) > 1 else None, notes)
 
 
 def _classes(table: Table, names: Mapping[str, str], config: ModelConfig) -> NDArray[np.int64]:

@@ -13,9 +13,9 @@ from trainables.data.reading.cells import Unusable, as_label, as_text
 from trainables.data.reading.delimited import read_delimited
 from trainables.data.reading.formats import FORMATS, format_of, is_known
 from trainables.data.reading.json_rows import cell_of, of_objects, stream_json
-from trainables.data.reading.opening import marked_encoding, opened_text
+from trainables.data.reading.opening import encoding_of, opened_text
 from trainables.data.reading.parquet import read_parquet
-from trainables.data.reading.rows import Cell, Dialect, RowFile
+from trainables.data.reading.rows import Cell, Dialect, RowFile, refuse_unread
 from trainables.errors import DataError
 
 _LINES = (".jsonl", ".ndjson")
@@ -59,6 +59,7 @@ def read_stream(source: Source) -> Iterator[Row]:
         DataError: it is no such file, is empty, is malformed, or has no such column.
     """
     if source.place == "-":
+        refuse_unread(source.dialect, [".txt"], "the input")
         return _of_lines(source, _input(source.dialect))
     path = Path(source.place).expanduser()
     if path.is_dir():
@@ -68,6 +69,7 @@ def read_stream(source: Source) -> Iterator[Row]:
     if path.stat().st_size == 0:
         raise DataError(f"{str(path)!r} is empty")
     kind = format_of(path)
+    refuse_unread(source.dialect, [kind], source.place)
     if kind == ".txt":
         return _of_lines(source, _lines(path, source.dialect))
     if not is_known(path):
@@ -88,7 +90,7 @@ def _input(dialect: Dialect) -> Iterator[str]:
     began = content.peek(4)[:4]
     if began.startswith(b"\x1f\x8b"):
         raise DataError("the input is compressed: unpack it on the way, with gzip -dc")
-    encoding = dialect.encoding or marked_encoding(began) or "utf-8"
+    encoding = encoding_of(dialect.encoding, began) or "utf-8"
     lines = io.TextIOWrapper(content, encoding=encoding, newline="\n")
     try:
         for line in lines:

@@ -14,8 +14,8 @@ from trainables.data.corpus import Corpus, open_corpus, prepare
 from trainables.data.hub import is_hub_name
 from trainables.data.joined import join_parts
 from trainables.data.part import ARRAYS, Part
-from trainables.data.parts import Labels
 from trainables.data.spec import PACKAGED, DataSpec, Section
+from trainables.data.table import Labels
 from trainables.embeddings.base import VectorRequest
 from trainables.embeddings.sources import SCRATCH, SOURCES
 from trainables.embeddings.spec import EmbeddingsSpec
@@ -236,4 +236,4 @@ def _coverage(vectors: Mapping[str, Vectors]) -> list[str]:
         f"{kind}: {v.width} numbers a word; {v.words_covered:.1%} of the vocabulary and "
         f"{v.tokens_covered:.1%} of the training tokens have a vector"
         for kind, v in vectors.items()
-    ]
+    ] + [note for v in vectors.values() for note in v.notes]

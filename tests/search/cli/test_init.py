@@ -46,6 +46,13 @@ def test_numbers_of_many_values_are_predicted(here):
     assert read_toml(here / "s.toml")["task"] == "text-classification"
 
 
+def test_numbers_are_read_as_the_data_says_that_they_are_written(here):
+    lines = [f"some text {i};{i / 7:.3f}".replace(".", ",") for i in range(200)]
+    (here / "n.csv").write_text("\n".join(["text;label", *lines]))
+    assert invoke("init", "n.csv", "--set", "data.decimal=,").exit_code == 0
+    assert read_toml(here / "n.toml")["task"] == "text-regression"
+
+
 def test_a_file_that_is_there_is_not_overwritten(here):
     (here / "my-reviews.toml").write_text("mine")
     result = invoke("init", "my reviews.csv")

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from trainables.data.bundles import bundle
 from trainables.data.parts import cut_parts
 from trainables.data.spec import DataSpec
-from trainables.data.tables import BLOCK_ROWS, read_tables
+from trainables.data.table import BLOCK_ROWS
+from trainables.data.tables import read_tables
 from trainables.errors import DataError
 
 ROWS = st.lists(

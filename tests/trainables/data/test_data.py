@@ -85,9 +85,8 @@ def test_folders_of_parts(tmp_path, around):
     assert corpus.sizes["test"] == 10
     assert corpus.sizes["train"] + corpus.sizes["validation"] == 60
     names = {"train": "test", "validation": "train", "test": "train"}
-    assert (
-        prepare(spec(tmp_path / "set", split=names), Cache(tmp_path / "cache")).sizes["train"] == 10
-    )
+    swapped = spec(tmp_path / "set", split=names, overlap="keep")  # one folder is two parts
+    assert prepare(swapped, Cache(tmp_path / "cache")).sizes["train"] == 10
 
 
 def test_parts_by_name(tmp_path):
@@ -98,6 +97,20 @@ def test_parts_by_name(tmp_path):
     names = {"train": "a", "validation": "b", "test": "c"}
     corpus = prepare(spec(folder, split=names), Cache(tmp_path / "cache"))
     assert corpus.sizes == {"train": 40, "validation": 8, "test": 6}
+
+
+def test_what_is_passed_over_is_said_as_it_is_now(tmp_path):
+    folder = tmp_path / "set"
+    folder.mkdir()
+    write_reviews(folder / "train.csv", 60)
+    first = prepare(spec(folder), Cache(tmp_path / "cache"))
+    (folder / "more.xlsx").write_text("rows that nobody reads")
+    again = prepare(spec(folder), Cache(tmp_path / "cache"))
+    assert again.path == first.path
+    said = "of no known format, so passed over: more.xlsx"
+    assert said in again.notes and said not in first.notes
+    (folder / "more.xlsx").unlink()
+    assert prepare(spec(folder), Cache(tmp_path / "cache")) == first
 
 
 def bad_csv(tmp_path: Path, content: str) -> Path:

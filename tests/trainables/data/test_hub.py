@@ -14,6 +14,9 @@ from trainables.data.reading.formats import FORMATS
 from trainables.data.reading.opening import COMPRESSIONS
 from trainables.data.sources import find_source
 from trainables.data.spec import DataSpec
+from trainables.data.tables import read_tables
+from trainables.data.unlabelled import find_texts, read_texts
+from trainables.errors import DataError
 from trainables.storage import Cache
 from trainables.tasks.text_inputs import TextInputs
 
@@ -21,7 +24,7 @@ from trainables.tasks.text_inputs import TextInputs
 @pytest.fixture
 def hub(monkeypatch, tmp_path):
     """A hub with one data set, at a commit that a test may move; returns what was asked."""
-    asked = SimpleNamespace(commit="aaa", loaded=[], reachable=True)
+    asked = SimpleNamespace(commit="aaa", loaded=[], reachable=True, splits={})
 
     def info(self, name, timeout):
         if not asked.reachable:
@@ -30,6 +33,8 @@ def hub(monkeypatch, tmp_path):
 
     def load(name, revision=None, cache_dir=None):
         asked.loaded.append((name, revision))
+        if asked.splits:
+            return datasets.DatasetDict(asked.splits)
         rows = [(f"text {i} of {revision}", i % 2) for i in range(40)]
         return datasets.Dataset.from_dict(
             {"text": [t for t, _ in rows], "label": [y for _, y in rows]}
@@ -68,10 +73,58 @@ def test_a_hub_that_cannot_be_asked_is_told(hub, tmp_path):
     assert any("another revision would go unnoticed" in note for note in prepared.notes)
 
 
+def split_of(name: str, rows: int = 40) -> datasets.Dataset:
+    return datasets.Dataset.from_dict(
+        {"text": [f"{name} {i}" for i in range(rows)], "label": [i % 2 for i in range(rows)]}
+    )
+
+
+def test_named_splits_are_heeded_where_they_are_called_as_our_parts(hub, tmp_path):
+    hub.splits = {name: split_of(name) for name in ("train", "validation", "test")}
+    names = {"train": "train", "validation": "test", "test": "validation"}
+    spec = DataSpec.model_validate({"source": "someone/reviews", "split": names})
+    tables = read_tables(spec, tmp_path)
+    assert {part: table.texts[0].split()[0] for part, table in tables.items()} == names
+
+
+@pytest.mark.parametrize("name", ["dev", "val", "valid", "eval", "validation_matched"])
+def test_splits_tell_their_part_as_files_do(hub, tmp_path, name):
+    hub.splits = {one: split_of(one) for one in ("train", name, "unsupervised", "train_small")}
+    tables = read_tables(DataSpec(source="someone/reviews"), tmp_path)
+    assert tables["train"].texts[0] == "train 0" and len(tables["train"].texts) == 40
+    assert tables["validation"].texts[0] == f"{name} 0"
+    said = "of no part, so passed over: unsupervised, train_small; data.split names others"
+    assert {f"validation: {name}", said} < set(tables["train"].notes)
+
+
+def test_a_single_split_is_training_and_several_of_no_part_are_refused(hub, tmp_path):
+    hub.splits = {"all": split_of("all")}
+    assert len(read_tables(DataSpec(source="someone/reviews"), tmp_path)["train"].texts) == 40
+    hub.splits = {"en": split_of("en"), "de": split_of("de")}
+    with pytest.raises(DataError, match=r"no part 'train'; it has: en, de. Name its parts with"):
+        read_tables(DataSpec(source="someone/reviews"), tmp_path)
+
+
+def test_words_are_learnt_from_all_splits_but_test(hub, tmp_path):
+    hub.splits = {name: split_of(name) for name in ("train", "unsupervised", "test")}
+    texts = read_texts("someone/reviews", tmp_path)
+    assert {text.split()[0] for text in texts} == {"train", "unsupervised"}
+    assert find_texts("someone/reviews").notes == ("someone/reviews: all splits but test",)
+
+
 @pytest.mark.parametrize("source", ["imdb", "./reviews", "reviews.csv", "/tmp/reviews"])
 def test_a_revision_of_what_is_not_on_the_hub_is_refused(source):
     with pytest.raises(ValidationError, match="revision has no effect"):
         DataSpec(source=source, revision="aaa")
+
+
+@pytest.mark.parametrize("setting", [{"encoding": "latin-1"}, {"delimiter": ";"}])
+def test_how_a_file_is_written_is_refused_of_the_hub_at_once(setting, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValidationError, match="no file or folder here, so it is looked for on the"):
+        DataSpec(source="someone/reviews", **setting)
+    (tmp_path / "reviews").mkdir()
+    assert DataSpec(source="reviews", **setting).revision is None
 
 
 @pytest.mark.parametrize(

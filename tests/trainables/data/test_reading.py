@@ -476,3 +476,38 @@ def test_a_part_with_a_column_of_another_name_is_said(tmp_path):
         (tmp_path / f"{name}.csv").write_text("\n".join([f"text,{column}", *rows]))
     tables = read_tables(DataSpec(source=str(tmp_path)), tmp_path)
     assert "the labels of 'test.csv' are in column 'sentiment'" in tables["test"].notes
+
+
+def test_a_column_called_label_is_judged_by_all_files_of_training(tmp_path):
+    for shard, label in enumerate("ab"):
+        rows = [f"text {shard} {i},{label},{i % 5}" for i in range(20)]
+        (tmp_path / f"train-{shard}.csv").write_text("\n".join(["text,label,rating", *rows]))
+    table = read_tables(DataSpec(source=str(tmp_path)), tmp_path)["train"]
+    assert set(table.labels) == {"a", "b"}
+
+
+def test_a_dialect_without_effect_on_a_folder_is_refused(tmp_path):
+    by_pandas("to_parquet")(tmp_path / "train.parquet", ROWS_OF_TWO)
+    for setting in ({"delimiter": ";"}, {"header": False}, {"encoding": "latin-1"}):
+        assert "has no effect: " in refusal(tmp_path, **setting)
+    for kind in ("pos", "neg"):
+        (tmp_path / "texts" / kind).mkdir(parents=True)
+        (tmp_path / "texts" / kind / "1.txt").write_text("x")
+    assert "data.delimiter has no effect: " in refusal(tmp_path / "texts", delimiter=";")
+    assert read_tables(DataSpec(source=str(tmp_path / "texts"), encoding="latin-1"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("named", "written"),
+    [
+        ("utf-8", "utf-8-sig"),
+        ("UTF8", "utf-8-sig"),
+        ("utf-16-le", "utf-16"),
+        ("utf-8-sig", "utf-8-sig"),
+    ],
+)
+def test_a_mark_that_agrees_with_the_named_encoding_is_no_text(tmp_path, named, written):
+    content = "text,label\n" + "".join(f"{text},{label}\n" for text, label in ROWS_OF_TWO)
+    (tmp_path / "a.csv").write_bytes(content.encode(written))
+    table = read_tables(DataSpec(source=str(tmp_path / "a.csv"), encoding=named), tmp_path)["train"]
+    assert table.texts == [text for text, _ in ROWS_OF_TWO]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from trainables.data.reading.opening import opened_text
 from trainables.data.reading.rows import Cell, Dialect, RowFile
+from trainables.data.reading.swallowed import Columns, rows_inside, swallowed_error
 from trainables.errors import DataError
 
 #: Delimiters that people use, beside the one that a suffix promises.
@@ -64,9 +65,12 @@ def _first_record(path: Path, dialect: Dialect, delimiter: str) -> list[str]:
 
 
 def _records(
-    path: Path, dialect: Dialect, delimiter: str, quoted: bool
+    path: Path, dialect: Dialect, delimiter: str, quoted: bool, blank: bool = False
 ) -> Iterator[tuple[int, list[str]]]:
-    """Yield the records that are not blank, each with the line on which it ends."""
+    """Yield the records that are not blank, each with the line on which it ends.
+
+    With ``blank`` a blank line after the first record is one empty cell.
+    """
     with opened_text(path, dialect.encoding) as lines:
         reader = csv.reader(
             lines,
@@ -75,9 +79,11 @@ def _records(
             strict=True,
         )
         try:
+            began = False
             for record in reader:
-                if record:
-                    yield reader.line_num, record
+                if record or (blank and began):
+                    began = True
+                    yield reader.line_num, record or [""]
         except csv.Error as error:
             if "new-line character" in str(error):
                 raise DataError(
@@ -109,6 +115,7 @@ class Delimited(RowFile):
 
     dialect: Dialect
     delimiter: str
+    _columns: Columns | None = None
 
     def columns(self, names: Sequence[str]) -> list[list[Cell]]:
         """Read some columns; every row must have as many cells as the first."""
@@ -156,18 +163,31 @@ class Delimited(RowFile):
         return read
 
     def stream(self, names: Sequence[str]) -> Iterator[list[Cell]]:
-        """Yield the cells of some columns row by row, as they are read; every row must have as many
-        cells as the first."""
+        """Yield the cells of some columns row by row, as they are read; the first holds the texts.
+
+        Every row must have as many cells as the first. Of a single column an empty line is an empty
+        cell.
+
+        Raises:
+            DataError: the file is malformed; names the row, and the remedy.
+        """
         places, width = [self.names.index(name) for name in names], len(self.names)
         quoted, header = self._is_quoted(), self.dialect.header
+        last_line, extra = 0, False
         try:
-            records = _records(self.path, self.dialect, self.delimiter, quoted)
+            records = _records(self.path, self.dialect, self.delimiter, quoted, width == 1)
             for row, (line, record) in enumerate(records, start=0 if header else 1):
-                if header and row == 0:
-                    continue
-                if len(record) != width:
+                if row == 1:
+                    extra = len(record) == width + 1 and not record[-1].strip()
+                if row and (len(record) != width + extra or (extra and record[-1].strip())):
+                    if extra and len(record) == width:  # the rows before it are the odd ones
+                        row, line, record = 1, 0, [""] * (width + 1)
                     raise self._other_width(row, line, record)
-                yield [record[place] for place in places]
+                if row and line - last_line > 1 and self.dialect.quoting == "auto":
+                    self._refuse_swallowed(row, record[:width], places[0])
+                last_line = line
+                if row:
+                    yield [record[place] for place in places]
         except _Malformed as error:
             raise _stray(self.path, error) from error
 
@@ -202,9 +222,24 @@ class Delimited(RowFile):
 
     def _look_inside(self, row: int, record: Sequence[str], names: Sequence[str]) -> None:
         """Remember a row that may be several: one that reads as rows, line by line."""
-        text = self.delimiter.join(record)
-        inside = [line.rstrip("\r").split(self.delimiter) for line in text.split("\n")]
-        if len(inside) > 1 and all(len(cells) == len(self.names) for cells in inside):
+        inside = rows_inside(record, self.delimiter, len(self.names))
+        if inside:
             places = {name: self.names.index(name) for name in names}
             rows = [{name: cells[i].strip() for name, i in places.items()} for cells in inside]
             self.swallowed.append((row, rows))
+
+    def _refuse_swallowed(self, row: int, record: Sequence[str], text: int) -> None:
+        """Refuse a row that is several: each of its lines has the cells that other rows have.
+
+        Raises:
+            DataError: names the row.
+        """
+        inside = rows_inside(record, self.delimiter, len(self.names))
+        if not inside:
+            return
+        if self._columns is None:
+            records = _records(self.path, self.dialect, self.delimiter, quoted=True)
+            self._columns = Columns((one for _, one in records), len(self.names), text)
+        if self._columns.have(inside):
+            more = "; if it is one text, 'double'"
+            raise swallowed_error(self.path, row, len(inside), more)

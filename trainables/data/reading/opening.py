@@ -23,6 +23,14 @@ _MARKS = {
     codecs.BOM_UTF16_BE: "utf-16",
 }
 
+#: The mark of each encoding that leaves it in the text.
+_MARK_OF = {
+    "utf-8": codecs.BOM_UTF8,
+    "utf-16-le": codecs.BOM_UTF16_LE,
+    "utf-16-be": codecs.BOM_UTF16_BE,
+    "utf-32-le": codecs.BOM_UTF32_LE,
+    "utf-32-be": codecs.BOM_UTF32_BE,
+}
 
 #: Western texts have a smaller share of bytes beyond ASCII.
 _WESTERN = 0.1
@@ -60,7 +68,7 @@ def opened_text(path: Path, encoding: str | None) -> Iterator[TextIO]:
         DataError: it is not in the encoding that it should be in.
     """
     with opened(path) as file:
-        found = encoding or _marked(path)
+        found = _encoding_of(path, encoding)
         if found is None:
             _refuse_wide(path)
             found = "utf-8"
@@ -97,15 +105,23 @@ def _has_newline(path: Path) -> bool:
         return b"\n" in file.read(1 << 16)
 
 
-def _marked(path: Path) -> str | None:
-    """Return the encoding that a byte order mark tells."""
+def _encoding_of(path: Path, named: str | None) -> str | None:
     with opened(path) as file:
-        return marked_encoding(file.read(4))
+        return encoding_of(named, file.read(4))
 
 
-def marked_encoding(begin: bytes) -> str | None:
-    """Return the encoding that a byte order mark tells, by a file's first four bytes."""
-    return next((name for mark, name in _MARKS.items() if begin.startswith(mark)), None)
+def encoding_of(named: str | None, begin: bytes) -> str | None:
+    """Return the encoding by which a file is read; None where neither a name nor a mark tells it.
+
+    ``begin`` are its first four bytes. A byte order mark that agrees with the name is no text.
+    """
+    if named is None:
+        return next((name for mark, name in _MARKS.items() if begin.startswith(mark)), None)
+    try:
+        mark = _MARK_OF.get(codecs.lookup(named).name)
+    except LookupError:
+        return named
+    return _MARKS[mark] if mark and begin.startswith(mark) else named
 
 
 def _not_in(path: Path, encoding: str, error: UnicodeDecodeError) -> DataError:

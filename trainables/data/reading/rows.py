@@ -1,10 +1,13 @@
 """What every format gives: the names of its columns, and the cells of some of them."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+
+from trainables.data.unread import UNREAD
+from trainables.errors import DataError
 
 #: Whatever a format holds in a cell; ``cells`` says what becomes of it.
 Cell = Any
@@ -26,6 +29,21 @@ class Dialect:
     delimiter: str | None = None
     quoting: Literal["auto", "double", "none"] = "auto"
     header: bool = True
+
+
+def refuse_unread(dialect: Dialect, kinds: Collection[str], place: str) -> None:
+    """Refuse settings that no file of these formats has.
+
+    Raises:
+        DataError: names one.
+    """
+    for setting in UNREAD[".parquet"]:
+        given = getattr(dialect, setting) != getattr(Dialect(), setting)
+        if given and all(setting in UNREAD.get(kind, ()) for kind in kinds):
+            raise DataError(
+                f"data.{setting} has no effect: {place!r} is {' and '.join(sorted(kinds))}; take "
+                "it out"
+            )
 
 
 @dataclass

@@ -7,18 +7,6 @@ from pathlib import Path
 from trainables.data.reading.opening import opened_text
 from trainables.data.reading.rows import Cell, RowFile
 
-SUFFIX = ".txt"
-
-
-def class_files(folder: Path, files: Sequence[Path]) -> list[Path]:
-    """Return the files that lie in a folder of a class: two levels below, or one if none does."""
-    depths = {path: len(path.relative_to(folder).parts) for path in files}
-    for depth in (3, 2):
-        found = [path for path in files if depths[path] == depth]
-        if len({path.parent.name for path in found}) > 1:
-            return found
-    return []
-
 
 @dataclass(kw_only=True)
 class TextFiles(RowFile):
