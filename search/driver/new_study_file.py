@@ -12,11 +12,11 @@ from search.program import called_as
 from search.spec.overrides import data_of, data_settings
 from search.spec.template import Found, study_file
 from trainables.data.corpus import Corpus, prepare
-from trainables.data.numbers import parse_number
 from trainables.data.preview import histogram, preview
 from trainables.data.spec import DataSpec
-from trainables.data.table import Table
-from trainables.data.tables import read_tables
+from trainables.data.tables.numbers import parse_number
+from trainables.data.tables.read import read_tables
+from trainables.data.tables.table import Table
 from trainables.storage import default_cache
 
 #: Labels with more values than this, and numbers all, are numbers to predict.

@@ -40,7 +40,7 @@ from search.journal.trial import Trial
 from search.spec.study import StudySpec
 
 #: A snapshot is taken so often at most, and so much more seldom as its writing takes.
-_EVERY_SECONDS = 10.0
+EVERY_SECONDS = 2.5
 _SHARE_OF_TIME = 0.005
 
 #: What decides on a state: a snapshot of other code is passed over.
@@ -276,7 +276,7 @@ class SnapshotWriter:
             file.write(_digest(content).encode() + b"\n" + content)
         beside.replace(self._folder / _HEAD)
         took = time.monotonic() - began
-        self._due = began + max(_EVERY_SECONDS, took / _SHARE_OF_TIME)
+        self._due = began + max(EVERY_SECONDS, took / _SHARE_OF_TIME)
 
     def _append(self, trial: Trial) -> None:
         assert self._file is not None

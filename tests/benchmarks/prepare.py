@@ -18,9 +18,9 @@ from tokenizers import Tokenizer, models, trainers
 from verdict import Figure, conclude, spread
 
 from trainables.data.corpus import prepare
-from trainables.data.parts import cut_parts
 from trainables.data.spec import DataSpec
-from trainables.data.tables import read_tables
+from trainables.data.splitting.parts import cut_parts
+from trainables.data.tables.read import read_tables
 from trainables.data.text.tokens import SPECIAL, clean, tokenise
 from trainables.data.text.words import word_splitter
 from trainables.storage import Cache

@@ -3,7 +3,7 @@
 ``python tests/benchmarks/scale.py [--quick]``. Journals of 1,000 trials of 100 epochs, of 10,000
 trials under halving, and of 10,000 trials of 100 epochs are made up, and opened as ``seqtune
 resume`` opens them, each in a process of its own, beside a fresh start: with the snapshot that a
-driver has left, with one of ten seconds before a kill, and without one.
+driver has left, with one as old as they get before a kill, and without one.
 """
 
 import argparse
@@ -35,7 +35,7 @@ from search.journal.events import (
 from search.journal.folder import StudyDir
 from search.journal.journal import Journal, Line, encode
 from search.journal.load import load
-from search.journal.snapshot import SnapshotWriter
+from search.journal.snapshot import EVERY_SECONDS, SnapshotWriter
 from search.monitor.tensorboard import TensorBoardWriter
 from search.policy.samplers.registry import TrialChooser
 from search.spec.resolve import resolve
@@ -44,7 +44,7 @@ from tests.study_harness import PREPARED, created, session
 from trainables.attempts.messages import Numerics
 
 #: Lines that a driver writes between two snapshots: two thousand a second are more than Ray brings.
-_BEHIND = 20_000
+_BEHIND = int(2_000 * EVERY_SECONDS)
 
 NUMERICS = Numerics(
     device="cpu", precision="bfloat16", threads=1, processor="AMD EPYC", recurrence="native"

@@ -22,9 +22,9 @@ from safetensors.torch import save
 from verdict import Figure, conclude, spread
 
 from trainables.data.corpus import prepare
-from trainables.data.parts import cut_parts
 from trainables.data.spec import DataSpec
-from trainables.data.tables import read_tables
+from trainables.data.splitting.parts import cut_parts
+from trainables.data.tables.read import read_tables
 from trainables.serving.folder import ModelFiles, ModelSpec, write_model
 from trainables.serving.model import build_network
 from trainables.storage import Cache

@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainables.data.part import ARRAYS, Part, map_part
-from trainables.data.parts import Parts, cut_parts
-from trainables.data.sources import Source, find_source
+from trainables.data.sources.source import Source, find_source
 from trainables.data.spec import DataSpec
-from trainables.data.table import Labels
-from trainables.data.tables import read_parts
+from trainables.data.splitting.parts import Parts, cut_parts
+from trainables.data.tables.read import read_parts
+from trainables.data.tables.table import Labels
 from trainables.errors import DataError
 from trainables.storage import Cache, new_folder
 

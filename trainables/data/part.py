@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from trainables.errors import DataError
 
+#: Names of the parts.
+PARTS = ("train", "validation", "test")
+
 #: Arrays of a part; each is one .npy file.
 ARRAYS = ("ids", "offsets", "labels")
 

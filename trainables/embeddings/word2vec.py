@@ -16,8 +16,8 @@ from tokenizers import Tokenizer
 
 from trainables.data.corpus import Corpus
 from trainables.data.spec import Place, Section, whole_path
+from trainables.data.tables.unlabelled import find_texts, read_texts
 from trainables.data.text.tokens import PAD, UNKNOWN, clean
-from trainables.data.unlabelled import find_texts, read_texts
 from trainables.embeddings.base import VectorRequest, WordVectors
 from trainables.embeddings.glove import file_digest
 from trainables.embeddings.lookup import pick_rows, words_of

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.data.label_names import is_whole_float, name_whole_numbers
-from trainables.data.numbers import read_numbers
-from trainables.data.parts import some_rows
 from trainables.data.spec import DataSpec, whole_path
-from trainables.data.table import Labels, Table
-from trainables.data.tables import read_parts
+from trainables.data.splitting.parts import some_rows
+from trainables.data.tables.label_names import is_whole_float, name_whole_numbers
+from trainables.data.tables.numbers import read_numbers
+from trainables.data.tables.read import read_parts
+from trainables.data.tables.table import Labels, Table
 from trainables.errors import DataError
 from trainables.serving.folder import ModelConfig
 

@@ -8,7 +8,6 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple, cast
 
-from trainables.data.choosing import choose_kept, choose_text
 from trainables.data.reading.cells import Unusable, as_label, as_text
 from trainables.data.reading.delimited import read_delimited
 from trainables.data.reading.formats import FORMATS, format_of, is_known
@@ -16,6 +15,7 @@ from trainables.data.reading.json_rows import cell_of, of_objects, stream_json
 from trainables.data.reading.opening import encoding_of, opened_text
 from trainables.data.reading.parquet import read_parquet
 from trainables.data.reading.rows import Cell, Dialect, RowFile, refuse_unread
+from trainables.data.tables.choosing import choose_kept, choose_text
 from trainables.errors import DataError
 
 _LINES = (".jsonl", ".ndjson")

@@ -15,7 +15,7 @@ from trainables.data.hub import is_hub_name
 from trainables.data.joined import join_parts
 from trainables.data.part import ARRAYS, Part
 from trainables.data.spec import PACKAGED, DataSpec, Section
-from trainables.data.table import Labels
+from trainables.data.tables.table import Labels
 from trainables.embeddings.base import VectorRequest
 from trainables.embeddings.sources import SCRATCH, SOURCES
 from trainables.embeddings.spec import EmbeddingsSpec

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainables.data.bundles import bundle
-from trainables.data.parts import cut_parts
 from trainables.data.spec import DataSpec
-from trainables.data.table import BLOCK_ROWS
-from trainables.data.tables import read_tables
+from trainables.data.splitting.bundles import bundle
+from trainables.data.splitting.parts import cut_parts
+from trainables.data.tables.read import read_tables
+from trainables.data.tables.table import BLOCK_ROWS
 from trainables.errors import DataError
 
 ROWS = st.lists(

@@ -10,9 +10,9 @@ import pytest
 
 from search.spec.study import read_toml
 from trainables.data.corpus import Corpus, prepare
-from trainables.data.parts import cut_parts
 from trainables.data.spec import DataSpec
-from trainables.data.tables import read_tables
+from trainables.data.splitting.parts import cut_parts
+from trainables.data.tables.read import read_tables
 from trainables.errors import DataError
 from trainables.storage import Cache
 

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.reviews import write_reviews
-from trainables.data.bundles import bundle
 from trainables.data.corpus import corpus_key, open_corpus, prepare
-from trainables.data.sources import find_source
+from trainables.data.sources.source import find_source
 from trainables.data.spec import DataSpec
-from trainables.data.splits import split_rows
+from trainables.data.splitting.bundles import bundle
+from trainables.data.splitting.splits import split_rows
 from trainables.data.text.tokens import clean
 from trainables.errors import DataError
 from trainables.storage import Cache

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from trainables.data.folders import part_of
-from trainables.data.sources import Source, find_source
+from trainables.data.sources.folders import part_of
+from trainables.data.sources.source import Source, find_source
 from trainables.data.spec import DataSpec
-from trainables.data.tables import read_tables
-from trainables.data.unlabelled import find_texts, read_texts
+from trainables.data.tables.read import read_tables
+from trainables.data.tables.unlabelled import find_texts, read_texts
 from trainables.errors import DataError
 
 

@@ -12,10 +12,10 @@ from trainables.data.corpus import corpus_key, prepare
 from trainables.data.hub import FILE_SUFFIXES, is_hub_name
 from trainables.data.reading.formats import FORMATS
 from trainables.data.reading.opening import COMPRESSIONS
-from trainables.data.sources import find_source
+from trainables.data.sources.source import find_source
 from trainables.data.spec import DataSpec
-from trainables.data.tables import read_tables
-from trainables.data.unlabelled import find_texts, read_texts
+from trainables.data.tables.read import read_tables
+from trainables.data.tables.unlabelled import find_texts, read_texts
 from trainables.errors import DataError
 from trainables.storage import Cache
 from trainables.tasks.text_inputs import TextInputs

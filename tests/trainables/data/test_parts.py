@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from trainables.data.parts import Parts, cut_parts
 from trainables.data.spec import DataSpec
-from trainables.data.table import Labels
-from trainables.data.tables import read_tables
+from trainables.data.splitting.parts import Parts, cut_parts
+from trainables.data.tables.read import read_tables
+from trainables.data.tables.table import Labels
 from trainables.errors import DataError
 
 

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from trainables.data.folders import part_of
 from trainables.data.reading.cells import Unusable, as_label, as_text
-from trainables.data.sources import find_source
+from trainables.data.sources.folders import part_of
+from trainables.data.sources.source import find_source
 from trainables.data.spec import DataSpec
-from trainables.data.tables import read_tables
+from trainables.data.tables.read import read_tables
 from trainables.errors import DataError
 
 Rows = list[tuple[str, str]]
@@ -281,7 +281,7 @@ def test_json_of_no_certain_shape_is_refused(tmp_path, content, said):
     ],
 )
 def test_a_target_that_is_no_number_has_its_remedy(tmp_path, label, remedy):
-    from trainables.data.parts import cut_parts
+    from trainables.data.splitting.parts import cut_parts
 
     path = tmp_path / "a.csv"
     by_csv()(path, [(f"text {i}", label if i == 7 else str(i)) for i in range(20)])
@@ -418,7 +418,7 @@ def test_json_in_shapes_that_almost_fit(tmp_path):
 
 
 def test_a_comma_that_parts_no_thousands(tmp_path):
-    from trainables.data.parts import cut_parts
+    from trainables.data.splitting.parts import cut_parts
 
     path = tmp_path / "a.csv"
     by_csv()(path, [(f"text {i}", "12,50" if i == 3 else "1,250") for i in range(20)])

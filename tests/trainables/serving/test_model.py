@@ -17,7 +17,7 @@ from tests.finished_study import train_study
 from trainables.attempts.attempt import begin
 from trainables.data.corpus import open_corpus
 from trainables.data.spec import DataSpec
-from trainables.data.tables import read_tables
+from trainables.data.tables.read import read_tables
 from trainables.embeddings.bert import positions
 from trainables.embeddings.vectors import load_vectors
 from trainables.errors import DataError

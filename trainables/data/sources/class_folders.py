@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from trainables.data.folders import listed, part_of
+from trainables.data.sources.folders import listed, part_of
 from trainables.errors import DataError
 
 #: A larger share of texts that lie beside the folders of classes is refused.

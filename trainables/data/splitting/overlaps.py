@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from trainables.data.spec import DataSpec
-from trainables.data.table import Table
+from trainables.data.tables.table import Table
 from trainables.errors import DataError
 
 #: A larger share of a part that stands in another one as well is refused.

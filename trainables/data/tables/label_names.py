@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from trainables.data.table import Table
+from trainables.data.tables.table import Table
 
 #: A whole number as pandas writes it where another row has none.
 _WHOLE = re.compile(r"(-?\d+)\.0+")

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainables.data.spec import DataSpec
-from trainables.data.table import Table
+from trainables.data.tables.table import Table
 from trainables.errors import DataError
 
 

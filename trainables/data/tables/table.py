@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from trainables.data.choosing import choose_group, choose_label, choose_text
 from trainables.data.reading.cells import Unusable, as_label, as_text
 from trainables.data.reading.rows import Cell, RowFile
 from trainables.data.reading.swallowed import swallowed_error
 from trainables.data.spec import DataSpec
+from trainables.data.tables.choosing import choose_group, choose_label, choose_text
 from trainables.errors import DataError
 
 #: Each label is one of a closed set, or a number to predict.

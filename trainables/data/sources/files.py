@@ -7,14 +7,14 @@ downloads.
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from trainables.data.folders import part_of
+from trainables.data.part import PARTS
 from trainables.data.reading.formats import FORMATS, format_of
 from trainables.data.reading.hub_rows import load_hub
 from trainables.data.reading.rows import Dialect, RowFile, refuse_unread
 from trainables.data.reading.text_files import TextFiles
-from trainables.data.sources import Source
+from trainables.data.sources.folders import part_of
+from trainables.data.sources.source import Source
 from trainables.data.spec import DataSpec, SplitNames
-from trainables.data.splits import PARTS
 from trainables.errors import DataError
 
 

@@ -3,16 +3,16 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from trainables.data.choosing import choose_text
-from trainables.data.folders import is_hidden, is_text, listed, names_of, part_of
 from trainables.data.reading.cells import as_text
 from trainables.data.reading.formats import FORMATS, format_of, is_known
 from trainables.data.reading.hub_rows import load_hub
 from trainables.data.reading.opening import opened_text
 from trainables.data.reading.rows import Dialect, RowFile
-from trainables.data.sources import Source, find_source, walk
+from trainables.data.sources.folders import is_hidden, is_text, listed, names_of, part_of
+from trainables.data.sources.source import Source, find_source, walk
 from trainables.data.spec import PACKAGED, DataSpec
-from trainables.data.table import converted
+from trainables.data.tables.choosing import choose_text
+from trainables.data.tables.table import converted
 from trainables.errors import DataError
 
 #: A larger share of texts that lie beside folders of texts are texts like those.

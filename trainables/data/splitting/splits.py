@@ -6,9 +6,8 @@ What belongs together falls in one part (``bundles``). A split with an empty par
 import numpy as np
 from numpy.typing import NDArray
 
+from trainables.data.part import PARTS
 from trainables.errors import DataError
-
-PARTS = ("train", "validation", "test")
 
 
 def split_rows(

@@ -6,11 +6,11 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from trainables.data.class_folders import class_files, said_of_classes
-from trainables.data.folders import assign, is_hidden, is_text, listed
 from trainables.data.hub import is_hub_name
 from trainables.data.reading.formats import FORMATS, format_of, is_known
 from trainables.data.reading.opening import opened
+from trainables.data.sources.class_folders import class_files, said_of_classes
+from trainables.data.sources.folders import assign, is_hidden, is_text, listed
 from trainables.data.spec import PACKAGED, SplitNames
 from trainables.errors import DataError
 

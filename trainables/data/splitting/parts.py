@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.data.bundles import bundle
-from trainables.data.label_names import name_whole_numbers
-from trainables.data.numbers import read_numbers
-from trainables.data.overlaps import apart, conflicts
+from trainables.data.part import PARTS
 from trainables.data.spec import DataSpec, SplitNames
-from trainables.data.splits import PARTS, split_rows
-from trainables.data.table import Labels, Table
+from trainables.data.splitting.bundles import bundle
+from trainables.data.splitting.overlaps import apart, conflicts
+from trainables.data.splitting.splits import split_rows
+from trainables.data.tables.label_names import name_whole_numbers
+from trainables.data.tables.numbers import read_numbers
+from trainables.data.tables.table import Labels, Table
 from trainables.errors import DataError
 
 Coded = dict[str, tuple[list[str], NDArray[Any]]]

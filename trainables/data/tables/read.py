@@ -4,14 +4,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from trainables.data.choosing import LABEL_COLUMNS, TEXT_COLUMNS, has_column
-from trainables.data.files import open_parts
-from trainables.data.label_names import without_decimals
+from trainables.data.part import PARTS
 from trainables.data.reading.rows import RowFile
-from trainables.data.sources import find_source
+from trainables.data.sources.files import open_parts
+from trainables.data.sources.source import find_source
 from trainables.data.spec import DataSpec, SplitNames
-from trainables.data.splits import PARTS
-from trainables.data.table import Labels, Table, read_table, text_columns
+from trainables.data.tables.choosing import LABEL_COLUMNS, TEXT_COLUMNS, has_column
+from trainables.data.tables.label_names import without_decimals
+from trainables.data.tables.table import Labels, Table, read_table, text_columns
 from trainables.errors import DataError
 
 #: So many rows seldom have one and the same number for a label.

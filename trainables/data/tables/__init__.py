@@ -1,0 +1,1 @@
+"""One table of texts and labels for each part of a data set."""
