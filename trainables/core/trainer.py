@@ -94,12 +94,12 @@ class Trainer:
         return total.item() / len(reader)
 
     def vitals(self) -> dict[str, float]:
-        """Return the learning rate that the last epoch ended with and, where gradients are clipped,
-        the mean of their norms before that."""
-        found = {"learning_rate": float(self.optimizer.param_groups[0]["lr"])}
-        if self._norms:
-            found["gradient_norm"] = torch.stack(self._norms).double().mean().item()
-        return found
+        """Return the learning rate that the last epoch ended with, and the mean of the gradients'
+        norms, before they were clipped."""
+        return {
+            "learning_rate": float(self.optimizer.param_groups[0]["lr"]),
+            "gradient_norm": torch.stack(self._norms).double().mean().item(),
+        }
 
     def _train_step(self, reader: Reader, rows: Rows) -> Tensor:
         """Make one optimiser step on a batch; return the sum of its losses.
@@ -111,15 +111,21 @@ class Trainer:
             losses_B = self.task.losses(outputs_BC, targets_B)
             (losses_B.sum() / len(rows)).backward()  # type: ignore[no-untyped-call]
             total += losses_B.detach().sum()
-        if self.hyperparameters.clip_norm > 0:
-            clip = self.hyperparameters.clip_norm
-            self._norms.append(nn.utils.clip_grad_norm_(self.model.parameters(), clip))
+        self._norms.append(self._gradient_norm())
         self.optimizer.step()
         self.schedule.step()
         self.optimizer.zero_grad(set_to_none=True)
         if self.average is not None:
             self.average.follow(self.model)
         return total
+
+    def _gradient_norm(self) -> Tensor:
+        """Return the norm of the whole gradient, which is clipped behind that if it is to be."""
+        if self.hyperparameters.clip_norm > 0:
+            parameters = self.model.parameters()
+            return nn.utils.clip_grad_norm_(parameters, self.hyperparameters.clip_norm)
+        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
+        return nn.utils.get_total_norm(gradients)
 
     def _outputs(
         self, model: nn.Module, reader: Reader, rows: Rows

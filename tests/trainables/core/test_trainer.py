@@ -208,6 +208,20 @@ def test_a_stored_network_predicts_numbers_in_their_own_unit(tmp_path):
     assert trainer.evaluate(TextReader(part, 12, "end"))["r2"] > 0.8
 
 
+def test_the_norm_is_that_of_the_gradient_whether_or_not_it_is_clipped():
+    """A clip that never bites changes nothing, and shows the same norm as none."""
+    part = make_part(texts=8, seed=3)
+    free = make_trainer(part=part, clip_norm=0.0, batch_size=8)
+    loose = make_trainer(part=part, clip_norm=1e9, batch_size=8)
+    tight = make_trainer(part=part, clip_norm=1e-3, batch_size=8)
+    for trainer in (free, loose, tight):
+        trainer.train_epoch()
+    norm = free.vitals()["gradient_norm"]
+    assert norm > 0 and norm == pytest.approx(loose.vitals()["gradient_norm"], rel=1e-6)
+    assert norm == pytest.approx(tight.vitals()["gradient_norm"], rel=1e-6)
+    assert same_weights(free, loose) and not same_weights(free, tight)
+
+
 def test_seeds_differ_and_repeat():
     assert same_weights(make_trainer(seed=1), make_trainer(seed=1))
     assert not same_weights(make_trainer(seed=1), make_trainer(seed=2))
