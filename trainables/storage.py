@@ -23,6 +23,10 @@ class Cache:
         """Return the folder of a prepared corpus, by its digest."""
         return self.root / "corpora" / key
 
+    def sent(self, key: str) -> Path:
+        """Return the folder of what was sent of a corpus: what trials read, and no test part."""
+        return self.root / "sent" / key
+
     @property
     def datasets(self) -> Path:
         """Folder in which the ``datasets`` library caches the data that it has read."""

@@ -69,7 +69,7 @@ class RecurrentTrial(tune.Trainable):
         from trainables.storage import default_cache
 
         shared, cache = Path(self._assignment.data), default_cache()
-        for folder in (shared, cache.corpus(shared.name)):
+        for folder in (shared, cache.corpus(shared.name), cache.sent(shared.name)):
             places = (folder, *(folder / name for name in self._assignment.inputs.files))
             # Another user's cache may be closed to this one.
             if all(os.access(place, os.R_OK) for place in places):

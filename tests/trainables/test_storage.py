@@ -45,5 +45,5 @@ def test_a_worker_of_another_user_passes_over_a_closed_cache(tmp_path, monkeypat
     with pytest.raises(FileNotFoundError, match="none was sent"):
         worker._data()
     worker._parcel = [{"corpus.json": np.frombuffer(b"{}", np.uint8)}]
-    assert worker._data() == Cache(tmp_path / "workers").corpus("k")
+    assert worker._data() == Cache(tmp_path / "workers").sent("k")
     assert (worker._data() / "corpus.json").read_bytes() == b"{}"

@@ -20,14 +20,15 @@ def pack(folder: Path, files: Iterable[str]) -> Parcel:
 
 
 def unpack(parcel: Parcel, key: str, cache: Cache) -> Path:
-    """Write a corpus to this machine's cache and return its folder.
+    """Write what was sent of a corpus to this machine's cache and return its folder.
 
-    Nobody sees a file, or a corpus, that is only partly written.
+    It stands apart from those that were prepared here, which are whole. Nobody sees a file, or a
+    corpus, that is only partly written.
 
     Raises:
         OSError: the cache cannot be written.
     """
-    path = cache.corpus(key)
+    path = cache.sent(key)
     building = new_folder(path.parent, "arriving-")
     try:
         for name, content in parcel.items():

@@ -84,8 +84,12 @@ def test_second_time_opens_what_is_there_and_travels(corpus, reviews, glove_txt,
     cache = Cache(tmp_path / "cache")
     inputs = TextInputs("class").prepare(tables, {"embedding": ("glove",)}, cache)
     parcel = pack(inputs.folder, inputs.shipped_files())
-    folder = unpack(parcel, corpus.key, Cache(tmp_path / "elsewhere"))
+    elsewhere = Cache(tmp_path / "elsewhere")
+    folder = unpack(parcel, corpus.key, elsewhere)
     assert (folder / "vectors" / first.name).exists() and not (folder / "test").exists()
+    # Whoever searches from there later has a test part all the same.
+    whole = prepare(DataSpec.model_validate(data), elsewhere)
+    assert whole.key == corpus.key and len(whole.part("test")) == len(corpus.part("test"))
 
 
 def test_packaged_glove():
