@@ -12,6 +12,7 @@ from cluster.ssh.ending import take_down
 from cluster.ssh.launcher import Launcher
 from cluster.ssh.looking import head_of
 from cluster.ssh.record import Record
+from cluster.ssh.remote import ANSWER_SECONDS, SLOW_BYTES
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,13 @@ def run_on_head(launcher: Launcher, study: str, command: Command) -> Record:
     """
     up = launcher.find_up()
     record = launcher.beside(up, study) if up else launcher.bring_up(study, detached=True)
+    code = _packed(command)
     try:
         head_of(record).ask(
             {
                 "action": "launch",
                 "folder": record.nodes[0].folder,
-                "code": _packed(command),
+                "code": code,
                 "arguments": [
                     one.replace("{address}", record.address) for one in command.arguments
                 ],
@@ -54,7 +56,8 @@ def run_on_head(launcher: Launcher, study: str, command: Command) -> Record:
                     **command.environment,
                 },
                 "token": launcher.token_of(up) if up else None,
-            }
+            },
+            ANSWER_SECONDS + len(code) / SLOW_BYTES,
         )
     except BaseException:
         take_down(launcher.records, record, launcher.tell)

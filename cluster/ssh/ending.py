@@ -37,7 +37,8 @@ def take_down(
             left = stop(host, node.folder, logs)
         except ClusterError as error:
             if listed is not None and host.host is not None and host.name not in listed:
-                tell(f"{error}; it is no longer in the file, so it is forgotten: {node.folder}")
+                dropped = f"it is no longer in the file, so it is forgotten: {node.folder}"
+                tell(f"{error}; {dropped}{_what_remains(record, node)}")
                 return None
             tell(f"cannot take down the node on {error}")
             return node
@@ -55,6 +56,12 @@ def take_down(
     else:
         records.remove(record.key)
     return not left
+
+
+def _what_remains(record: Record, node: StartedNode) -> str:
+    """Say what a head needs that is forgotten: other nodes end when they have lost it."""
+    is_head = node == record.nodes[0]
+    return "; if that host is not gone, end its processes by hand" if is_head else ""
 
 
 def sweep(records: Records, file: Path, tell: Tell, listed: Collection[str] | None = None) -> bool:

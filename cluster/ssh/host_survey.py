@@ -27,7 +27,7 @@ WORKER_PORTS = 100
 SPARE_PORTS = 20
 
 #: How long a host waits for others that are to try the way to it.
-GUEST_SECONDS = 30
+GUEST_SECONDS = 120
 
 
 class Refused(Exception):
@@ -45,7 +45,7 @@ def survey(request: dict[str, Any]) -> None:
     Whoever is met listens at an address and a port: the driver's machine, or the head.
     """
     meet, ports = request["meet"], request["ports"]
-    ip = request["ip"] or (address_towards(meet[0]) if meet else address_of_ssh())
+    ip = request["ip"] or (address_towards(meet[0]) if meet else address_of_ssh(request["seen"]))
     closed = knock(*meet) if meet else ""
     with socket.socket() as listener:
         try:
@@ -85,12 +85,14 @@ def address_towards(other: str) -> str:
         return str(probe.getsockname()[0])
 
 
-def address_of_ssh() -> str:
-    """Return the address at which ssh has reached this host."""
+def address_of_ssh(seen: str | None) -> str:
+    """Return the address at which ssh has reached this host; over IPv6, that at which it was
+    ``seen`` from the other side, if that is one of its own."""
     parts = os.environ.get("SSH_CONNECTION", "").split()
-    if len(parts) != 4 or ":" in parts[2]:
+    found = parts[2] if len(parts) == 4 and ":" not in parts[2] else seen
+    if found is None:
         raise Refused("its address for the other machines is not known: name it with ip")
-    return parts[2]
+    return found
 
 
 def knock(host: str, port: int) -> str:

@@ -74,12 +74,11 @@ class Launcher:
         Raises:
             ClusterError: something is left that could not be ended.
         """
+        up = self.find_up()
         whole = sweep(self.records, self.file, self.tell, self._names())
         for record in list(self.records.of_file(self.file)):
-            if record.is_being_started:
-                raise ClusterError(_being_started(record))
             if record.study and not everything:
-                self.tell(_kept(record))
+                self.tell(_kept(record, up))
             else:
                 whole &= take_down(self.records, record, self.tell, listed=self._names())
         if not whole:
@@ -134,7 +133,7 @@ class Launcher:
         found = survey(self.settings, driver_here=False)
         head = self.settings.head_index
         record = new_record(self.settings, self.file, study, found, [head])
-        record = replace(record, address=up.address, detached=True)
+        record = replace(record, address=up.address, detached=True, is_beside=True)
         self.records.create(record)
         return record
 
@@ -243,8 +242,10 @@ def _being_started(record: Record) -> str:
     )
 
 
-def _kept(record: Record) -> str:
-    """Say why the nodes of a search stay."""
+def _kept(record: Record, up: Record | None) -> str:
+    """Say what becomes of a search."""
+    if up is not None and record.address == up.address:
+        return f"study {record.study!r} ran on this cluster: resume it when another is up"
     what = f"study {record.study!r} runs on nodes of its own: they end with it"
     if record.is_of_this_machine:
         return what

@@ -12,7 +12,8 @@ from typing import Any
 
 from cluster.environment import NODE_ENVIRONMENT
 from cluster.settings import Host, SshSettings
-from cluster.ssh.remote import ANSWER_SECONDS, Remote
+from cluster.ssh.host_node import ALL_LOGS
+from cluster.ssh.remote import ANSWER_SECONDS, SLOW_BYTES, Remote
 
 #: Beside the common ones. A node of many cores else runs out of threads.
 _ENVIRONMENT = {"RAY_worker_num_grpc_internal_threads": "1"}
@@ -91,7 +92,8 @@ def stop(remote: Remote, folder: str, logs: Path | None) -> str:
     Raises:
         ClusterError: the host cannot be reached.
     """
-    answer = remote.ask({"action": "stop", "folder": folder, "logs": logs is not None})
+    seconds = ANSWER_SECONDS + (ALL_LOGS / SLOW_BYTES if logs is not None else 0.0)
+    answer = remote.ask({"action": "stop", "folder": folder, "logs": logs is not None}, seconds)
     if logs is not None and answer["logs"]:
         place = logs / remote.name.replace("/", "_").replace(" ", "-")
         with suppress(OSError, tarfile.TarError):  # a full disk keeps no node alive

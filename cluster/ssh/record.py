@@ -45,6 +45,7 @@ class Record:
         study: the study that it was brought up for; nothing if by ``cluster up``.
         address: its head, once that is up.
         detached: whether the search runs on the head, so that it outlives the process below.
+        is_beside: whether that is the head of a cluster that stays, where it has but a folder.
         pid, began, machine: the process that brought it up.
     """
 
@@ -55,6 +56,7 @@ class Record:
     nodes: tuple[StartedNode, ...]
     address: str = ""
     detached: bool = False
+    is_beside: bool = False
     pid: int = field(default_factory=os.getpid)
     began: float = field(default_factory=lambda: psutil.Process().create_time())
     machine: str = field(default_factory=this_machine)

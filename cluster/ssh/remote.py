@@ -21,6 +21,9 @@ CONNECT_SECONDS = 10
 #: A host that has not answered by then, behind a home that hangs for instance, is given up.
 ANSWER_SECONDS = 60.0
 
+#: Bytes a second of a slow way, for what travels on it.
+SLOW_BYTES = 100_000
+
 #: Connections at a time through one host on the way: sshd turns more away, by chance.
 _AT_ONCE = 8
 
@@ -160,7 +163,7 @@ class Remote:
         """Yield the lines that are answers: a login may print some of its own."""
         assert process.stdout and process.stderr
         for line in process.stdout:
-            if line.startswith("{"):
+            if line.startswith("{") and line.endswith("}\n"):  # else the way was cut amid it
                 answer: dict[str, Any] = json.loads(line)
                 if "refused" in answer:
                     raise ClusterError(f"{self.name}: {answer['refused']}")

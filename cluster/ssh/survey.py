@@ -164,8 +164,16 @@ def _request(
         "packages": TRIAL_PACKAGES,
         "ports": ports,
         "meet": meet,
+        "seen": None if meet else _seen(remote),
         "guests": guests,
     }
+
+
+def _seen(remote: Remote) -> str | None:
+    """Return the IPv4 address of a host, as its name is resolved here; None if it is not."""
+    with suppress(OSError):
+        return socket.gethostbyname(_address_of(remote))
+    return None
 
 
 def _knock(remote: Remote, ip: str, port: int) -> None:

@@ -42,13 +42,14 @@ def stop(name: str, results_dir: Path) -> None:
 def _is_finalized(folder: "StudyDir") -> bool:
     """Whether the driver at work is at the study's end, and not at its search."""
     from search.final.openings import Openings
-    from search.journal.folder import list_studies
+    from search.journal.folder import StudyDir
     from search.journal.load import load_state
 
     driver = folder.running_driver()
     if driver is None:
         return False
-    if any(one.running_driver() == driver for one in list_studies(folder.final)):
+    stages = folder.final.iterdir() if folder.final.is_dir() else ()  # with a journal or without
+    if any(StudyDir(one).running_driver() == driver for one in stages if one.is_dir()):
         return True
     if not Openings(folder.openings).unfinished:
         return False

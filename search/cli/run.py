@@ -110,9 +110,12 @@ def _on_head(
     if verb == "run":
         params = click.get_current_context().params
         left = tuple(name for name in params if name not in _PASSED_OF_RUN)
-    source = spec.inputs["data"]["source"]  # by its whole path
+    source = spec.inputs["data"].get("source")  # by its whole path
     options = as_typed(left, instead={"data": source})
-    resume = resume_command(spec.name, folder.root.parent, cluster_text)
+    results = folder.root.parent
+    fresh = verb == "run"
+    resume = resume_command(spec.name, results, cluster_text)
+    resume = resume if fresh else _as_called(spec.name, results)
     sys.exit(drive_on_head(verb, spec, options, cluster, folder, resume))
 
 

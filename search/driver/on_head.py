@@ -58,8 +58,10 @@ def drive_on_head(
 
 def _followed(launcher: Launcher, record: Record, folder: StudyDir, file: Path) -> int:
     words = ["stop", folder.name, "--results-dir", str(folder.root.parent)]
-    goes_on = f"the search goes on, and its nodes end with it; stop it with: {_command(*words)}; "
-    goes_on += f"nodes that it leaves go with: {_command('cluster', 'down', str(file))}"
+    goes_on = f"the search goes on; stop it with: {_command(*words)}"
+    if not record.is_beside:
+        goes_on += "; its nodes end with it, and what it leaves on them goes with: "
+        goes_on += _command("cluster", "down", str(file))
     try:
         code = follow(record, _put)
     except (Halt, KeyboardInterrupt):

@@ -122,10 +122,12 @@ def _gain(merits: Merits) -> Iterator[Finding]:
     pair = np.ix_([leader, first], [leader, first])
     sign_2 = np.array([1.0, -1.0])
     variance = float(sign_2 @ covariance_MM[pair] @ sign_2)
-    error = float(np.sqrt(max(variance, 0.0)))
-    if mean_M[leader] - mean_M[first] <= 2.0 * error:
+    better, error = float(mean_M[leader] - mean_M[first]), float(np.sqrt(max(variance, 0.0)))
+    if better <= 2.0 * error:
         gain = merits.worth(float(mean_M[leader])) - merits.worth(float(mean_M[first]))
-        yield Finding(kind="no_gain", value=gain, other=error * merits.scale)
+        # In the metric's units as the gain is: below the median they are drawn in.
+        stretch = gain / better if better > 0 else merits.scale
+        yield Finding(kind="no_gain", value=gain, other=error * stretch)
 
 
 def _idle(state: StudyState, merits: Merits) -> Iterator[Finding]:

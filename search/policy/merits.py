@@ -41,8 +41,8 @@ class Tail:
 
     @classmethod
     def of(cls, worth_N: Array) -> "Tail":
-        """Return the tail of worths: its unit is how far the best tenth is above the median, if the
-        worst quarter is not as near."""
+        """Return the tail of worths: its unit is how far the best tenth is above the median, or how
+        far the worst quarter is below it where those are equal."""
         low, middle, upper = np.quantile(worth_N, (0.25, 0.5, 0.9))
         unit = float(upper - middle) or float(middle - low) or 1.0
         return cls(float(middle), unit)
@@ -93,6 +93,12 @@ class Merits:
     def worth(self, z: float) -> float:
         """Return the worth, in the metric's units, behind a z."""
         return self.tail.back(self.centre + self.scale * z)
+
+    def error(self, error: float, z: float) -> float:
+        """Return a small error of a z in the metric's units."""
+        drawn_in = self.centre + self.scale * z
+        below = max(self.tail.middle - drawn_in, 0.0)
+        return self.scale * error * math.exp(below / self.tail.unit)
 
     def best(self, worth_M: Array) -> int:
         """Return the best of those that were trained to their ends: of others, how they would have

@@ -74,7 +74,7 @@ def _outlook(state: StudyState, merits: Merits) -> OutlookTaken:
         ended=state.ended,
         leader=merits.first[leader],
         mean=sign * merits.worth(float(worths.mean_X[leader])),
-        se=_ERRORS * merits.scale * math.sqrt(float(worths.covariance_XX[leader, leader])),
+        se=_ERRORS * merits.error(*_error_and_mean(worths, leader)),
         chance=_chance(worths, leader),
         left=left,
         gain=max(0.0, _GAINS * float(np.mean(gain_S))),
@@ -82,6 +82,11 @@ def _outlook(state: StudyState, merits: Merits) -> OutlookTaken:
         gain_high=_raised(float(high)),
         findings=findings(state, merits),
     )
+
+
+def _error_and_mean(worths: _Worths, index: int) -> tuple[float, float]:
+    variance = float(worths.covariance_XX[index, index])
+    return math.sqrt(variance), float(worths.mean_X[index])
 
 
 def _lowered(low: float) -> float:

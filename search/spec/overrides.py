@@ -86,7 +86,8 @@ def _options(tables: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
             found[name] = tuple(entry)
         elif isinstance(entry, dict) and {"low", "high"} <= entry.keys():
             found[name] = (entry["low"], entry["high"])
-    return found
+    plain = (str, int, float)  # what is none of them is told when the study is checked
+    return {k: some for k, some in found.items() if all(isinstance(one, plain) for one in some)}
 
 
 def take_new_source(tables: dict[str, Any], source: str) -> None:

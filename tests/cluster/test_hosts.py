@@ -149,7 +149,7 @@ def test_what_a_killed_guardian_leaves_the_next_one_finds(place):
     process.communicate()
     time.sleep(2)
     assert all(host.processes() for host in place.hosts)
-    assert "its search is gone" in place.cluster("status")
+    assert "its search is over" in place.cluster("status")
     assert "study 'small' has left behind" in place.cluster("down")
     place.is_clean()
 

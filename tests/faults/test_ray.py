@@ -2,6 +2,7 @@
 
 import signal
 
+import numpy as np
 import pytest
 
 from tests.cli_sandbox import TRIAL, Sandbox, family
@@ -80,19 +81,25 @@ def test_a_second_signal_ends_a_driver_that_heeds_no_first(place):
 
 
 def test_trials_that_all_fail_alike_end_the_study(tmp_path, tables):
+    """Of words that no table has; a file that is no array is told before any trial."""
     tables["search"]["trials"] = 50
     place = Sandbox(tmp_path, tables)
     corpus = prepare(DataSpec(**tables["data"]), Cache(tmp_path / "cache"))
-    (corpus.path / "train" / "ids.npy").write_bytes(b"junk")
+    file = corpus.path / "train" / "ids.npy"
+    ids = np.load(file)
+    file.write_bytes(b"junk")
+    _, err = place.run("run", "small.toml", code=2)
+    assert "part 'train' of corpus" in err and "damaged" in err and not place.study.exists()
+    np.save(file, ids + 1_000_000)
     _, err = place.run("run", "small.toml", code=3)
-    assert "first trials have all failed" in err and "damaged" in err
+    assert "first trials have all failed" in err and "out of range" in err
     rows = place.trials()
     assert 5 <= len(rows) <= 8
-    assert "damaged" in rows[0]["reason"]
+    assert "out of range" in rows[0]["reason"]
     failure = next(event for event in place.events() if event.event == "failure")
-    assert failure.kind == "exception" and "part.py" in failure.detail
+    assert failure.kind == "exception" and "trainer.py" in failure.detail
     out, _ = place.run("status", "small")
-    assert "failed: " in out and "damaged" in out
+    assert "failed: " in out and "out of range" in out
 
 
 def test_running_out_of_memory_is_retried_once(place):

@@ -95,11 +95,11 @@ class Trainer:
 
     def vitals(self) -> dict[str, float]:
         """Return the learning rate that the last epoch ended with, and the mean of the gradients'
-        norms, before they were clipped."""
-        return {
-            "learning_rate": float(self.optimizer.param_groups[0]["lr"]),
-            "gradient_norm": torch.stack(self._norms).double().mean().item(),
-        }
+        norms, before they were clipped, where they have one."""
+        found = {"learning_rate": float(self.optimizer.param_groups[0]["lr"])}
+        if self._norms:
+            found["gradient_norm"] = torch.stack(self._norms).double().mean().item()
+        return found
 
     def _train_step(self, reader: Reader, rows: Rows) -> Tensor:
         """Make one optimiser step on a batch; return the sum of its losses.
@@ -111,7 +111,9 @@ class Trainer:
             losses_B = self.task.losses(outputs_BC, targets_B)
             (losses_B.sum() / len(rows)).backward()  # type: ignore[no-untyped-call]
             total += losses_B.detach().sum()
-        self._norms.append(self._gradient_norm())
+        norm = self._gradient_norm()
+        if norm is not None:
+            self._norms.append(norm)
         self.optimizer.step()
         self.schedule.step()
         self.optimizer.zero_grad(set_to_none=True)
@@ -119,13 +121,15 @@ class Trainer:
             self.average.follow(self.model)
         return total
 
-    def _gradient_norm(self) -> Tensor:
-        """Return the norm of the whole gradient, which is clipped behind that if it is to be."""
+    def _gradient_norm(self) -> Tensor | None:
+        """Return the norm of the whole gradient, which is clipped behind that if it is to be; None
+        where a part of it is sparse, as a task of one's own may have it."""
         if self.hyperparameters.clip_norm > 0:
             parameters = self.model.parameters()
             return nn.utils.clip_grad_norm_(parameters, self.hyperparameters.clip_norm)
         gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
-        return nn.utils.get_total_norm(gradients)
+        is_sparse = any(gradient.layout != torch.strided for gradient in gradients)
+        return None if is_sparse else nn.utils.get_total_norm(gradients)
 
     def _outputs(
         self, model: nn.Module, reader: Reader, rows: Rows

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from trainables.data.hub import find_revision, is_hub_name, means_a_file
-from trainables.data.unread import UNREAD
+from trainables.data.suffixes import UNREAD, suffix_of
 
 #: Built-in sources, each with the package that holds the texts, the file in the package, and the
 #: value of the file's column ``source`` that marks the rows of the data set.
@@ -189,8 +189,7 @@ class DataSpec(Section):
         """Return the settings of a file's dialect that the source, as it is named, cannot have."""
         if self.source in PACKAGED or self.revision is not None or is_hub_name(self.source):
             return UNREAD[".parquet"]
-        suffixes = [suffix.lower() for suffix in Path(self.source).suffixes]
-        return next((UNREAD[suffix] for suffix in suffixes if suffix in UNREAD), ())
+        return UNREAD.get(suffix_of(self.source), ())
 
     @model_validator(mode="after")
     def _columns_differ(self) -> "DataSpec":

@@ -191,7 +191,7 @@ class RecurrentHyperparameters(TokenHyperparameters):
         layers = options.get("num_layers", (cls.model_fields["num_layers"].default,))
         if _never(options, "dropout", "input_dropout"):
             reasons["locked_dropout"] = "dropout and input_dropout are 0"
-        elif _never(options, "input_dropout") and set(layers) == {1}:
+        elif _never(options, "input_dropout") and all(n == 1 for n in layers):
             reasons["locked_dropout"] = "input_dropout is 0, and one layer has nothing between"
         return reasons
 

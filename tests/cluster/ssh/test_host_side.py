@@ -47,7 +47,7 @@ def test_a_host_says_what_it_is():
 
 def survey_of(ip: str | None, **more: Any) -> dict[str, Any]:
     """A request for a survey."""
-    nobody = {"meet": None, "guests": 0, "ports": None, "packages": TRIAL_PACKAGES}
+    nobody = {"meet": None, "seen": None, "guests": 0, "ports": None, "packages": TRIAL_PACKAGES}
     return {"action": "survey", "ip": ip, **nobody, **more}
 
 
@@ -59,7 +59,8 @@ def test_the_way_is_tried_within_the_ports_that_are_open():
 def test_a_host_that_nobody_waits_for_is_known_by_the_address_ssh_has_used(monkeypatch):
     monkeypatch.setenv("SSH_CONNECTION", "10.9.9.9 50000 127.0.0.1 22")
     assert HERE.ask(survey_of(None))["ip"] == "127.0.0.1"
-    monkeypatch.delenv("SSH_CONNECTION")
+    monkeypatch.setenv("SSH_CONNECTION", "fe80::1 50000 fe80::2 22")
+    assert HERE.ask(survey_of(None, seen="127.0.0.1"))["ip"] == "127.0.0.1"
     with pytest.raises(ClusterError, match="is not known: name it with ip"):
         HERE.ask(survey_of(None))
 
@@ -298,6 +299,12 @@ def test_a_host_that_does_not_answer_is_given_up():
     with pytest.raises(ClusterError, match="this machine: it was reached, and did not answer"):
         stuck.ask({"action": "look", "folder": "/x"}, 0.5)
     assert time.monotonic() - began < 10
+
+
+def test_an_answer_that_is_cut_short_is_none():
+    cut = Environment(python=sys.executable, setup=('printf \'{"logs": "abc\'', "sleep 30"))
+    with pytest.raises(ClusterError, match="did not answer in time"):
+        Remote(None, cut).ask({"action": "look", "folder": "/x"}, 0.5)
 
 
 def test_few_at_a_time_go_through_one_host():

@@ -1,9 +1,12 @@
 """What configurations are worth, where many of them are no good at all."""
 
+from types import SimpleNamespace
+from typing import Any, cast
+
 import numpy as np
 import pytest
 
-from search.policy.merits import Tail
+from search.policy.merits import Merits, Tail
 from search.policy.outlook import take_outlook
 from tests.search.policy.searches import hill, search
 from tests.study_harness import StudyHarness
@@ -19,6 +22,15 @@ def test_a_tail_is_drawn_in_and_what_is_good_stays_as_it_is():
     assert np.array_equal(drawn[upper], WORTHS[upper])
     assert drawn[0] > tail.middle - 8 * tail.unit, "so bad, and no further from the others"
     assert [tail.back(float(one)) for one in drawn] == pytest.approx(WORTHS.tolist())
+
+
+def test_errors_are_in_the_units_of_worths():
+    """Below the median a worth moves more than what stands for it."""
+    tail = Tail.of(WORTHS)
+    merits = cast(Any, SimpleNamespace(tail=tail, centre=0.7, scale=0.2))
+    for z in (1.0, -0.1, -0.3):
+        around = [Merits.worth(merits, z + step) for step in (-1e-5, 1e-5)]
+        assert Merits.error(merits, 2e-5, z) == pytest.approx(around[1] - around[0], rel=1e-3)
 
 
 def test_its_slope_is_that_of_what_it_does():

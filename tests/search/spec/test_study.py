@@ -331,3 +331,9 @@ def test_an_unknown_sampler_is_told_before_anything_starts(tables, tmp_path, mon
     (tmp_path / "x.toml").write_text(tomli_w.dumps(tables))
     with pytest.raises(SpecError, match=r"^x.toml: search.sampler = 'grid': .* known: auto, gp"):
         new_study("x.toml", Options())
+
+
+@pytest.mark.parametrize("setting", ["fixed.num_layers=[1, 2]", "space.num_layers=[[1], 2]"])
+def test_a_list_where_one_value_belongs_is_told(tables, setting):
+    with pytest.raises(SpecError, match="num_layers"):
+        resolve(apply_settings(tables, [setting]), "mine.toml")

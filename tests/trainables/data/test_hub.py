@@ -11,9 +11,9 @@ from pydantic import ValidationError
 from trainables.data.corpus import corpus_key, prepare
 from trainables.data.hub import FILE_SUFFIXES, is_hub_name
 from trainables.data.reading.formats import FORMATS
-from trainables.data.reading.opening import COMPRESSIONS
 from trainables.data.sources.source import find_source
 from trainables.data.spec import DataSpec
+from trainables.data.suffixes import COMPRESSIONS
 from trainables.data.tables.read import read_tables
 from trainables.data.tables.unlabelled import find_texts, read_texts
 from trainables.errors import DataError
@@ -93,7 +93,7 @@ def test_splits_tell_their_part_as_files_do(hub, tmp_path, name):
     tables = read_tables(DataSpec(source="someone/reviews"), tmp_path)
     assert tables["train"].texts[0] == "train 0" and len(tables["train"].texts) == 40
     assert tables["validation"].texts[0] == f"{name} 0"
-    said = "of no part, so passed over: unsupervised, train_small; data.split names others"
+    said = "passed over: unsupervised, train_small; data.split names others"
     assert {f"validation: {name}", said} < set(tables["train"].notes)
 
 
@@ -103,6 +103,20 @@ def test_a_single_split_is_training_and_several_of_no_part_are_refused(hub, tmp_
     hub.splits = {"en": split_of("en"), "de": split_of("de")}
     with pytest.raises(DataError, match=r"no part 'train'; it has: en, de. Name its parts with"):
         read_tables(DataSpec(source="someone/reviews"), tmp_path)
+
+
+@pytest.mark.parametrize("names", [["data", "test"], ["train_10k", "train_100k", "test"]])
+def test_all_splits_are_named_where_none_is_surely_training(hub, tmp_path, names):
+    hub.splits = {name: split_of(name) for name in names}
+    with pytest.raises(DataError, match=f"no part 'train'; it has: {', '.join(names)}. Name"):
+        read_tables(DataSpec(source="someone/reviews"), tmp_path)
+
+
+def test_a_validation_split_without_labels_is_left_out(hub, tmp_path):
+    hub.splits = {"train": split_of("train"), "dev": split_of("dev").remove_columns("label")}
+    tables = read_tables(DataSpec(source="someone/reviews"), tmp_path)
+    assert tables.keys() == {"train"}
+    assert "the validation part has no labels: it is left out" in tables["train"].notes
 
 
 def test_words_are_learnt_from_all_splits_but_test(hub, tmp_path):

@@ -39,6 +39,16 @@ def test_a_withheld_label_is_not_taken_from_another_column(tmp_path):
         parts_of(tmp_path / "d")
 
 
+def test_a_test_part_of_other_classes_is_no_withheld_one(tmp_path):
+    """It would be replaced by one that is cut from training, and the official one be lost."""
+    write(tmp_path / "d/train.csv", "text,label", [f"a {i},{'np'[i % 2]}" for i in range(60)])
+    write(tmp_path / "d/test.csv", "text,label", [f"b {i},{'NP'[i % 2]}" for i in range(20)])
+    with pytest.raises(DataError, match=r"test part \('test.csv'\) has none of training's labels"):
+        parts_of(tmp_path / "d")
+    write(tmp_path / "d/test.csv", "text,label", [f"b {i},-1" for i in range(20)])
+    assert sum(map(len, parts_of(tmp_path / "d").texts.values())) == 60
+
+
 def test_shards_of_training_have_one_column_of_labels(tmp_path):
     first = [f"one {i},{('neg', 'pos')[i % 2]}" for i in range(40)]
     write(tmp_path / "d/train-0.csv", "text,sentiment", first)

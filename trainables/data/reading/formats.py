@@ -6,9 +6,9 @@ from pathlib import Path
 
 from trainables.data.reading.delimited import read_delimited
 from trainables.data.reading.json_rows import read_json
-from trainables.data.reading.opening import COMPRESSIONS
 from trainables.data.reading.parquet import read_parquet
 from trainables.data.reading.rows import Dialect, RowFile
+from trainables.data.suffixes import suffix_of
 
 #: How a file is opened, by its suffix in small letters.
 FORMATS: dict[str, Callable[[Path, Dialect], RowFile]] = {
@@ -23,10 +23,7 @@ FORMATS: dict[str, Callable[[Path, Dialect], RowFile]] = {
 
 def format_of(path: Path) -> str:
     """Return the suffix that tells a file's format, without that of its compression."""
-    name = path.name.lower()
-    for compression in COMPRESSIONS:
-        name = name.removesuffix(compression)
-    return Path(name).suffix
+    return suffix_of(path.name)
 
 
 def is_known(path: Path) -> bool:

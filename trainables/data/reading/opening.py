@@ -11,9 +11,6 @@ from typing import BinaryIO, TextIO, cast
 
 from trainables.errors import DataError
 
-#: Compressions by suffix.
-COMPRESSIONS = (".gz", ".zst")
-
 #: Byte order marks, the longest first: UTF-32's begins with UTF-16's.
 _MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",

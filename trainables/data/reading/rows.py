@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from trainables.data.unread import UNREAD
+from trainables.data.suffixes import UNREAD
 from trainables.errors import DataError
 
 #: Whatever a format holds in a cell; ``cells`` says what becomes of it.

@@ -6,7 +6,7 @@ from pathlib import Path
 from trainables.data.sources.folders import listed, part_of
 from trainables.errors import DataError
 
-#: A larger share of texts that lie beside the folders of classes is refused.
+#: A larger share of texts that lie elsewhere than in the folders of classes is refused.
 _BESIDE = 0.1
 
 
@@ -43,15 +43,12 @@ def said_of_classes(folder: Path, texts: Sequence[Path]) -> list[str]:
 
 
 def _refuse_elsewhere(folder: Path, found: Sequence[Path], others: Sequence[Path]) -> None:
-    around = {parent for path in {path.parent for path in found} for parent in path.parents}
     # Neither the whole folder nor one of a part may be a class, whatever lies in it.
     others = [p for p in others if p.parent != folder and part_of([p.parent.name]) is None]
-    beside = [path for path in others if path.parent in around]
-    apart = [path for path in others if path.parent not in around]
-    if apart or len(beside) > _BESIDE * len(found):
+    if len(others) > _BESIDE * len(found):
         raise DataError(
             f"the .txt files of {str(folder)!r} lie at several depths: "
-            f"{listed([found[0], (apart or beside)[0]], folder)}: put each directly into the "
+            f"{listed([found[0], others[0]], folder)}: put each directly into the "
             "folder of its class, and take out what is no text"
         )
 

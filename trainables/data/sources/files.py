@@ -18,14 +18,16 @@ from trainables.data.spec import DataSpec, SplitNames
 from trainables.errors import DataError
 
 
-def open_parts(source: Source, spec: DataSpec, cache_dir: Path) -> dict[str, list[RowFile]]:
+def open_parts(
+    source: Source, spec: DataSpec, cache_dir: Path, needs_train: bool = True
+) -> dict[str, list[RowFile]]:
     """Open the files of each part.
 
     Raises:
         DataError: one cannot be read, or there is no part of a name that the study gives.
     """
     if not source.parts:
-        return _splits(load_hub(spec, cache_dir), spec)
+        return _splits(load_hub(spec, cache_dir), spec, needs_train)
     found = _files(source, spec)
     # Files of a folder were found by the study's names.
     if isinstance(spec.split, SplitNames) and found.keys() != spec.split.model_dump().keys():
@@ -52,11 +54,13 @@ def _files(source: Source, spec: DataSpec) -> dict[str, list[RowFile]]:
     }
 
 
-def _splits(splits: Mapping[str, RowFile], spec: DataSpec) -> dict[str, list[RowFile]]:
+def _splits(
+    splits: Mapping[str, RowFile], spec: DataSpec, needs_train: bool
+) -> dict[str, list[RowFile]]:
     """Return the splits of each part: those that the study names, or whose names tell it.
 
     Raises:
-        DataError: there is none of such a name.
+        DataError: there is none of such a name, or several that may be training.
     """
     if isinstance(spec.split, SplitNames):
         names = spec.split.model_dump()
@@ -73,12 +77,13 @@ def _splits(splits: Mapping[str, RowFile], spec: DataSpec) -> dict[str, list[Row
         for part in PARTS
     }
     used = {name for names in of_part.values() for name in names}
+    several = len(of_part["train"]) > 1  # variants, perhaps, and one within another
+    if not used or (needs_train and (several or not of_part["train"])):
+        raise _no_part(spec, "train", splits)
     notes = [f"{part}: {', '.join(names)}" for part, names in of_part.items() if names]
     passed = [name for name in told if name not in used]
     if passed:
-        notes.append(f"of no part, so passed over: {', '.join(passed)}; data.split names others")
-    if not used:
-        raise _no_part(spec, "train", splits)
+        notes.append(f"passed over: {', '.join(passed)}; data.split names others")
     for rows in splits.values():
         rows.notes += notes if passed or used - {*PARTS} else []
     return {part: [splits[name] for name in names] for part, names in of_part.items() if names}

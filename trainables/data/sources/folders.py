@@ -122,10 +122,16 @@ def _words(name: str) -> set[str]:
 def _named(files: Sequence[Path], folder: Path, split: SplitNames) -> dict[str, list[Path]]:
     parts = {}
     for part, name in split.model_dump().items():
-        parts[part] = [p for p in files if name in _names_given(p, folder)]
+        meant = (path for path in files if name in _names_given(path, folder))
+        parts[part] = [path for path in meant if not _is_idle(path, folder)]
         if not parts[part]:
             raise DataError(f"{part} part: no file named {name!r} in {str(folder)!r}")
     return parts
+
+
+def _is_idle(path: Path, folder: Path) -> bool:
+    """Whether a file is one text of those without labels, as those of aclImdb's ``unsup`` are."""
+    return is_text(path) and _told(path, folder) == "unlabelled"
 
 
 def _names_given(path: Path, folder: Path) -> tuple[str, ...]:

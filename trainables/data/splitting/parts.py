@@ -134,7 +134,7 @@ def _classes(tables: dict[str, Table], source: str) -> list[str]:
 def _cut(coded: Coded, table: Table, spec: DataSpec) -> tuple[Coded, list[str]]:
     """Return texts and labels of the three parts, and notes; ``table`` is the training one.
 
-    Validation and test rows that the source brings stay as they are. The other parts are cut from
+    Parts that the source brings stay but for rows that stand in two. The others are cut from
     its ``train`` rows, and each class keeps its share in each of them.
     """
     if isinstance(spec.split, SplitNames):

@@ -60,24 +60,20 @@ def read_parts(
 ) -> Tables:
     """Read all parts of a source; whoever only scores texts needs no training part.
 
-    A test part without labels, as of a competition, is left out; so is one whose labels cannot be
-    training's. ``labels`` says what they are; None where that is not known yet.
+    A part without labels, as the test part of a competition, is left out; so is a test part with
+    one value in place of its labels, or those of another column. ``labels`` says what they are;
+    None where that is not known yet.
 
     Raises:
         DataError: the source is unreadable or malformed, a column is missing, no row is usable, or
-            the labels of the validation part cannot be training's.
+            the labels of a part cannot be training's.
     """
     source = find_source(spec.source, spec.revision, spec.split, needs_train)
-    files = open_parts(source, spec, cache_dir)
-    if needs_train and "train" not in files:
-        raise DataError(
-            f"{spec.source!r} has no part 'train'; it has: {', '.join(files)}. "
-            "Name its parts with --set data.split={train=…,validation=…,test=…}"
-        )
+    files = open_parts(source, spec, cache_dir, needs_train)
     read, chosen = Tables(notes=list(source.notes)), dict[str, str]()
     for part in PARTS:
-        if part == "test" and part in files and _is_unlabelled(files[part], spec):
-            read.left_out[part] = "the test part has no labels"
+        if part != "train" and part in files and _is_unlabelled(files[part], spec):
+            read.left_out[part] = f"the {part} part has no labels"
         elif part in files:
             table = read_table(files[part], spec, source.only, chosen)
             _take_in(part, table, read, labels, needs_train)
@@ -106,14 +102,15 @@ def _take_in(
     """Put a table among those read, or say why it is left out.
 
     Raises:
-        DataError: it is of training or validation, and its labels cannot be training's.
+        DataError: its labels cannot be training's, and are none that stand for withheld ones.
     """
     train, rows, why = read.parts.get("train", table), len(table.left_out), None
     if table.texts and labels:
         why = _why_other_column(table, train, labels)
         if needs_train or labels == "number":  # whoever scores says what strange classes mean
             why = why or _why_strange(table, train, labels)
-    if why is not None and part != "test" and needs_train:
+    may_be_withheld = part == "test" and (table.other_labels or len(_names(table)) == 1)
+    if why is not None and needs_train and not may_be_withheld:
         raise DataError(f"the {part} part {why}: {_REMEDY[part]}")
     if not table.texts:
         why = f"has no usable row ({rows} without a text or a label)"
@@ -128,10 +125,12 @@ def _why_other_column(table: Table, train: Table, labels: Labels) -> str | None:
 
     Where labels are withheld, another customary column is easily taken for theirs.
     """
-    known = _names(train, train.other_labels.keys())
-    for place, labels_of in enumerate(table.labels_by_file()):
-        column, found = table.other_labels.get(place), set(map(without_decimals, labels_of))
-        if column is not None and (labels == "number" or not found <= known):
+    if not table.other_labels:
+        return None
+    known, by_file = _names(train, train.other_labels.keys()), table.labels_by_file()
+    for place, column in table.other_labels.items():
+        found = set(map(without_decimals, set(by_file[place])))
+        if labels == "number" or not found <= known:
             file = table.files[place][1]
             return f"({file!r}) has another column of labels than training: {column!r}"
     return None
@@ -152,8 +151,10 @@ def _why_strange(table: Table, train: Table, labels: Labels) -> str | None:
 
 def _names(table: Table, without: Collection[int] = ()) -> set[str]:
     """Return the labels of all files but some; 1.0 is 1, for a program may have written either."""
-    files = enumerate(table.labels_by_file())
-    return {without_decimals(y) for place, labels in files for y in labels if place not in without}
+    found = set[str]()
+    for place, labels in enumerate(table.labels_by_file()):
+        found |= set() if place in without else set(labels)
+    return set(map(without_decimals, found))
 
 
 def _is_unlabelled(files: Sequence[RowFile], spec: DataSpec) -> bool:
