@@ -16,6 +16,7 @@ import platform
 import random
 import socket
 import sys
+import time
 from contextlib import suppress
 from typing import Any, Iterable  # noqa: UP035 - see above
 
@@ -53,7 +54,6 @@ def survey(request: dict[str, Any]) -> None:
         except OSError as error:
             raise Refused(f"it has no address {ip} ({error.strerror})") from error
         listener.listen(128)
-        listener.settimeout(GUEST_SECONDS)
         answer(
             host=socket.gethostname(),
             python=platform.python_version(),
@@ -65,9 +65,20 @@ def survey(request: dict[str, Any]) -> None:
             port=listener.getsockname()[1],
             closed=closed,
         )
-        with suppress(OSError):  # whoever does not get here says so himself
-            for _ in range(request["guests"]):
-                listener.accept()[0].close()
+        receive(listener, request["guests"])
+
+
+def receive(listener: socket.socket, guests: int) -> None:
+    """Let so many others try the way here; whoever does not get here says so himself.
+
+    Nobody comes any more when the one who asked is gone, and with him this process's parent.
+    """
+    parent, deadline = os.getppid(), time.monotonic() + GUEST_SECONDS
+    listener.settimeout(0.5)
+    while guests and os.getppid() == parent and time.monotonic() < deadline:
+        with suppress(OSError):  # nobody yet
+            listener.accept()[0].close()
+            guests -= 1
 
 
 def version_of(name: str) -> str | None:
