@@ -7,7 +7,7 @@ BUDGET ?= 8m
 KILLS  ?= 60
 WORKERS ?= 2
 
-.PHONY: demo test test-fast coverage test-faults test-cluster test-browser lab lint clean
+.PHONY: demo test test-fast coverage test-faults test-cluster test-browser test-light lab lint clean
 
 demo: $(VENV)/.demo
 	$(BIN)/seqtune run imdb-demo --name demo-$$(date +%Y%m%d-%H%M%S) --time-budget $(BUDGET)
@@ -36,6 +36,16 @@ test-browser: $(VENV)/.dev
 	$(PIP) selenium
 	$(BIN)/pytest tests/browser
 
+# The half that needs no torch, by another Python: make test-light PYTHON=python3.13
+LIGHT := journal policy spec report monitor
+test-light:
+	$(PYTHON) -m venv --clear .venv-light
+	.venv-light/bin/python -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+	  dev = project["optional-dependencies"]["dev"]; \
+	  print(*(one for one in project["dependencies"] + dev if not one.startswith(("torch", "seqtune"))), sep="\n")' > .venv-light/needed.txt
+	.venv-light/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -r .venv-light/needed.txt
+	PYTHONPATH=. .venv-light/bin/python -m pytest -n $(WORKERS) -m "not slow" $(addprefix tests/search/,$(LIGHT)) tests/cluster tests/trainables/data
+
 # What the laboratory of test-cluster needs; its tests are left out where that cannot be had.
 lab:
 	@command -v sshd ip >/dev/null || test "$$(id -u)" != 0 || \
@@ -48,7 +58,7 @@ lint: $(VENV)/.dev
 	$(BIN)/lint-imports --no-cache
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf $(VENV) .venv-light .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 
 # CPU torch first and by itself: where a build of exactly this version is at hand, pip takes it.
 $(VENV)/.torch: constraints.txt

@@ -1,11 +1,27 @@
-"""Fixtures that many tests share."""
+"""Fixtures that many tests share, and what is left out where torch is not installed."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.reviews import write_reviews
+
+_HAS_TORCH = find_spec("torch") is not None
+
+#: Files that import torch themselves: ``make test-light`` has none.
+collect_ignore = (
+    [] if _HAS_TORCH else ["search/report/test_neighbours.py", "trainables/data/test_edits.py"]
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if not _HAS_TORCH:
+        skip = pytest.mark.skip(reason="torch is not installed")
+        for item in items:
+            if item.get_closest_marker("whole"):
+                item.add_marker(skip)
 
 
 @pytest.fixture

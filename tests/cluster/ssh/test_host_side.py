@@ -33,6 +33,7 @@ def start_session(folder: Path, script: str, name: str = "node.json") -> subproc
     return process
 
 
+@pytest.mark.whole
 def test_a_host_says_what_it_is():
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

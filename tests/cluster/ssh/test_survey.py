@@ -43,6 +43,7 @@ print("whole")
 """
 
 
+@pytest.mark.whole
 def test_trials_need_nothing_that_hosts_are_not_asked_for():
     done = subprocess.run(
         [sys.executable, "-c", _ONLY, *TRIAL_PACKAGES], capture_output=True, text=True
@@ -93,6 +94,7 @@ class Hosts:
 SETTINGS = SshSettings(kind="ssh", hosts=(Host(host="a"), Host(host="b")), head="b")
 
 
+@pytest.mark.whole
 def test_without_a_driver_here_only_the_ways_to_the_head_count(monkeypatch):
     """This machine may be behind a router, with another Python."""
     hosts = Hosts(monkeypatch)
@@ -107,6 +109,7 @@ def test_without_a_driver_here_only_the_ways_to_the_head_count(monkeypatch):
         survey(SETTINGS, driver_here=False)
 
 
+@pytest.mark.whole
 def test_all_that_a_host_lacks_is_told_at_once(monkeypatch):
     hosts = Hosts(monkeypatch)
     whole = hosts.answer("x", {})["versions"]

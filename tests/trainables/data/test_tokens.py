@@ -18,7 +18,10 @@ from trainables.data.text.tokens import clean, tokenise, with_normaliser
 from trainables.storage import Cache
 
 
-@pytest.mark.parametrize("kind", ["words", "characters", "wordpieces", "bert"])
+@pytest.mark.parametrize(
+    "kind",
+    ["words", "characters", "wordpieces", pytest.param("bert", marks=pytest.mark.whole)],
+)
 def test_every_kind_of_token_reads_raw_text_as_the_corpus_does(tmp_path, kind):
     """The saved tokenizer gives a raw text the ids that the corpus has for it."""
     path = tmp_path / "x.csv"
@@ -85,6 +88,7 @@ def test_vocabulary_is_by_frequency_then_spelling():
     assert ids["validation"][0].tolist() == [5, 5, 5, 5, 1]
 
 
+@pytest.mark.whole
 def test_berts_own_pieces_without_accents():
     tokenizer, _ = tokenise("bert", {"train": []}, 10)
     assert tokenizer.get_vocab_size() == len(bert_pieces()) == 30522
