@@ -7,8 +7,14 @@ from pathlib import Path
 
 from cluster.errors import ClusterError
 from cluster.settings import SshSettings
+from cluster.ssh.comparing import (
+    A_HOST_THAT_IS_GONE,
+    hosts_down,
+    names_other_hosts,
+    tell_changes,
+)
 from cluster.ssh.ending import sweep, take_down
-from cluster.ssh.looking import UNKNOWN, head_of, host_of, look_at
+from cluster.ssh.looking import head_of, host_of, look_at
 from cluster.ssh.nodes import stop
 from cluster.ssh.record import Record, Records
 from cluster.ssh.starting import new_record, start_head, start_others, with_this_machine
@@ -50,8 +56,8 @@ class Launcher:
         up = self.find_up()
         down: list[int] = []
         if up is not None:
-            others = self._names_other_hosts(up)
-            down = [] if others else self._down(up)
+            others = names_other_hosts(up, self.settings)
+            down = [] if others else hosts_down(up, self.settings)
             if others or self.settings.head_index in down:
                 # Without its head a cluster is none; with other hosts it is another.
                 if not take_down(self.records, up, self.tell, listed=self._names()):
@@ -63,7 +69,7 @@ class Launcher:
             self._start_again(up, down)
         else:
             self.tell(f"up already at {up.address}")
-            self._tell_changes(up)
+            tell_changes(up, self.settings, self.tell)
 
     def down(self, everything: bool = False) -> None:
         """Take down what ``up`` has brought up, and what searches that are gone have left behind.
@@ -143,17 +149,17 @@ class Launcher:
         Raises:
             ClusterError: it has other hosts, or no head.
         """
-        if self._names_other_hosts(up):
+        if names_other_hosts(up, self.settings):
             raise ClusterError(
                 f"{self.file} names other hosts than are up: {self._command('up')} first"
             )
-        down = self._down(up)
+        down = hosts_down(up, self.settings)
         if self.settings.head_index in down:
             raise ClusterError(
                 f"the head of the cluster that is up, {head_of(up).name}, has ended: take the "
                 f"rest down with {self._command('down')}"
             )
-        self._tell_changes(up)
+        tell_changes(up, self.settings, self.tell)
         return down
 
     def _command(self, verb: str) -> str:
@@ -194,45 +200,9 @@ class Launcher:
     def _names(self) -> list[str]:
         return [host.name for host in self.settings.hosts]
 
-    def _names_other_hosts(self, record: Record) -> bool:
-        """Whether the file names other hosts, or another head, than when it was brought up."""
-        before = SshSettings.model_validate_json(record.settings)
-        same_head = before.head_index == self.settings.head_index
-        return [host.name for host in before.hosts] != self._names() or not same_head
 
-    def _tell_changes(self, up: Record) -> None:
-        """Say what of the file is another than when the cluster was brought up."""
-        before = SshSettings.model_validate_json(up.settings)
-        parts = [
-            name
-            for name in SshSettings.model_fields
-            if name != "driver" and getattr(before, name) != getattr(self.settings, name)
-        ]
-        if parts:
-            self.tell(
-                f"{', '.join(parts)} in {self.file} changed since it was brought up: nodes that "
-                "are up stay as they are until 'cluster down' and 'cluster up'"
-            )
-
-    def _down(self, record: Record) -> list[int]:
-        """Return the hosts of the file on which the cluster has no running node.
-
-        Raises:
-            ClusterError: a host is out of sight, so that nobody knows.
-        """
-        seen = look_at(record)
-        unknown = [one.state for one in seen if one.state.startswith(UNKNOWN)]
-        if unknown:
-            raise ClusterError(
-                "\n".join(unknown) + f"\nnothing was changed; a host that is gone for good: {_OUT}"
-            )
-        up = {one.host for one in seen if one.state == "up"}
-        return [index for index in range(len(self.settings.hosts)) if index not in up]
-
-
-#: What to do about a host that is gone.
-_OUT = "take it out of the file and run the command again"
-_GONE = f"run the command again; a host that is gone for good: {_OUT}"
+#: What to do about what could not be taken down.
+_GONE = f"run the command again; {A_HOST_THAT_IS_GONE}"
 
 
 def _being_started(record: Record) -> str:
