@@ -113,9 +113,11 @@ def _on_head(
     source = spec.inputs["data"].get("source")  # by its whole path
     options = as_typed(left, instead={"data": source})
     results = folder.root.parent
-    fresh = verb == "run"
-    resume = resume_command(spec.name, results, cluster_text)
-    resume = resume if fresh else _as_called(spec.name, results)
+    resume = (
+        resume_command(spec.name, results, cluster_text)
+        if verb == "run"
+        else _as_called(spec.name, results)
+    )
     sys.exit(drive_on_head(verb, spec, options, cluster, folder, resume))
 
 

@@ -96,9 +96,7 @@ class Merits:
 
     def error(self, error: float, z: float) -> float:
         """Return a small error of a z in the metric's units."""
-        drawn_in = self.centre + self.scale * z
-        below = max(self.tail.middle - drawn_in, 0.0)
-        return self.scale * error * math.exp(below / self.tail.unit)
+        return self.scale * error / float(self.tail.slopes(np.array(self.worth(z))))
 
     def best(self, worth_M: Array) -> int:
         """Return the best of those that were trained to their ends: of others, how they would have

@@ -70,11 +70,12 @@ def _outlook(state: StudyState, merits: Merits) -> OutlookTaken:
     gain_S = _gains(worths, leader, left, rng) * merits.scale
     low, high = np.percentile(gain_S, (2.5, 97.5))
     sign = -state.objective.cost(1.0)
+    mean, variance = float(worths.mean_X[leader]), float(worths.covariance_XX[leader, leader])
     return OutlookTaken(
         ended=state.ended,
         leader=merits.first[leader],
-        mean=sign * merits.worth(float(worths.mean_X[leader])),
-        se=_ERRORS * merits.error(*_error_and_mean(worths, leader)),
+        mean=sign * merits.worth(mean),
+        se=_ERRORS * merits.error(math.sqrt(variance), mean),
         chance=_chance(worths, leader),
         left=left,
         gain=max(0.0, _GAINS * float(np.mean(gain_S))),
@@ -82,11 +83,6 @@ def _outlook(state: StudyState, merits: Merits) -> OutlookTaken:
         gain_high=_raised(float(high)),
         findings=findings(state, merits),
     )
-
-
-def _error_and_mean(worths: _Worths, index: int) -> tuple[float, float]:
-    variance = float(worths.covariance_XX[index, index])
-    return math.sqrt(variance), float(worths.mean_X[index])
 
 
 def _lowered(low: float) -> float:
