@@ -96,6 +96,9 @@ class StudyScheduler(TrialScheduler):
 
     def kill_hung(self, watch: HangWatch) -> None:
         """End the processes of attempts past their deadline; Ray then calls ``on_trial_error``."""
+        assert self._study is not None
+        if watch.overdue():
+            self._study.tell()  # one may have reported a moment ago
         for key in watch.overdue():
             trial = self._attempts.get(key)
             actor = trial.temporary_state.ray_actor if trial is not None else None
@@ -171,8 +174,9 @@ def run(
     scheduler = StudyScheduler(study)
 
     def every_step() -> None:
-        on_step()
-        scheduler.kill_hung(watch)
+        with halting():
+            on_step()
+            scheduler.kill_hung(watch)
 
     with own_folder("seqtune-ray-") as scratch:
         tune.Tuner(

@@ -1,10 +1,13 @@
 """A study at work: the journal and the state moved together, one event at a time.
 
 ``StudyRecorder`` is the journal's only writer. Observers (TensorBoard, progress, hang watch,
-retention) follow the events it records, and decide nothing.
+retention) follow the events it records, and decide nothing. They may be told of several together:
+what they need has left the processor's caches by the next epoch of another trial, and fetching it
+takes longer than the work.
 """
 
 import re
+import time
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -51,17 +54,23 @@ class StudyRecorder:
         state: StudyState,
         prepared: PreparedData,
         outlook: Callable[[StudyState], OutlookTaken | None] = take_outlook,
+        tell_seconds: float = 0.0,
     ) -> None:
+        """Observers are told of an event at once, or ``tell_seconds`` later where somebody calls
+        ``tell_when_due`` as often."""
         self.state, self._outlook = state, outlook
         self._folder, self._journal, self._prepared = folder, journal, prepared
         self._chooser = TrialChooser()
         self._observers: list[Observer] = []
+        self._untold: list[Event] = []
+        self._tell_seconds, self._told = tell_seconds, time.monotonic()
         self._ended_before, self._any_paused = 0, False
         self._looked_at = 0
         self._resources = state.spec.resources
 
     def follow(self, observer: Observer) -> None:
-        """Call ``observer`` after every event from now on."""
+        """Tell ``observer`` of every event from now on."""
+        self.tell()  # those before are not for it
         self._observers.append(observer)
 
     def begin(
@@ -93,8 +102,9 @@ class StudyRecorder:
         return [*left, *events, *ends]
 
     def end(self, reason: str) -> None:
-        """Close the session."""
+        """Close the session; every observer knows of all then."""
         self._record(SessionEnded(reason=reason))
+        self.tell()
 
     def next(self) -> Assignment | Literal["wait", "finished"]:
         """Return the next attempt to start: one that was in flight, else a paused trial that may
@@ -217,13 +227,32 @@ class StudyRecorder:
             self._any_paused |= isinstance(event, EpochDone) and event.decision == "pause"
 
     def _publish(self, events: Sequence[Event]) -> None:
-        """Write the journal, then tell every observer; whoever has asked is answered last."""
+        """Write the journal; then its observers may know."""
         if not events:
             return
         self._journal.append(*events)
-        for event in events:
-            for observer in self._observers:
-                observer(event, self.state)
+        self._untold += events
+        self.tell_when_due()
+
+    def tell_when_due(self) -> None:
+        """Tell the observers what they do not know, if that was not done a moment ago."""
+        if self._untold and time.monotonic() - self._told >= self._tell_seconds:
+            self.tell()
+
+    def tell(self) -> None:
+        """Tell the observers what they do not know yet.
+
+        Raises:
+            StudyFailed: one of them cannot write.
+        """
+        untold, self._untold = self._untold, []
+        self._told = time.monotonic()
+        try:
+            for event in untold:
+                for observer in self._observers:
+                    observer(event, self.state)
+        except OSError as error:
+            raise StudyFailed(str(error)) from error
 
 
 def _grew_by_a_tenth(before: int, now: int) -> bool:

@@ -8,6 +8,7 @@ journal line that makes it superfluous is on the disk.
 """
 
 import bisect
+import os
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -114,7 +115,8 @@ class CheckpointKeeper:
     def _keep(self, trial: Trial, needed: set[str]) -> None:
         present = self._present.get(trial.number, {})
         for path in present.keys() - needed:
-            (self._root / path).unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                os.unlink(f"{self._root}/{path}")
             del present[path]
         if trial.ended and not present:
             with suppress(OSError):  # there is none, or a worker that is being killed writes still

@@ -50,6 +50,9 @@ from search.spec.study import StudySpec, to_toml
 from trainables.data.shipping import pack
 from trainables.storage import Cache, replace_file
 
+#: What happens is shown, and superfluous checkpoints removed, so much later at most.
+TELL_SECONDS = 0.1
+
 #: Makes the data of a study ready, for its trials too.
 Prepare = Callable[[StudySpec, Cache, Sequence[Trial]], PreparedData]
 
@@ -235,7 +238,7 @@ def _opened(work: _Work) -> Iterator[StudyRecorder]:
             journal.append(*work.former)
             for event in work.former:
                 state.apply(event)
-        recorder = StudyRecorder(folder, journal, state, prepared)
+        recorder = StudyRecorder(folder, journal, state, prepared, tell_seconds=TELL_SECONDS)
         session = describe_session(work.spec, prepared, plan.total, plan.resources)
         tell_differences(state.session, session, work.change)
         recorder.begin(session, plan.resources, work.change)
@@ -273,6 +276,7 @@ def _run(
             check_hope(recorder)
             for line in members.changes() if members else ():
                 say(line)
+            recorder.tell_when_due()
             progress.redraw()
 
         try:

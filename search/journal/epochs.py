@@ -134,6 +134,11 @@ class Epochs(Sequence[Epoch]):
         return None if self._best is None else self[self._best]
 
     @property
+    def best_number(self) -> int | None:
+        """The number of the best epoch, counted from 1."""
+        return None if self._best is None else self._best + 1
+
+    @property
     def best_value(self) -> float | None:
         """The value of the best epoch."""
         return None if self._best is None else self._values[self._best]

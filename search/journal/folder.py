@@ -120,7 +120,7 @@ class StudyDir:
     def wait_for_file(self, path: str) -> bool:
         """Whether a file that another machine has just written arrives; network folders may lag."""
         for _ in range(10):
-            if (self.root / path).exists():
+            if os.path.exists(f"{self.root}/{path}"):
                 return True
             time.sleep(0.5)
         return False

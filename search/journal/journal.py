@@ -192,7 +192,7 @@ class Journal:
             StudyFailed: the disk is full or gone, or another driver has taken the study over, now
                 or at an earlier append.
         """
-        if self._broken is None and not self._is_ours():
+        if self._broken is None and not (self._lock is None or self._lock.is_held()):
             self._broken = _TAKEN
         if self._broken is not None:
             raise StudyFailed(f"cannot write {self._path}: {self._broken}")
@@ -204,18 +204,15 @@ class Journal:
             while content:
                 content = content[os.write(self._descriptor, content) :]
             os.fsync(self._descriptor)
-            if not self._is_ours():
+            # Whoever takes the study over brings over what is written until the exchange of the
+            # journal (see ``supersede``): only what was written later is nobody's.
+            if not is_same_file(self._descriptor, self._path):
                 raise OSError(_TAKEN)
         except OSError as error:
             self._broken = error.strerror or str(error)
             raise StudyFailed(f"cannot write {self._path}: {self._broken}") from error
         for line in lines:
             self.prefix.add(line)
-
-    def _is_ours(self) -> bool:
-        """Whether the study is still this driver's: its journal (see ``supersede``), its lock."""
-        held = self._lock is None or self._lock.is_held()
-        return held and is_same_file(self._descriptor, self._path)
 
     def close(self) -> None:
         """Release the file."""

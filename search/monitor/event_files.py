@@ -1,15 +1,20 @@
-"""TensorBoard's event files: so many open at once, each record whole when it is written."""
+"""TensorBoard's event files: so many open at once, each record whole when it is written.
+
+A record is written as TensorBoard's own ``RecordWriter`` does, whose checksum in plain Python takes
+four fifths of the time of an epoch's record.
+"""
 
 import os
 import socket
+import struct
 import time
 from collections import OrderedDict
 from contextlib import suppress
 from pathlib import Path
 
+import google_crc32c
 from tensorboard.compat.proto.event_pb2 import Event as TbEvent
 from tensorboard.compat.proto.summary_pb2 import Summary
-from tensorboard.summary.writer.record_writer import RecordWriter
 
 #: Files that are open at once: a search may run a thousand trials.
 OPEN = 64
@@ -21,14 +26,14 @@ class _EventFile:
     def __init__(self, path: Path) -> None:
         """Open for appending; a new file begins with the version of its format."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("ab")
-        self._writer = RecordWriter(self._file)
+        self._file = path.open("ab", buffering=0)
         if self._file.tell() == 0:
             self.write(TbEvent(wall_time=time.time(), file_version="brain.Event:2"))
 
     def write(self, event: TbEvent) -> None:
-        self._writer.write(event.SerializeToString())
-        self._writer.flush()
+        content = event.SerializeToString()
+        length = struct.pack("<Q", len(content))
+        self._file.write(length + _checksum(length) + content + _checksum(content))
 
     def close(self) -> None:
         self._file.close()
@@ -73,6 +78,12 @@ class EventFiles:
         """Close what is open."""
         for run in list(self._open):
             self.close(run)
+
+
+def _checksum(content: bytes) -> bytes:
+    """Return a record's CRC-32C, masked as TFRecord wants it."""
+    crc = google_crc32c.value(content)
+    return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)
 
 
 def scalars(values: dict[str, float | None], step: int, when: float) -> TbEvent:

@@ -87,14 +87,13 @@ def _compare(state: StudyState, epoch: int, value: float) -> _Verdict:
 def _out_of_patience(state: StudyState, report: Report, value: float | None) -> str | None:
     """Return why a trial that no longer improves ends, if it does."""
     trial = state.trials[report.number]
-    patience = {**trial.spec.fixed, **trial.params}.get("patience", 0)
-    best = trial.best_epoch if patience else None
-    if best is None or best.value is None or value is None:
+    patience = trial.params.get("patience", trial.spec.fixed.get("patience", 0))
+    best, since = trial.best_value, trial.epochs.best_number
+    if not patience or best is None or since is None or value is None:
         return None
-    improves = state.objective.improves(value, best.value)
-    if improves or report.epoch - best.epoch < patience:
+    if state.objective.improves(value, best) or report.epoch - since < patience:
         return None
-    return f"no better since epoch {best.epoch}"
+    return f"no better since epoch {since}"
 
 
 def _circumstances(trial: Trial, report: Report) -> list[Event]:

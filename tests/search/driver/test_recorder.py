@@ -1,17 +1,19 @@
 """The study without Ray: decisions, retries, and what is left undone."""
 
+import errno
 from pathlib import Path
 
 import pytest
 from optuna.trial import TrialState
 
+from search.driver.recorder import StudyRecorder
 from search.driver.signals import Halt, check_hope
 from search.errors import StudyFailed
 from search.journal.events import EpochDone
 from search.policy.failures import Failure
 from search.spec.resolve import resolve
 from search.spec.study import ResourcesSpec
-from tests.study_harness import LOST, StudyHarness, changed, session, told_trials
+from tests.study_harness import LOST, PREPARED, StudyHarness, changed, session, told_trials
 from trainables.attempts.messages import Restored
 
 
@@ -49,6 +51,37 @@ def test_nobody_sees_epochs_that_the_journal_has_not(harness):
     before = len(harness.events())
     assert harness.study.report([harness.epoch(work, 1, 0.6), harness.epoch(work, 2, 0.7)])
     assert seen == [before + 2] * 2
+
+
+def test_observers_are_told_of_the_events_of_a_moment_together(harness, monkeypatch):
+    seen, clock = [], [100.0]
+    monkeypatch.setattr("search.driver.recorder.time.monotonic", lambda: clock[0])
+    journal, state = harness.journal, harness.study.state
+    study = StudyRecorder(harness.folder, journal, state, PREPARED, tell_seconds=0.1)
+    study.begin(session(), ResourcesSpec())
+    study.follow(lambda event, state: seen.append(event.event))
+    work = study.next()
+    assert study.report([harness.epoch(work, 1, 0.6)])
+    study.tell_when_due()
+    assert not seen and harness.kinds()[-3:] == ["trial", "attempt", "epoch"]
+    clock[0] += 0.2
+    study.tell_when_due()
+    assert seen == ["trial", "attempt", "epoch"]
+    clock[0] += 5.0
+    assert study.report([harness.epoch(work, 2, 0.6)])  # after a quiet time, at once
+    assert seen[3:] == ["epoch"]
+    study.next()
+    study.end("finished")
+    assert seen[4:] == ["trial", "attempt", "session_end"]
+
+
+def test_an_observer_that_cannot_write_ends_the_search(harness):
+    def full(event, state):
+        raise OSError(errno.ENOSPC, "No space left on device", "events.out")
+
+    harness.study.follow(full)
+    with pytest.raises(StudyFailed, match=r"No space left on device.*events\.out"):
+        harness.study.next()
 
 
 def leave_unreported(harness, work, *epochs: int) -> Path:
