@@ -36,7 +36,7 @@ def up(file: Path, dry_run: bool) -> None:
 
 @cluster.command()
 @_FILE
-@click.option("--all", "everything", is_flag=True, help="Those of searches too that still run.")
+@click.option("--all", "everything", is_flag=True, help="Also those of running searches.")
 def down(file: Path, everything: bool) -> None:
     """Take down what 'cluster up' has brought up, and what searches that are gone have left."""
     from search.monitor.say import say

@@ -44,8 +44,8 @@ def finalize(
     baseline ([baseline] of the study file, or the first configuration) are then trained on training
     and validation texts together. Killed at any moment, the same command goes on.
 
-    --explain trains the way from the baseline to the winner, one hyperparameter at a time, and says
-    what each brought over validation texts. It opens nothing, and may be asked for later.
+    --explain also trains the way from the baseline to the winner, one hyperparameter at a time, and
+    says what each step gained on validation texts. Asked for later, it opens nothing.
     """
     from search.cli.sessions import carry_out
     from search.driver.plan import Options

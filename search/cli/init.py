@@ -12,7 +12,7 @@ from search.cli.options import data_settings_option
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="The file; NAME.toml by default, after the data.",
+    help="File to write; by default the data's name with .toml.",
 )
 @data_settings_option("the data")
 def init(data: str, output: Path | None, settings: tuple[str, ...]) -> None:

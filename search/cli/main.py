@@ -82,8 +82,11 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="seqtune")
 def main() -> None:
-    """Find the best recurrent network for your texts: many LSTM trials in parallel on Ray, chosen
-    by Optuna, losers stopped early, everything resumable."""
+    """Find the best recurrent network for your texts.
+
+    Many trials are trained in parallel on Ray, the next are chosen by what was learnt, losers are
+    paused, and whatever is interrupted can be resumed.
+    """
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from search.cli.options import data_settings_option, format_option, results_opti
     help="The format; the last two run without this project.",
 )
 @click.option("--int8", is_flag=True, help="With onnx: eight bits a weight, too. Needs --data.")
-@click.option("--data", metavar="SOURCE", help="Labelled texts that tell what eight bits cost.")
+@click.option("--data", metavar="SOURCE", help="Labelled texts to measure the loss by eight bits.")
 @click.option(
     "--labels", "pairs", multiple=True, metavar="LABEL=CLASS", help="What a label in --data means."
 )
@@ -66,7 +66,7 @@ def export(
     "--keep",
     multiple=True,
     metavar="COLUMN",
-    help="Of --input, to stand beside the answer.",
+    help="A column of --input to copy to json, csv and --output.",
 )
 @data_settings_option("--input")
 @click.option(
@@ -124,7 +124,7 @@ def predict(
     "pairs",
     multiple=True,
     metavar="LABEL=CLASS",
-    help="The class that a label in the data means.",
+    help="The class of the model that a label in the data means.",
 )
 @data_settings_option("the data")
 @click.option("--include-training", is_flag=True, help="Score texts that it was trained on too.")

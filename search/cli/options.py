@@ -65,7 +65,7 @@ def results_option(command: Command) -> Command:
         callback=lambda context, option, folder: folder.expanduser(),  # of a quoted '~/x'
         default=Path("results"),
         show_default=True,
-        help="Folder that holds one folder a study.",
+        help="Folder with one subfolder for each study.",
     )(command)
 
 
@@ -88,7 +88,7 @@ def launch_options(command: Command) -> Command:
         click.option("--gpus-per-trial", type=float, help="GPUs, or a share of one, of one trial."),
         click.option("--max-failures", type=int, help="Times a lost trial is tried again."),
         click.option(
-            "--tensorboard", metavar="TRIALS", help="Trials with a run there: all, top:50, study."
+            "--tensorboard", metavar="TRIALS", help="Trials shown there: all, top:50, study (none)."
         ),
         click.option(
             "--cluster",

@@ -162,7 +162,7 @@ def neighbours(name: str, word: str, count: int, form: str, results_dir: Path) -
     multiple=True,
     required=True,
     metavar="stopping.KEY=VALUE",
-    help="What stopping is to be like.",
+    help="The stopping rule to try.",
 )
 @format_option
 @results_option

@@ -24,7 +24,7 @@ def serve(model: str, host: str, port: int, threads: int | None, results_dir: Pa
     """Answer over HTTP what MODEL (a folder, or a study that was finalised) says of texts.
 
     POST /predict takes {"texts": [...]}, GET /health says that it answers, and /docs shows all of
-    it. Who asks is not looked at: anybody who reaches the address may. Ctrl-C ends it.
+    it. There is no login: anybody who reaches the address may ask. Ctrl-C ends it.
     """
     from importlib.util import find_spec
 

@@ -10,7 +10,7 @@ from typing import Any
 from search.errors import SpecError
 from search.program import called_as
 from search.spec.overrides import data_of, data_settings
-from search.spec.template import Found, study_file
+from search.spec.template import Found, max_tokens, study_file
 from trainables.data.corpus import Corpus, prepare
 from trainables.data.preview import histogram, preview
 from trainables.data.spec import DataSpec
@@ -38,7 +38,8 @@ def write_study_file(source: str, settings: tuple[str, ...], output: Path | None
     corpus = prepare(spec, cache, "class" if task == "text-classification" else "number")
     name = _name_of(source)
     path = output or Path(f"{name}.toml")
-    seen = preview(corpus, spec.max_tokens, spec.keep)
+    typical = preview(corpus, spec.max_tokens, spec.keep).lengths[2]
+    seen = preview(corpus, given.get("max_tokens", max_tokens(typical)), spec.keep)
     said = [
         table.columns,
         _sizes(corpus),
@@ -47,7 +48,7 @@ def write_study_file(source: str, settings: tuple[str, ...], output: Path | None
         *(f"note: {note}" for note in corpus.notes),
     ]
     data: dict[str, Any] = {"source": spec.source, **given}
-    found = Found(name, task, data, corpus.sizes["train"], seen.lengths[2], said)
+    found = Found(name, task, data, corpus.sizes["train"], typical, said)
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(study_file(found))
@@ -76,7 +77,7 @@ def _task_for(table: Table, spec: DataSpec) -> str:
 
 
 def _texture(table: Table) -> list[str]:
-    """Say how many texts stand there twice, and in which script most of them are."""
+    """Say how many texts are copies, and in which script most of them are."""
     repeated = 1 - len(set(table.texts)) / len(table.texts)
     letters = Counter(
         unicodedata.name(letter, "UNKNOWN").split()[0]
@@ -85,7 +86,7 @@ def _texture(table: Table) -> list[str]:
         if letter.isalpha()
     )
     script = letters.most_common(1)[0][0].capitalize() if letters else "none"
-    return [f"{repeated:.1%} of the texts stand there more than once; letters: mostly {script}"]
+    return [f"{repeated:.1%} of the texts are copies of an earlier one; letters: mostly {script}"]
 
 
 def _sizes(corpus: Corpus) -> str:

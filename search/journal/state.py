@@ -143,17 +143,19 @@ class StudyState:
 
     def _start_session(self, event: SessionStarted) -> None:
         self.session, self.session_end, self.total = event, None, event.total
-        if event.total > len(self.trials):
+        if event.total > len(self.trials) and self.concluded is not None:
             self.concluded = None
+            if self.outlook is not None:  # it is looked at anew before it concludes again
+                self.outlook = self.outlook.model_copy(update={"left": 0})
         for number in sorted(self.running):
             self._move(self.trials[number], "waiting")
 
     def _change(self, event: SpecChanged) -> None:
         self.changes.append(event)
-        before = (self.objective, self.data, self.space)
+        before = (self.objective, self.data, self.space, self.spec.fixed)
         self._adopt(event)
         self._leader = None
-        if (self.objective, self.data, self.space) != before:
+        if (self.objective, self.data, self.space, self.spec.fixed) != before:
             self.outlook = None
         for trial in self.trials:
             trial.epochs.revalue(self.objective)

@@ -44,6 +44,8 @@ def audit(state: StudyState) -> Audit | None:
     others = [t for t in state.comparable_trials() if t.number not in numbers]
     costs = [_cost(state, trial) for trial in others]
     winner = min(costs, default=float("inf"))
+    if winner == float("inf"):  # nothing to be compared with
+        return None
     better = [trial.number for trial in ended if _cost(state, trial) < winner]
     return Audit(
         audited=sorted(numbers),

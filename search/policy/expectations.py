@@ -18,8 +18,9 @@ from search.journal.trial import Trial
 
 Array = NDArray[np.float64]
 
-#: Trials looked at, of the best and of the latest; and of those that show how values go on.
-_BEST, _LATEST, _SHOWING = 80, 80, 100
+#: Trials looked at, of the best and of the latest; all with the other runs of their configurations;
+#: and of those that show how values go on.
+_BEST, _LATEST, _MOST, _SHOWING = 80, 80, 240, 100
 
 #: So many must have gone on from a rung to say what one gains there.
 _FEWEST = 3
@@ -43,11 +44,17 @@ class Expectations:
 
 
 def expectations(state: StudyState) -> Expectations:
-    """Return what is expected of the first, the best and the latest trials."""
-    valued = [trial for trial in state.comparable_trials() if trial.best_value is not None]
+    """Return what is expected of the first, the best and the latest trials.
+
+    One that failed, as those do that diverge, is not expected to come to anything.
+    """
+    valued = [
+        trial
+        for trial in state.comparable_trials()
+        if trial.best_value is not None and trial.state != "failed"
+    ]
     best = sorted(valued, key=lambda t: (_cost(state, t), t.number))[:_BEST]
-    seen = {trial.number: trial for trial in [*valued[:1], *best, *valued[-_LATEST:]]}
-    trials = [seen[number] for number in sorted(seen)]
+    trials = _with_other_runs([*best, *valued[:1], *valued[-_LATEST:]], valued)
     rest = _Rest(state, valued)
     found = [
         (0.0, 0.0) if trial.state == "completed" else rest.after(trial.epoch) for trial in trials
@@ -59,6 +66,24 @@ def expectations(state: StudyState) -> Expectations:
         np.array([variance for _, variance in found]),
         np.array([trial.state == "completed" for trial in trials], dtype=np.bool_),
     )
+
+
+def _with_other_runs(chosen: Sequence[Trial], valued: Sequence[Trial]) -> list[Trial]:
+    """Return the trials in number order, and all other runs of their configurations while there is
+    room: those that are among the best are the lucky ones."""
+    runs: dict[int, list[Trial]] = {}
+    for trial in valued:
+        runs.setdefault(_first(trial), []).append(trial)
+    seen = {trial.number: trial for trial in chosen}
+    for trial in chosen:
+        others = {other.number: other for other in runs[_first(trial)]}
+        if len(seen | others) <= _MOST:
+            seen |= others
+    return [seen[number] for number in sorted(seen)]
+
+
+def _first(trial: Trial) -> int:
+    return trial.number if trial.repeats is None else trial.repeats
 
 
 def _cost(state: StudyState, trial: Trial) -> float:
@@ -97,7 +122,12 @@ class _Rest:
         return change, variance
 
     def _between(self, begin: int, end: int) -> tuple[float, float] | None:
-        went = [trial for trial in self._valued if trial.epoch >= end][-_SHOWING:]
+        # Some have ended in between, for they got no better.
+        went = [
+            trial
+            for trial in self._valued
+            if trial.epoch >= end or (trial.state == "completed" and trial.epoch >= begin)
+        ][-_SHOWING:]
         both = [
             (_cost_until(self._state, t, begin), _cost_until(self._state, t, end)) for t in went
         ]

@@ -5,7 +5,7 @@ less is better.
 """
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 
 def should_stop(ordered: Sequence[float], cost: float, reduction_factor: int) -> bool:
@@ -16,20 +16,28 @@ def should_stop(ordered: Sequence[float], cost: float, reduction_factor: int) ->
     return bool(ordered) and cost > _quantile(ordered, 1.0 / reduction_factor)
 
 
-def passes(latest: Collection[float], cost: float, reduction_factor: int) -> bool:
-    """Whether a trial goes on that is compared with the latest at its rung; one that has just come
-    is among them.
+def passes(better: int, count: int, reduction_factor: int) -> bool:
+    """Whether a trial goes on that is compared with the latest ``count`` at its rung, itself among
+    them, of which ``better`` come before it.
 
     Nobody does before η have come, or the first would go on for being first.
     """
-    enough = len(latest) >= reduction_factor
-    return enough and cost <= _quantile(sorted(latest), 1.0 / reduction_factor)
+    return count >= reduction_factor and better * reduction_factor <= count - 1
 
 
 def passes_at_the_end(better: int, count: int, reduction_factor: int) -> bool:
-    """Whether a trial goes on to which ``better`` of ``count`` are, when no others are to come: the
-    best ⌈n/η⌉ do, one at least."""
+    """Whether a trial goes on when no others are to come: the best ⌈n/η⌉ do, one at least."""
     return better < math.ceil(count / reduction_factor)
+
+
+def better_than(costs: Sequence[float], cost: float, waiting: int) -> int:
+    """Return how many of ``costs`` come before one of ``waiting`` equal ones: those that are less,
+    and of those that are equal all but the ones that wait.
+
+    Else a metric that is stuck at one value, as where nothing is learnt, would let all pass.
+    """
+    less, equal = sum(other < cost for other in costs), sum(other == cost for other in costs)
+    return less + max(0, equal - waiting)
 
 
 def _quantile(ordered: Sequence[float], share: float) -> float:

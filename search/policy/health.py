@@ -3,6 +3,7 @@
 Legend: N points, D axes, F features.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -11,7 +12,7 @@ from search.journal.events import Finding
 from search.journal.state import StudyState
 from search.journal.trial import Trial
 from search.policy.audits import audit
-from search.policy.merits import Array, Merits
+from search.policy.merits import ERRORS, Array, Merits
 from search.policy.seeds import derive_seed
 from search.policy.surrogate.ranking import mid_ranks
 from search.spec.space import Choice, Dimension
@@ -32,9 +33,9 @@ _LITTLE, _ENOUGH = 0.01, 0.3
 #: Below this, what is explained is nothing.
 _NOTHING = 0.1
 
-#: A rank correlation of the first rung with the end below this says that halving stops too early,
-#: over so many trials; a loser beats the winner more often than this, surely.
-_CORRELATED, _PAIRS, _LOST = -0.3, 12, 0.05
+#: The first rung says so much of the opposite of the end, by ranks and over so many trials, where
+#: halving stops too early; a loser beats the winner more often than this, surely.
+_CORRELATED, _PAIRS, _LOST = 0.3, 12, 0.05
 
 #: Halving is mild where so many times as many pass as should.
 _PASSING = 1.8
@@ -57,7 +58,11 @@ def findings(state: StudyState, merits: Merits) -> list[Finding]:
 def _ranked(state: StudyState) -> list[Trial]:
     """Return the trials that came beyond the first rung, the best first."""
     first = state.rungs.epochs[0] if state.rungs.epochs else 0
-    found = [t for t in state.comparable_trials() if t.best_value is not None and t.epoch > first]
+    found = [
+        trial
+        for trial in state.comparable_trials()
+        if trial.best_value is not None and trial.epoch > first and trial.state != "failed"
+    ]
     return sorted(found, key=lambda t: (state.objective.cost(t.best_value or 0.0), t.number))
 
 
@@ -122,7 +127,8 @@ def _gain(merits: Merits) -> Iterator[Finding]:
     pair = np.ix_([leader, first], [leader, first])
     sign_2 = np.array([1.0, -1.0])
     variance = float(sign_2 @ covariance_MM[pair] @ sign_2)
-    better, error = float(mean_M[leader] - mean_M[first]), float(np.sqrt(max(variance, 0.0)))
+    better = float(mean_M[leader] - mean_M[first])
+    error = ERRORS * math.sqrt(max(variance, 0.0))
     if better <= 2.0 * error:
         gain = merits.worth(float(mean_M[leader])) - merits.worth(float(mean_M[first]))
         # In the metric's units as the gain is: below the median they are drawn in.
@@ -134,8 +140,10 @@ def _idle(state: StudyState, merits: Merits) -> Iterator[Finding]:
     """Yield the hyperparameters of which nothing is seen."""
     if len(merits.first) < _MANY or _explained(merits) < _ENOUGH:
         return
+    axes = merits.axes
+    several = {name for name, axis in zip(axes.names, axes.axes, strict=True) if axis.size > 1}
     for name, share in importance(state, merits).items():
-        if share < _LITTLE:
+        if share < _LITTLE and name in several:
             yield Finding(kind="no_effect", name=name, value=share)
 
 
@@ -171,7 +179,8 @@ def _halving(state: StudyState, ranked: Sequence[Trial]) -> Iterator[Finding]:
             [state.objective.cost(trial.epochs.value(first - 1) or 0.0) for trial in whole],
             [state.objective.cost(trial.best_value or 0.0) for trial in whole],
         )
-        if correlation < _CORRELATED:
+        chance = 2.0 / math.sqrt(len(whole) - 1)  # two errors of one where there is no relation
+        if correlation < -max(_CORRELATED, chance):
             yield Finding(kind="harsh", value=correlation, other=float(len(whole)))
     came = len(state.rungs.at(first))
     passing = sum(t.epoch > first and t.audited != first for t in state.comparable_trials())

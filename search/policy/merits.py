@@ -23,6 +23,10 @@ Array = NDArray[np.float64]
 #: Configurations that must be known before anything is said.
 _FEWEST = 8
 
+#: Errors are multiplied by this: what the model leaves out, by ``tests/benchmarks/outlook.py`` on
+#: the tasks that are for developing.
+ERRORS = 1.5
+
 #: What a configuration deviates by from the process is taken for chance by half, where it was not
 #: run again. So many further runs weigh as much as that.
 _CHANCE, _WEIGHT = 0.5, 4.0

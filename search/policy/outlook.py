@@ -16,7 +16,7 @@ from search.journal.events import OutlookTaken, SearchConcluded
 from search.journal.state import StudyState
 from search.journal.trial import Trial
 from search.policy.health import findings
-from search.policy.merits import Array, Merits, learn_merits
+from search.policy.merits import ERRORS, Array, Merits, learn_merits
 from search.policy.seeds import derive_seed
 from search.policy.surrogate.axes import Axes
 from search.policy.surrogate.candidates import LISTED, every_point, neighbours
@@ -26,10 +26,12 @@ from search.spec.space import contains
 #: Worths drawn; candidates over the whole space, and near so many of the best.
 _DRAWS, _SPREAD, _NEAR, _LEADERS = 1000, 128, 64, 8
 
-#: The gain expected is multiplied by the first, the ends of its interval by the next two, and
-#: errors by the last: what the model leaves out, by ``tests/benchmarks/outlook.py`` on the tasks
-#: that are for developing.
-_GAINS, _LOWEST, _HIGHEST, _ERRORS = 1.2, 0.5, 2.5, 1.5
+#: The gain expected is multiplied by the first, the ends of its interval by the others: as
+#: ``ERRORS``.
+_GAINS, _LOWEST, _HIGHEST = 1.2, 0.5, 2.5
+
+#: A search concludes when so many trials have ended at the least: what advice waits for.
+_CONCLUDES_FROM = 15
 
 #: Points that agree in so many places are one configuration.
 _PLACES = 9
@@ -75,7 +77,7 @@ def _outlook(state: StudyState, merits: Merits) -> OutlookTaken:
         ended=state.ended,
         leader=merits.first[leader],
         mean=sign * merits.worth(mean),
-        se=_ERRORS * merits.error(math.sqrt(variance), mean),
+        se=ERRORS * merits.error(math.sqrt(variance), mean),
         chance=_chance(worths, leader),
         left=left,
         gain=max(0.0, _GAINS * float(np.mean(gain_S))),
@@ -162,7 +164,7 @@ def _gains(worths: _Worths, leader: int, left: int, rng: np.random.Generator) ->
 def _chance(worths: _Worths, leader: int) -> float:
     """Return how often the leader is the best of those tried."""
     mean_M, w_SM = worths.mean_X[: worths.tried], worths.w_SX[:, : worths.tried]
-    apart_SM = mean_M + _ERRORS * (w_SM - mean_M)
+    apart_SM = mean_M + ERRORS * (w_SM - mean_M)
     return float(np.mean(np.argmax(apart_SM, axis=1) == leader))
 
 
@@ -205,6 +207,8 @@ def conclude(state: StudyState) -> SearchConcluded | None:
     if outlook is None or state.concluded is not None or not 0 < left <= outlook.left:
         return None
     if len(state.trials) < len(state.spec.first):  # somebody wants these tried
+        return None
+    if outlook.ended < _CONCLUDES_FROM:
         return None
     if outlook.gain_high >= threshold:
         return None

@@ -6,18 +6,29 @@ from collections.abc import Iterator
 from search.journal.events import TrialEnded
 from search.journal.state import StudyState
 from search.journal.trial import Trial
-from search.policy.halving import passes, passes_at_the_end
+from search.policy.halving import better_than, passes, passes_at_the_end
 
 
 def goes_on(state: StudyState, epoch: int, cost: float, arriving: bool) -> bool:
-    """Whether a trial of this cost goes on from a rung; an ``arriving`` one is not in it yet."""
+    """Whether a trial of this cost goes on from a rung; an ``arriving`` one is not in it yet.
+
+    Of equals those that came earlier go first: an arriving one comes last.
+    """
     share, rungs = state.spec.stopping.reduction_factor, state.rungs
+    alike = 0 if arriving else sum(_stands(state, t, epoch, cost) for t in _paused(state))
+    waiting = max(1, alike)
     if len(state.trials) < state.total:
         latest = rungs.arrivals[epoch].copy()
         latest.extend([cost] if arriving else [])
-        return passes(latest, cost, share)
+        return passes(better_than(latest, cost, waiting), len(latest), share)
     ordered = rungs.at(epoch)
-    return passes_at_the_end(bisect.bisect_left(ordered, cost), len(ordered) + arriving, share)
+    left, right = bisect.bisect_left(ordered, cost), bisect.bisect_right(ordered, cost)
+    better = left + max(0, right - left + arriving - waiting)
+    return passes_at_the_end(better, len(ordered) + arriving, share)
+
+
+def _stands(state: StudyState, trial: Trial, epoch: int, cost: float) -> bool:
+    return trial.epoch == epoch and _cost(state, trial) == cost
 
 
 def next_to_go_on(state: StudyState) -> Trial | None:

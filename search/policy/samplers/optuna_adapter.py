@@ -90,7 +90,7 @@ class _History:
         self, state: StudyState, storage: StudyStorage, whole_only: bool, reads_rungs: bool
     ) -> None:
         self._whole_only, self._passed_over = whole_only, set[int]()
-        self._rungs = state.rungs.epochs if reads_rungs else ()
+        self._reads_rungs, self._rungs = reads_rungs, state.rungs.epochs
         self._told: dict[int, int] = {}  # of each open trial, up to which epoch
         self._paused: dict[int, int] = {}  # of each paused trial, at which epoch
         self._revision, self._space, self._data = state.revision, state.space, state.data
@@ -170,7 +170,7 @@ class _History:
     def _tell_rungs(self, state: StudyState, trial: Trial) -> None:
         """Tell what a trial has reached at the rungs that it came to since."""
         before = self._told.get(trial.number, 0)
-        if not self._rungs or trial.number in self._passed_over or trial.epoch == before:
+        if not self._reads_rungs or trial.number in self._passed_over or trial.epoch == before:
             return
         self._told[trial.number] = trial.epoch
         for epoch in self._rungs:
@@ -206,7 +206,7 @@ class _History:
         end = _ENDS.get(trial.state, TrialState.FAIL)
         if not comparable or (value is None and end == TrialState.COMPLETE):
             end = TrialState.FAIL
-        if trial.audited is not None and end == TrialState.COMPLETE:
+        if comparable and trial.audited is not None:
             end = TrialState.PRUNED
         if comparable:
             self._tell_rungs(state, trial)

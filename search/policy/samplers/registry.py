@@ -1,6 +1,8 @@
 """The samplers by name, and the next trial by the study's rules."""
 
-from collections.abc import Callable
+import json
+import math
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from search.errors import SpecError
@@ -112,6 +114,10 @@ def _to_repeat(state: StudyState) -> int | None:
     made = sum(trial.origin == "replicate" for trial in state.trials) if share else 0
     if made + 1 > share * (len(state.trials) + 1):
         return None
+    # What could not be repeated while nobody had come to an end is not made up for at a stretch.
+    apart = math.ceil(1.0 / share) - 1
+    if any(trial.origin == "replicate" for trial in state.trials[len(state.trials) - apart :]):
+        return None
     from search.policy.outlook import to_repeat
 
     return to_repeat(state)
@@ -122,7 +128,7 @@ class TrialChooser:
 
     def __init__(self) -> None:
         self._samplers: dict[str, Sampler] = {}
-        self._first: dict[tuple[Any, ...], int] = {}
+        self._first: dict[str, int] = {}
         self._looked_at = 0
 
     def choose(self, state: StudyState) -> TrialCreated:
@@ -136,7 +142,8 @@ class TrialChooser:
         repeated = _to_repeat(state)
         if repeated is not None:
             params = dict(state.trials[repeated].params)
-            return TrialCreated(trial=number, params=params, origin="replicate", repeats=repeated)
+            first = self._first_with(state, params)
+            return TrialCreated(trial=number, params=params, origin="replicate", repeats=first)
         kind = state.spec.search.sampler
         suggestion = self._sampler(kind).suggest(state, number)
         params = {name: suggestion.params[name] for name in state.space}
@@ -149,13 +156,13 @@ class TrialChooser:
         )
 
     def _first_with(self, state: StudyState, params: dict[str, Any]) -> int | None:
-        """Return the first trial of the same configuration, over the same data."""
+        """Return the first trial of the same configuration, with the same things fixed, over the
+        same data."""
         for trial in state.trials[self._looked_at :]:
-            self._first.setdefault(
-                (trial.data, trial.revision, *trial.params.items()), trial.number
-            )
+            made = _configuration(trial.data, trial.spec.fixed, trial.params)
+            self._first.setdefault(made, trial.number)
         self._looked_at = len(state.trials)
-        return self._first.get((state.data, state.revision, *params.items()))
+        return self._first.get(_configuration(state.data, state.spec.fixed, params))
 
     def _preset(self, state: StudyState, number: int, preset: dict[str, Any]) -> TrialCreated:
         from search.policy.samplers.random_search import draw
@@ -163,9 +170,14 @@ class TrialChooser:
         left = {name: dimension for name, dimension in state.space.items() if name not in preset}
         values = draw(state, number, left) | preset
         params = {name: values[name] for name in state.space}
-        return TrialCreated(trial=number, params=params, origin="first")
+        first = self._first_with(state, params)
+        return TrialCreated(trial=number, params=params, origin="first", repeats=first)
 
     def _sampler(self, kind: str) -> Sampler:
         if kind not in self._samplers:
             self._samplers[kind] = SAMPLERS[kind]()
         return self._samplers[kind]
+
+
+def _configuration(data: str, fixed: Mapping[str, Any], params: Mapping[str, Any]) -> str:
+    return json.dumps([data, {**fixed, **params}], sort_keys=True)

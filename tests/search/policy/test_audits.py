@@ -181,6 +181,27 @@ def test_an_audited_trial_that_failed_tells_nothing(tmp_path, tables):
     assert audit(harness.study.state) is None
 
 
+def test_a_sampler_sees_one_that_failed_later_where_it_lost_too(tmp_path, tables):
+    harness = StudyHarness(tmp_path, tables)
+    harness.crash_and_reopen(total=12)
+    work = harness.begin()
+    assert harness.report(work, 1, 0.5) and not harness.report(work, 2, None)
+    assert harness.study.state.trials[0].state == "failed"
+    sampler = SAMPLERS["auto"]()
+    assert isinstance(sampler, OptunaSampler)
+    (told,) = sampler.history(harness.study.state).trials()
+    assert (told.state.name, told.intermediate_values) == ("PRUNED", {1: -0.5})
+
+
+def test_where_nothing_else_was_tried_nobody_has_beaten_the_winner(harness):
+    first, second = harness.begin(), harness.begin()
+    for work in (first, second):
+        for epoch in range(1, 5):
+            harness.report(work, epoch, 0.5)
+    assert [trial.state for trial in harness.study.state.trials] == ["completed"] * 2
+    assert audit(harness.study.state) is None
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_replayed_search_goes_on_as_the_live_one_would(tmp_path, tables, seed):
     """With several audited trials at a time, whose epochs take as long as they like."""

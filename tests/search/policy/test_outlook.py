@@ -1,6 +1,7 @@
 """Who leads apart from luck, what is left to gain, and a search that ends for that."""
 
 import shutil
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from search.journal.events import SearchConcluded
 from search.journal.load import load_state
 from search.policy import outlook
+from search.policy.expectations import expectations
 from search.policy.merits import learn_merits
 from search.policy.outlook import take_outlook
 from search.report.content import Subject
@@ -193,6 +195,52 @@ def test_a_search_that_was_ended_goes_on_when_more_is_asked_for(tmp_path, tables
     assert len(harness.study.state.trials) == ended + 6
 
 
+def test_whoever_asks_for_more_gets_one_trial_at_least(tmp_path, tables):
+    """It is looked at anew before the search concludes again."""
+    tables["stopping"]["when_gain_below"] = 10.0
+    harness = study(tmp_path, tables, 100)
+    search(harness, hill())
+    ended = len(harness.study.state.trials)
+    harness.crash_and_reopen(total=100)
+    search(harness, hill())
+    assert ended < len(harness.study.state.trials) < 100
+
+
+def test_with_other_things_fixed_the_outlook_is_forgotten(tmp_path, tables):
+    harness = study(tmp_path, tables, 20)
+    search(harness, hill())
+    assert harness.study.state.outlook is not None
+    other = {**tables, "fixed": {**tables["fixed"], "cell": "gru"}}
+    harness.crash_and_reopen(total=40, change=changed(resolve(other, "x")))
+    assert harness.study.state.outlook is None
+
+
+def test_one_that_failed_is_not_expected_to_come_to_anything(tmp_path, tables):
+    harness = study(tmp_path, tables, 20)
+    for value in (0.5, 0.6, 0.9):
+        work = harness.begin()
+        harness.report(work, 1, value)
+        if harness.study.state.trials[work.number].state == "running":
+            harness.report(work, 2, None)
+    failed = [t.number for t in harness.study.state.trials if t.state == "failed"]
+    assert failed
+    assert not {t.number for t in expectations(harness.study.state).trials} & set(failed)
+
+
+def test_a_configuration_is_seen_with_its_unlucky_runs_too(tmp_path, tables):
+    """Of many trials the best and the latest are looked at: the lucky ones, and not by luck."""
+    tables["stopping"] |= {"grace_epochs": 4}
+    tables["search"]["sampler"] = "random"
+    preset = {"learning_rate": 1e-3, "dropout": 0.1, "hidden_size": 4}
+    tables["first"] = [preset] * 5
+    harness = study(tmp_path, tables, 300)
+    values = [0.9, 0.1, 0.1, 0.1, 0.1]
+    search(harness, lambda p, number, e: values[number] if number < 5 else 0.5 + number / 1000)
+    seen = {trial.number for trial in expectations(harness.study.state).trials}
+    assert set(range(5)) <= seen and len(seen) < 240
+    assert [trial.repeats for trial in harness.study.state.trials[:5]] == [None, 0, 0, 0, 0]
+
+
 def test_the_share_of_replicates_names_what_it_repeats(tmp_path, tables):
     tables["search"]["replicates"] = 0.25
     harness = study(tmp_path, tables, 60)
@@ -200,6 +248,7 @@ def test_the_share_of_replicates_names_what_it_repeats(tmp_path, tables):
     state = harness.study.state
     repeated = [trial for trial in state.trials if trial.origin == "replicate"]
     assert 8 <= len(repeated) <= 15
+    assert all(b.number - a.number >= 4 for a, b in pairwise(repeated)), "not in one go"
     for trial in repeated:
         assert trial.repeats is not None
         original = state.trials[trial.repeats]

@@ -5,6 +5,7 @@ import pytest
 from optuna.search_space import IntersectionSearchSpace
 
 from search.errors import SpecError
+from search.policy.samplers.epoch_aware.history import STEP_SECONDS
 from search.policy.samplers.optuna_adapter import OptunaSampler
 from search.policy.samplers.registry import SAMPLERS, check_sampler
 from search.spec.resolve import resolve
@@ -26,6 +27,19 @@ def test_a_misspelt_sampler_is_told(tables):
         check_sampler(resolve(tables | {"search": {"sampler": "grid"}}, "x"))
     with pytest.raises(SpecError, match="did you mean 'random'"):
         check_sampler(resolve(tables | {"search": {"sampler": "randon"}}, "x"))
+
+
+def test_a_trials_pace_is_its_epochs_where_there_are_no_rungs_too(tmp_path, tables):
+    """By the clock a replayed search would take another way than the live one."""
+    tables["stopping"] |= {"max_epochs": 3, "grace_epochs": 3}
+    harness = StudyHarness(tmp_path, tables)
+    work = harness.begin()
+    for epoch in (1, 2, 3):
+        harness.report(work, epoch, 0.5, seconds=7.0)
+    sampler = SAMPLERS["auto"]()
+    assert isinstance(sampler, OptunaSampler)
+    (told,) = sampler.history(harness.study.state).trials()
+    assert told.system_attrs[STEP_SECONDS] == 7.0
 
 
 def test_a_dimension_that_a_forced_change_adds_is_searched(tmp_path, tables):

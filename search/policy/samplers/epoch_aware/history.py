@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from optuna.trial import FrozenTrial, TrialState
 
+from search.policy.samplers.epoch_aware.distributions import Spaces
 from search.policy.samplers.epoch_aware.ranks import Progress
 
 #: Where a trial may carry how many seconds a step took; else that follows from its duration.
@@ -61,9 +62,14 @@ class _Row(NamedTuple):
 
 class Reader:
     """Reads trials, and remembers what it read of those that are the same objects the next time:
-    Optuna's storages change a trial by putting another in its place. Threads may share one."""
+    Optuna's storages change a trial by putting another in its place. Threads may share one.
+
+    Attributes:
+        spaces: joins the distributions of the same trials.
+    """
 
     def __init__(self) -> None:
+        self.spaces = Spaces()
         self._of: tuple[tuple[tuple[int, ...], float], list[_Row]] = (((), 1.0), [])
         self._ends: list[tuple[FrozenTrial, int | None]] = []
 

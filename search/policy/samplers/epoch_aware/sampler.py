@@ -19,7 +19,7 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial
 
 from search.policy.samplers.epoch_aware.beliefs import Beliefs
-from search.policy.samplers.epoch_aware.distributions import Spaces, axes_of, axis_of
+from search.policy.samplers.epoch_aware.distributions import axes_of, axis_of
 from search.policy.samplers.epoch_aware.history import SUGGESTED, History, Reader
 from search.policy.samplers.epoch_aware.model import Model, says_little, tried, untried
 from search.policy.surrogate.axes import Axes
@@ -81,8 +81,7 @@ class EpochAwareSampler(BaseSampler):
         """
         self._seed = int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0])
         self._rungs = None if rungs is None else sorted(set(rungs))
-        self._startup, self._spaces = max(1, startup_trials), Spaces()
-        self._random = random_share
+        self._startup, self._random = max(1, startup_trials), random_share
         self._reader, self._beliefs = reader or Reader(), beliefs or Beliefs()
         if self._beliefs.searches:
             self._startup = 2 * self._startup + self._beliefs.after
@@ -91,7 +90,7 @@ class EpochAwareSampler(BaseSampler):
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
         """Return every parameter that some trial had, over all the values that it might take."""
-        space = self._spaces.join(study.get_trials(deepcopy=False))
+        space = self._reader.spaces.join(study.get_trials(deepcopy=False))
         return {name: space[name] for name in sorted(space) if not space[name].single()}
 
     def sample_relative(
