@@ -32,27 +32,39 @@ class Ranking:
     Attributes:
         candidates: those that stand for the study, then its baseline.
         trials: of each, a trial a seed.
-        state: the study that has them.
+        folder, state: the study that has them.
     """
 
     candidates: list[Candidate]
     trials: list[list[Trial]]
     state: StudyState
+    folder: StudyDir
 
     @property
     def winner(self) -> int:
-        """The place of the best by its mean over seeds."""
+        """The place of the best by its mean over seeds.
+
+        Raises:
+            NoFiniteResult: a seed of every candidate failed, or one of the baseline; says how to
+                train them again.
+        """
         means = [self._mean_cost(place) for place in range(len(self.candidates))]
-        best = int(np.argmin(means[:-1]))
-        if not np.isfinite(means[best]) or not np.isfinite(means[-1]):
-            raise NoFiniteResult("not every seed was trained to a finite result")
+        best, baseline = int(np.argmin(means[:-1])), len(means) - 1
+        for place, whose in ((best, f"candidate {best + 1}"), (baseline, "the baseline")):
+            if not np.isfinite(means[place]):
+                raise self._failure(place, whose)
         return best
 
     def values(self, place: int) -> list[float]:
-        """Return the best values of a configuration's seeds, those that have one."""
+        """Return the best values of a configuration's seeds, those that came to their ends."""
         return _values(self.trials[place])
 
     def _mean_cost(self, place: int) -> float:
+    def _failure(self, place: int, whose: str) -> NoFiniteResult:
+        trials = self.trials[place]
+        seed, trial = next(one for one in enumerate(trials, start=1) if not _values([one[1]]))
+        return _not_trained(self.folder, trial, f"seed {seed} of {whose}")
+
         """Return the mean cost of a configuration's seeds; infinite where one failed."""
         values = self.values(place)
         if len(values) < len(self.trials[place]):
@@ -79,7 +91,7 @@ class Stages:
         said = "1 candidate" if count == 1 else f"{count} candidates"
         say(f"{said} and the baseline, {seeds} seeds each")
         state, trials = self._contest("contest", [one.params for one in everyone], seeds)
-        return Ranking(list(everyone), trials, state)
+        return Ranking(list(everyone), trials, StudyDir(self._folder / "contest"), state)
 
     def finalists(self, ranking: Ranking) -> list[Finalist]:
         """Train the winner and the baseline once more, as they are to be judged."""
@@ -176,16 +188,22 @@ def check_whole(folder: StudyDir, trials: Sequence[Trial], epochs: int) -> None:
     """
     for trial in trials:
         if (trial.state, trial.epoch) != ("completed", epochs) or trial.epochs[-1].value is None:
-            cause = f" ({trial.reason})" if trial.reason else ""
-            raise NoFiniteResult(
-                f"seed {trial.number + 1} of the {folder.name} was not trained to a finite "
-                f"result{cause}, and the test part stays closed; see {folder.logs}. To train its "
-                f"seeds again, remove {folder.root} and call this anew"
-            )
+            raise _not_trained(folder, trial, f"seed {trial.number + 1} of the {folder.name}")
+
+
+def _not_trained(folder: StudyDir, trial: Trial, seed: str) -> NoFiniteResult:
+    cause = f" ({trial.reason})" if trial.reason else ""
+    return NoFiniteResult(
+        f"{seed} was not trained to a finite result{cause}, and the test part stays closed; see "
+        f"{folder.logs}. To train the seeds again, remove {folder.root} and call this anew"
+    )
 
 
 def _values(trials: Sequence[Trial]) -> list[float]:
-    return [trial.best_value for trial in trials if trial.best_value is not None]
+    """Return the best values of the seeds that were trained to their ends: what one that failed had
+    come to by then is not its best."""
+    whole = (trial for trial in trials if trial.state == "completed")
+    return [trial.best_value for trial in whole if trial.best_value is not None]
 
 
 def _given(options: Options) -> dict[str, Any]:
