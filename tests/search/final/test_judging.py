@@ -37,7 +37,7 @@ def test_what_is_in_the_way_of_a_model_is_told(finalist, tmp_path, place):
     (tmp_path / place).mkdir(parents=True)
     stray = tmp_path / place / ".DS_Store"
     stray.touch()
-    with pytest.raises(DataError, match=f"{re.escape(str(stray))} is there.*: move it away, and"):
+    with pytest.raises(DataError, match=rf"{re.escape(str(stray))} is there.*: move it away, and"):
         load_contenders([finalist, finalist], tmp_path / "model")
 
 
@@ -45,5 +45,5 @@ def test_a_checkpoint_that_is_gone_is_told_with_what_makes_it_anew(finalist, tmp
     for path in finalist.folder.checkpoints.rglob("*.safetensors"):
         path.unlink()
     remedy = f"train the seeds again, remove {re.escape(str(tmp_path / 'winner'))} and call"
-    with pytest.raises(CheckpointError, match=f"is gone.*stays closed: to {remedy}"):
+    with pytest.raises(CheckpointError, match=rf"is gone.*stays closed: to {remedy}"):
         load_contenders([finalist, finalist], tmp_path / "model")

@@ -99,5 +99,5 @@ def test_a_stage_is_gone_on_with_for_what_it_was_begun_for_and_no_other(tables, 
         ({"metric": "val/loss", "mode": "min"}, [one, other], "metric and mode"),
     ):
         changed_since = contest(resolve(tables | more, "x"), "contest", contestants, 2)
-        with pytest.raises(SpecError, match=f"another {said}: .* remove the folder"):
+        with pytest.raises(SpecError, match=rf"another {said}: .* remove the folder"):
             _check_same(harness.folder, begun, changed_since)
