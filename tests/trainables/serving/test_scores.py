@@ -43,7 +43,7 @@ def test_the_area_over_a_draw_is_that_of_its_texts(classes, ties):
 
 
 def test_log_odds_are_computed_once_however_often_texts_are_drawn(monkeypatch):
-    """Of a hundred classes a draw took seconds."""
+    """Of many classes they take far longer than to rank them does."""
     computed, log_odds = list[int](), metrics._log_odds
 
     def counted(logits_NC, klass):
