@@ -41,7 +41,6 @@ def export(
 
     With --trial, MODEL is a study, and the model of one of its trials is taken.
     """
-    from search.final.evaluating import parse_names
     from search.final.exporting import Request, export_to
     from search.spec.overrides import data_for_model
 
@@ -50,8 +49,7 @@ def export(
     if (pairs or settings) and data is None:
         raise click.UsageError("--labels and --set are about --data")
     labelled = None if data is None else data_for_model(data, settings)
-    names = parse_names(pairs)
-    for line in export_to(Request(model, trial, form, labelled, names, output), results_dir):
+    for line in export_to(Request(model, trial, form, labelled, pairs, output), results_dir):
         click.echo(line)
 
 
@@ -148,12 +146,11 @@ def evaluate(
     by, are counted and left out.
     """
     from search.cli.scores import show_scores
-    from search.final.evaluating import Request, evaluate_model, parse_names
+    from search.final.evaluating import Request, evaluate_model
     from search.final.models import find_model
     from search.spec.overrides import data_for_model
     from trainables.storage import default_cache
 
-    spec, names = data_for_model(data, settings), parse_names(pairs)
-    folder = find_model(model, results_dir)
-    request = Request(folder, spec, part, names, include_training, threads)
+    spec, folder = data_for_model(data, settings), find_model(model, results_dir)
+    request = Request(folder, spec, part, pairs, include_training, threads)
     show_scores(evaluate_model(request, default_cache()), form)

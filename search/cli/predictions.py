@@ -1,6 +1,7 @@
 """How predictions are printed: as a table, one object a line, or CSV; or written to a file."""
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from search.cli.output import speaks_unicode
+from trainables.data.csv_writing import csv_writer
 from trainables.serving.rows import plain, writer_of
 
 #: Characters of a text that a table shows.
@@ -51,13 +53,14 @@ def _as_lines(rows: Iterator[list[dict[str, Any]]]) -> None:
 
 
 def _as_csv(rows: Iterator[list[dict[str, Any]]]) -> None:
-    from search.report.tables import as_csv
-
-    head = True
+    writer = None
     for some in rows:
-        text = as_csv([plain(row) for row in some])
-        click.echo(text if head else text.partition("\n")[2])
-        head = False
+        for row in map(plain, some):
+            if writer is None:
+                writer = csv_writer(sys.stdout, list(row))
+                writer.writeheader()
+            writer.writerow(row)
+        sys.stdout.flush()  # who reads along sees a chunk as soon as it is known
 
 
 def _as_table(rows: Iterator[list[dict[str, Any]]]) -> None:

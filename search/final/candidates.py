@@ -68,6 +68,22 @@ def _candidate(trial: Trial) -> Candidate:
     return Candidate(trial=trial.number, params={**trial.spec.fixed, **trial.params})
 
 
+def terms_of(spec: StudySpec) -> dict[str, Any]:
+    """Return by what configurations are trained and judged, beside the data itself.
+
+    All else that a ``[data]`` table says is in the digest of the data; where that lies is not.
+    """
+    data = spec.inputs["data"]
+    return {
+        "metric": spec.metric,
+        "mode": spec.mode,
+        "max_epochs": spec.stopping.max_epochs,
+        "data.max_tokens": data["max_tokens"],
+        "data.keep": data["keep"],
+        "embeddings": spec.inputs.get("embeddings", {}),
+    }
+
+
 def contest(
     spec: StudySpec, name: str, contestants: Sequence[Mapping[str, Any]], seeds: int
 ) -> StudySpec:

@@ -1,10 +1,11 @@
 """``seqtune export``: a trial's model, or a finalised one, in the format that is asked for."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from search.final.evaluating import note_test_part, parse_names
 from search.final.handover import hand_over
 from search.final.models import find_model
 from search.journal.folder import open_study_dir
@@ -25,14 +26,14 @@ class Request:
     Attributes:
         trial: of a study; None for a model that has a folder.
         data: labelled texts, for weights of eight bits; None without these.
-        names: the class that each label in the data means.
+        pairs: ``LABEL=CLASS``, the class that a label in the data means.
     """
 
     model: str
     trial: int | None
     form: str
     data: DataSpec | None
-    names: Mapping[str, str]
+    pairs: tuple[str, ...]
     output: Path | None
 
 
@@ -42,6 +43,7 @@ def export_to(request: Request, results: Path) -> Iterator[str]:
     Raises:
         SeqtuneError: the model, the study or the data is wrong; nothing is written.
     """
+    parse_names(request.pairs)  # one that is malformed is told before anything is written
     cache, folder = default_cache(), None
     if request.trial is None:
         folder = find_model(request.model, results)
@@ -57,11 +59,12 @@ def export_to(request: Request, results: Path) -> Iterator[str]:
     from trainables.serving.exports.export import export_model
 
     labelled = _labelled(folder, request, cache)
-    out = request.output or folder.with_name(f"{folder.name}-{request.form}")
+    place = folder if folder.name not in ("", "..") else folder.resolve()  # "." has no name
+    out = request.output or place.with_name(f"{place.name}-{request.form}")
     export_model(folder, request.form, out.expanduser(), int8=labelled is not None)
     yield str(out)
     if labelled is not None:
-        yield from _cost_of_int8(folder, out.expanduser(), labelled)
+        yield from _cost_of_int8(folder, out.expanduser(), labelled, cache)
 
 
 def _labelled(model: Path, request: Request, cache: Cache) -> "Labelled | None":
@@ -70,10 +73,12 @@ def _labelled(model: Path, request: Request, cache: Cache) -> "Labelled | None":
         return None
     from trainables.serving.labelled import read_labelled
 
-    return read_labelled(request.data, None, request.names, read_config(model), cache.datasets)
+    config = read_config(model)
+    names = parse_names(request.pairs, config.classes)
+    return read_labelled(request.data, None, names, config, cache.datasets)
 
 
-def _cost_of_int8(model: Path, out: Path, labelled: "Labelled") -> Iterator[str]:
+def _cost_of_int8(model: Path, out: Path, labelled: "Labelled", cache: Cache) -> Iterator[str]:
     """Yield how good both graphs are over labelled texts that the model has not seen, in their own
     runtime."""
     import numpy as np
@@ -97,6 +102,8 @@ def _cost_of_int8(model: Path, out: Path, labelled: "Labelled") -> Iterator[str]
         return
     if seen_N.any():
         yield f"note: {int(seen_N.sum()):,} texts that it was trained on or chosen by are left out"
+    for note in note_test_part(model, [whole[row] for row in rows], cache):
+        yield f"note: {note}"
     ids, targets_N = [encoder.cut(whole[row]) for row in rows], labelled.targets_N[rows]
     for name in (ONNX, INT8):
         said = run_graph(out / name, ids)

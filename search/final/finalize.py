@@ -20,13 +20,14 @@ from cluster.connect import kept_connected
 from search.driver.plan import Options
 from search.driver.signals import Interrupter
 from search.errors import SpecError
-from search.final.candidates import Candidate, baseline_of, best_candidates
-from search.final.judging import judge
+from search.final.candidates import Candidate, baseline_of, best_candidates, terms_of
+from search.final.judging import Contender, judge, load_contenders
 from search.final.openings import Openings
 from search.final.path import importances
 from search.final.stages import Stages
 from search.journal.folder import StudyDir
 from search.journal.state import StudyState
+from search.monitor.logs import logging_to
 from search.report.corpus import study_corpus
 from search.report.markdown import write_report
 from trainables.storage import Cache, replace_file
@@ -62,6 +63,7 @@ class Lineup(BaseModel):
 
     Attributes:
         data: the digest of the study's data.
+        terms: by what they are trained and judged; None where that was not written down.
         ended: how many of its trials had ended; None where that was not written down.
         importances: of the searched hyperparameters; None where too little is known.
     """
@@ -75,11 +77,13 @@ class Lineup(BaseModel):
     candidates: list[Candidate]
     importances: dict[str, float] | None
     ended: int | None = None
+    terms: dict[str, Any] | None = None
 
     @property
     def digest(self) -> str:
         """What tells them from others."""
-        content = [_params([*self.candidates, self.baseline]), self.seeds]
+        content: list[Any] = [_params([*self.candidates, self.baseline]), self.seeds]
+        content += [] if self.terms is None else [json.dumps(self.terms, sort_keys=True)]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
 
@@ -91,48 +95,68 @@ def finalize(
     With ``explain``, what was finalised before is explained, and the test part stays closed.
 
     Raises:
-        SpecError: the study cannot be finalised, was with other options, or has others that are
-            better by now.
+        SpecError: the study cannot be finalised, was with other options, was changed since, or
+            has others that are better by now.
         NoFiniteResult: no candidate has a finite result.
         Halt: it was told to leave; it goes on where it stood.
     """
     if state.spec.task not in TASKS:
         raise SpecError(f"finalize scores built-in tasks; {state.spec.task} is one of your own")
-    corpus = study_corpus(state, cache)
-    if not corpus.sizes.get("test"):
-        raise SpecError(f"the data of study {folder.name!r} has no test part: nothing to open")
-    with folder.locked(listener=interrupter):
-        openings = Openings(folder.openings)
-        judged = openings.result is not None and not openings.unfinished
-        opens = not judged or request.force
-        if not opens and not request.explain:
-            if _is_told(folder, openings):
-                raise SpecError(f"{openings.refusal()}. What came of it: {folder.final_result}")
+    with logging_to(folder):
+        corpus = study_corpus(state, cache)
+        if not corpus.sizes.get("test"):
+            raise SpecError(f"the data of study {folder.name!r} has no test part: nothing to open")
+        with folder.locked(listener=interrupter):
+            openings = Openings(folder.openings)
+            judged = openings.result is not None and not openings.unfinished
+            if judged and not request.force and not request.explain:
+                if _is_told(folder, openings):
+                    raise SpecError(f"{openings.refusal()}. What came of it: {folder.final_result}")
+                return _tell(folder, state, openings)
+            stages = Stages(folder, state, request.options, interrupter)
+            stages.check_data(cache)
+            lineup = _begin(folder, state, request, openings)
+            contenders = _train(folder, stages, lineup, request, not judged or request.force)
+            if contenders is not None:
+                openings.open("finalize", request.force, lineup.digest)
+                _remember(folder, [one for one in request.typed if one != "--force"])
+                openings.close(judge(contenders, state, corpus, folder.model))
             return _tell(folder, state, openings)
-        stages = Stages(folder, state, request.options, interrupter)
-        stages.check_data(cache)
-        lineup = _begin(folder, state, request, openings)
-        finalists = None
-        with kept_connected():
-            ranking = stages.ranking([*lineup.candidates, lineup.baseline], lineup.seeds)
-            if request.explain:
-                path = _json(stages.path(ranking, lineup.importances))
-                replace_file(_path_file(folder), path, mode=0o600)
-            if opens:
-                finalists = stages.finalists(ranking)
-        if finalists is not None:
-            openings.open("finalize", request.force, lineup.digest)
-            openings.close(judge(finalists, state, corpus, folder.model))
-        return _tell(folder, state, openings)
 
 
 def _begin(folder: StudyDir, state: StudyState, request: Request, openings: Openings) -> Lineup:
     """Return who stands for the study, and write down how this goes on; raise as ``finalize``."""
     lineup = _lineup(folder, state, request)
     _check_lineup(folder, state, lineup, openings, request)
-    typed = f"{shlex.join(request.typed)}\n".encode()
-    replace_file(folder.final_options, typed, mode=0o600)
+    path = _lineup_file(folder)
+    if not path.exists():
+        path.parent.mkdir(exist_ok=True, mode=0o700)
+        replace_file(path, lineup.model_dump_json(indent=1).encode() + b"\n", mode=0o600)
+    _remember(folder, request.typed)
     return lineup
+
+
+def _remember(folder: StudyDir, typed: Sequence[str]) -> None:
+    """Write down by which options this goes on, for ``stop``. Once the test part is open, --force
+    is none of them: it would open it again."""
+    replace_file(folder.final_options, f"{shlex.join(typed)}\n".encode(), mode=0o600)
+
+
+def _train(
+    folder: StudyDir, stages: Stages, lineup: Lineup, request: Request, opens: bool
+) -> list[Contender] | None:
+    """Train all that is to be trained; return who is to be judged, or None where nobody is."""
+    with kept_connected():
+        ranking = stages.ranking([*lineup.candidates, lineup.baseline], lineup.seeds)
+        if request.explain:
+            path = _json(stages.path(ranking, lineup.importances))
+            replace_file(_path_file(folder), path, mode=0o600)
+        finalists = stages.finalists(ranking) if opens else None
+    return None if finalists is None else load_contenders(finalists, folder.model)
+
+
+def _lineup_file(folder: StudyDir) -> Path:
+    return folder.final / "lineup.json"
 
 
 def _path_file(folder: StudyDir) -> Path:
@@ -163,16 +187,12 @@ def _lineup(folder: StudyDir, state: StudyState, request: Request) -> Lineup:
     """Return what was decided before, or decide.
 
     Raises:
-        SpecError: it was decided for other options.
+        SpecError: it was decided for other options, or for a study that was changed since.
     """
-    path = folder.final / "lineup.json"
+    path = _lineup_file(folder)
     if path.exists():
         lineup = Lineup.model_validate_json(path.read_bytes())
-        if lineup.data != state.data:
-            raise SpecError(
-                f"the data of study {folder.name!r} was changed after its finalize began: remove "
-                f"{path.parent} to begin anew"
-            )
+        _check_unchanged(folder, state, lineup)
         if request.top not in (None, lineup.top) or request.seeds not in (None, lineup.seeds):
             raise SpecError(
                 f"finalize of study {folder.name!r} began with --top {lineup.top} --seeds "
@@ -180,19 +200,34 @@ def _lineup(folder: StudyDir, state: StudyState, request: Request) -> Lineup:
             )
         return lineup
     top, seeds = request.top or _TOP, request.seeds or _SEEDS
-    candidates = best_candidates(state, top)
-    lineup = Lineup(
+    return Lineup(
         data=state.data,
         seeds=seeds,
         top=top,
         baseline=baseline_of(state),
-        candidates=candidates,
+        candidates=best_candidates(state, top),
         importances=importances(state),
         ended=state.ended,
+        terms=terms_of(state.spec),
     )
-    path.parent.mkdir(exist_ok=True, mode=0o700)
-    replace_file(path, lineup.model_dump_json(indent=1).encode() + b"\n", mode=0o600)
-    return lineup
+
+
+def _check_unchanged(folder: StudyDir, state: StudyState, lineup: Lineup) -> None:
+    """Make sure that the study still trains and judges as when its end began.
+
+    Raises:
+        SpecError: it was changed by force.
+    """
+    now, terms = terms_of(state.spec), lineup.terms
+    other = ["data"] if lineup.data != state.data else []
+    if terms is not None:
+        other += [name for name in now if terms.get(name) != now[name]]
+    if other:
+        raise SpecError(
+            f"study {folder.name!r} was changed after its finalize began: another "
+            f"{' and '.join(other)}. Put that back, or remove {folder.final} to begin anew; "
+            "openings of the test part stay on record"
+        )
 
 
 def _check_lineup(

@@ -16,7 +16,10 @@ from search.journal.state import StudyState
 from search.journal.trial import Trial
 from search.policy.seeds import derive_seed
 from trainables.data.corpus import Corpus, open_corpus
+from trainables.errors import CheckpointError, DataError
+from trainables.serving.folder import FILES
 from trainables.serving.model import Model, load_model
+from trainables.serving.replacing import find_stray
 from trainables.serving.scores import LIMITS, metric_over, score
 from trainables.storage import default_cache
 
@@ -53,19 +56,42 @@ class Finalist:
         return self.state.trials
 
 
+@dataclass(frozen=True)
+class Contender:
+    """A finalist with its models, a seed each."""
+
+    finalist: Finalist
+    models: list[Model]
+
+
+def load_contenders(finalists: Sequence[Finalist], out: Path) -> list[Contender]:
+    """Write and load the models of all seeds, and look at ``out``, where the winner's will be.
+
+    Whatever can fail without the test part fails here, while that is closed.
+
+    Raises:
+        CheckpointError: a checkpoint is gone or damaged; says how to train it again.
+        DataError: a folder cannot be written, or something else is in its place.
+    """
+    winner, baseline = finalists
+    _check_place(out)
+    ours = Contender(winner, _models(winner))
+    return [ours, ours if baseline is winner else Contender(baseline, _models(baseline))]
+
+
 def judge(
-    finalists: Sequence[Finalist], study: StudyState, corpus: Corpus, out: Path
+    contenders: Sequence[Contender], study: StudyState, corpus: Corpus, out: Path
 ) -> dict[str, Any]:
     """Read the test part, and return what ``final.json`` says; write the winner's model to
     ``out``.
 
     The model is the first seed's, which nobody chose by its figure.
     """
-    winner, baseline = finalists
+    winner, baseline = (one.finalist for one in contenders)
     metric = study.objective.metric.removeprefix("val/")
     targets_N = np.asarray(corpus.part("test").labels)
-    ours = _tested(winner, corpus, metric)
-    theirs = ours if winner is baseline else _tested(baseline, corpus, metric)
+    ours = _tested(contenders[0], corpus, metric)
+    theirs = ours if winner is baseline else _tested(contenders[1], corpus, metric)
     draws = _DRAWS if metric in _MEANS else _FEW_DRAWS
     sign = -study.objective.cost(1.0)
     mean, of_baseline, gain = compare(
@@ -108,8 +134,8 @@ class _Tested:
         }
 
 
-def _tested(finalist: Finalist, corpus: Corpus, metric: str) -> _Tested:
-    models, targets_N = _models(finalist), np.asarray(corpus.part("test").labels)
+def _tested(contender: Contender, corpus: Corpus, metric: str) -> _Tested:
+    models, targets_N = contender.models, np.asarray(corpus.part("test").labels)
     outputs = [_outputs(model, corpus) for model in models]
     metrics = [metric_over(models[0], metric, one_NC, targets_N) for one_NC in outputs]
     return _Tested(models[0], outputs, metrics)
@@ -120,10 +146,31 @@ def _models(finalist: Finalist) -> list[Model]:
     found = []
     for trial in finalist.trials:
         out = finalist.folder.root / "models" / f"trial-{trial.number:04d}"
+        _check_place(out)
         about = _about(finalist, trial, {})
-        write_trial(_source(finalist, trial), out, finalist.folder.name, about)
+        try:
+            write_trial(_source(finalist, trial), out, finalist.folder.name, about)
+        except CheckpointError as error:
+            raise CheckpointError(
+                f"{error}. The test part stays closed: to train the seeds again, remove "
+                f"{finalist.folder.root} and call this anew"
+            ) from error
         found.append(load_model(out))
     return found
+
+
+def _check_place(out: Path) -> None:
+    """Make sure that a model's folder may be replaced.
+
+    Raises:
+        DataError: it holds what is not ours.
+    """
+    stray = find_stray(out, FILES)
+    if stray is not None:
+        raise DataError(
+            f"{stray} is there, and not ours: move it away, and call this anew; the test part "
+            "stays closed until then"
+        )
 
 
 def _source(finalist: Finalist, trial: Trial) -> Source:

@@ -79,7 +79,7 @@ def _checked(rows: Iterable[Row]) -> Iterator[Row]:
 
 def _shown(source: Source) -> Iterator[Row]:
     """Return a file's texts, with a bar on a terminal that says how many were read."""
-    stream = read_stream(source)
+    stream = read_stream(source, lambda note: say(f"note: {note}"))
     if not sys.stderr.isatty():
         return stream
     from rich.console import Console

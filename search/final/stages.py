@@ -11,7 +11,7 @@ from search.driver.preparation import PreparedData, at_present_place, prepare_st
 from search.driver.session import Prepare, resume, start
 from search.driver.signals import Halt, Interrupter
 from search.errors import NoFiniteResult, SpecError
-from search.final.candidates import Candidate, contest, retraining
+from search.final.candidates import Candidate, contest, retraining, terms_of
 from search.final.judging import Finalist
 from search.final.path import path_rows, steps_to
 from search.journal.folder import StudyDir
@@ -20,7 +20,8 @@ from search.journal.state import StudyState
 from search.journal.trial import Trial
 from search.monitor.say import say
 from search.report.tables import figure
-from search.spec.study import StudySpec
+from search.spec.sections import parse_section
+from search.spec.study import ResourcesSpec, StudySpec
 from trainables.storage import Cache
 from trainables.tasks.text_inputs import PreparedTexts
 
@@ -32,25 +33,37 @@ class Ranking:
     Attributes:
         candidates: those that stand for the study, then its baseline.
         trials: of each, a trial a seed.
-        state: the study that has them.
+        folder, state: the study that has them.
     """
 
     candidates: list[Candidate]
     trials: list[list[Trial]]
+    folder: StudyDir
     state: StudyState
 
     @property
     def winner(self) -> int:
-        """The place of the best by its mean over seeds."""
+        """The place of the best by its mean over seeds.
+
+        Raises:
+            NoFiniteResult: a seed of every candidate failed, or one of the baseline; says how to
+                train them again.
+        """
         means = [self._mean_cost(place) for place in range(len(self.candidates))]
-        best = int(np.argmin(means[:-1]))
-        if not np.isfinite(means[best]) or not np.isfinite(means[-1]):
-            raise NoFiniteResult("not every seed was trained to a finite result")
+        best, baseline = int(np.argmin(means[:-1])), len(means) - 1
+        for place, whose in ((best, f"candidate {best + 1}"), (baseline, "the baseline")):
+            if not np.isfinite(means[place]):
+                raise self._failure(place, whose)
         return best
 
     def values(self, place: int) -> list[float]:
-        """Return the best values of a configuration's seeds, those that have one."""
+        """Return the best values of a configuration's seeds, those that came to their ends."""
         return _values(self.trials[place])
+
+    def _failure(self, place: int, whose: str) -> NoFiniteResult:
+        trials = self.trials[place]
+        seed, trial = next(one for one in enumerate(trials, start=1) if not _values([one[1]]))
+        return _not_trained(self.folder, trial, f"seed {seed} of {whose}")
 
     def _mean_cost(self, place: int) -> float:
         """Return the mean cost of a configuration's seeds; infinite where one failed."""
@@ -66,8 +79,11 @@ class Stages:
     def __init__(
         self, folder: StudyDir, study: StudyState, options: Options, interrupter: Interrupter
     ) -> None:
-        self._folder, self._study, self._spec = folder.final, study, study.spec
-        self._options, self._interrupter = options, interrupter
+        """Raise SpecError or ClusterError where an option is wrong."""
+        self._folder, self._study = folder.final, study
+        self._spec = _with_given(study.spec, options)
+        self._options, self._interrupter = replace(options, name=None, trials=None), interrupter
+        plan_session(self._spec, self._options)  # it would be refused once training begins
 
     def check_data(self, cache: Cache) -> None:
         """Make sure that the study's data is what it was; raise SpecError where it is not."""
@@ -79,7 +95,7 @@ class Stages:
         said = "1 candidate" if count == 1 else f"{count} candidates"
         say(f"{said} and the baseline, {seeds} seeds each")
         state, trials = self._contest("contest", [one.params for one in everyone], seeds)
-        return Ranking(list(everyone), trials, state)
+        return Ranking(list(everyone), trials, StudyDir(self._folder / "contest"), state)
 
     def finalists(self, ranking: Ranking) -> list[Finalist]:
         """Train the winner and the baseline once more, as they are to be judged."""
@@ -104,7 +120,7 @@ class Stages:
             *(_values(trials) for trials in trained),
             *([ranking.values(ranking.winner)] if steps else []),
         ]
-        return path_rows(self._study.objective, steps, values)
+        return path_rows(ranking.state.objective, steps, values)
 
     def _finalist(self, role: str, place: int, ranking: Ranking) -> Finalist:
         values, trials = ranking.values(place), ranking.trials[place]
@@ -133,13 +149,10 @@ class Stages:
         ]
 
     def _run(self, spec: StudySpec, prepare: Prepare) -> StudyState:
-        folder = StudyDir(self._folder / spec.name)
-        options = replace(self._options, name=None, trials=None)
-        resources = {**spec.resources.model_dump(), **_given(options)}
-        spec = spec.model_copy(update={"resources": type(spec.resources).model_validate(resources)})
-        plan = plan_session(spec, options)
+        folder, plan = StudyDir(self._folder / spec.name), plan_session(spec, self._options)
         if folder.exists():
             past = load(folder)
+            _check_same(folder, past.state.spec, spec)
             outcome = resume(folder, plan, self._interrupter, past, prepare)
         else:
             outcome = start(spec, self._folder, plan, self._interrupter, prepare)
@@ -176,22 +189,57 @@ def check_whole(folder: StudyDir, trials: Sequence[Trial], epochs: int) -> None:
     """
     for trial in trials:
         if (trial.state, trial.epoch) != ("completed", epochs) or trial.epochs[-1].value is None:
-            cause = f" ({trial.reason})" if trial.reason else ""
-            raise NoFiniteResult(
-                f"seed {trial.number + 1} of the {folder.name} was not trained to a finite "
-                f"result{cause}, and the test part stays closed; see {folder.logs}. To train its "
-                f"seeds again, remove {folder.root} and call this anew"
-            )
+            raise _not_trained(folder, trial, f"seed {trial.number + 1} of the {folder.name}")
+
+
+def _not_trained(folder: StudyDir, trial: Trial, seed: str) -> NoFiniteResult:
+    cause = f" ({trial.reason})" if trial.reason else ""
+    return NoFiniteResult(
+        f"{seed} was not trained to a finite result{cause}, and the test part stays closed; see "
+        f"{folder.logs}. To train the seeds again, remove {folder.root} and call this anew"
+    )
 
 
 def _values(trials: Sequence[Trial]) -> list[float]:
-    return [trial.best_value for trial in trials if trial.best_value is not None]
+    """Return the best values of the seeds that were trained to their ends: what one that failed had
+    come to by then is not its best."""
+    whole = (trial for trial in trials if trial.state == "completed")
+    return [trial.best_value for trial in whole if trial.best_value is not None]
 
 
-def _given(options: Options) -> dict[str, Any]:
-    """Return the resources that were named on the command line."""
+def _with_given(spec: StudySpec, options: Options) -> StudySpec:
+    """Return a study with the resources that were named on the command line.
+
+    Raises:
+        SpecError: one is out of its range.
+    """
     named = ("max_concurrent", "cpus_per_trial", "gpus_per_trial", "max_failures")
-    return {name: getattr(options, name) for name in named if getattr(options, name) is not None}
+    given = {name: getattr(options, name) for name in named if getattr(options, name) is not None}
+    resources = {**spec.resources.model_dump(), **given}
+    parsed = parse_section(ResourcesSpec, resources, "resources")
+    return spec.model_copy(update={"resources": parsed})
+
+
+def _check_same(folder: StudyDir, begun: StudySpec, asked: StudySpec) -> None:
+    """Make sure that what was begun in a folder is what is asked for.
+
+    Raises:
+        SpecError: it trains other configurations, or otherwise.
+    """
+    old, new = (_trained(spec) for spec in (begun, asked))
+    other = [name for name in new if old[name] != new[name]]
+    if other:
+        raise SpecError(
+            f"{folder.root} was begun with another {' and '.join(other)}: the study was changed "
+            "since. Put that back, or remove the folder and call this anew to train what is asked "
+            "for now"
+        )
+
+
+def _trained(spec: StudySpec) -> dict[str, Any]:
+    """Return all that decides what comes of a study under ``final``."""
+    tables = spec.tables()
+    return terms_of(spec) | {name: tables[name] for name in ("fixed", "space", "first")}
 
 
 def _epochs_needed(trials: Sequence[Trial]) -> int:

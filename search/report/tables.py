@@ -1,11 +1,12 @@
 """Rows as CSV, JSON and tables for a terminal."""
 
-import csv
 import io
 import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
+
+from trainables.data.csv_writing import csv_writer
 
 #: A figure that needs more is written with an exponent.
 _MOST_DECIMALS = 12
@@ -37,9 +38,9 @@ def as_csv(rows: Iterable[dict[str, Any]], heads: Sequence[str] = ()) -> str:
     empty = {name for name in whole if all(row.get(name) is None for row in flat)}
     names = [name for name in names if name not in empty]
     out = io.StringIO()
-    writer = csv.DictWriter(out, names, lineterminator="\n", extrasaction="ignore")
+    writer = csv_writer(out, names)
     writer.writeheader()
-    writer.writerows(flat)
+    writer.writerows({name: row.get(name) for name in names} for row in flat)
     return out.getvalue().rstrip("\n")
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.data.part import ARRAYS, Part, map_part
+from trainables.data.part import ARRAYS, Part, fingerprints, map_part
 from trainables.data.sources.source import Source, find_source
 from trainables.data.spec import DataSpec
 from trainables.data.splitting.parts import Parts, cut_parts
@@ -28,6 +28,9 @@ from trainables.storage import Cache, new_folder
 
 #: Part of every corpus's digest: raise it when a corpus is made differently, and all are rebuilt.
 FORMAT = 9
+
+#: The digests of the texts of the test part, which other parts must not hold.
+_TEST_PRINTS = "test.digests"
 
 #: A larger share of unknown tokens is said.
 _MANY_UNKNOWN = 0.1
@@ -74,6 +77,18 @@ class Corpus:
             DataError: the part's files are gone, or are no valid .npy files.
         """
         return map_part(self.path / name)
+
+    def test_prints(self) -> bytes:
+        """Return the digests of the test part's texts (``part.fingerprints``), by which a text that
+        is known can be told to be one of them.
+
+        They were kept when the corpus was made, so the part stays closed; that of a corpus made
+        before they were is read.
+        """
+        kept = self.path / _TEST_PRINTS
+        if kept.exists():
+            return kept.read_bytes()
+        return fingerprints(self.part("test")) if self.sizes.get("test") else b""
 
 
 def open_corpus(path: Path) -> Corpus:
@@ -190,6 +205,8 @@ def _write(folder: Path, parts: Parts, spec: DataSpec) -> None:
         }
         for name in ARRAYS:
             np.save(folder / part / f"{name}.npy", arrays[name], allow_pickle=False)
+    if "test" in parts.labels:
+        (folder / _TEST_PRINTS).write_bytes(fingerprints(map_part(folder / "test")))
     with_normaliser(tokenizer).save(str(folder / "tokenizer.json"))
     about = {
         "format": FORMAT,

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from trainables.data.corpus import Corpus, open_corpus
-from trainables.data.part import ARRAYS, Part, fingerprints, stand_in
+from trainables.data.part import ARRAYS, Part, stand_in
 from trainables.errors import DataError
 from trainables.storage import Cache, new_folder
 
@@ -56,7 +56,7 @@ def _write(corpus: Corpus, folder: Path, with_test_texts: bool) -> None:
     train, validation = corpus.part("train"), corpus.part("validation")
     joined = _together([train, validation])
     if not with_test_texts and corpus.sizes.get("test"):
-        joined = _without(joined, fingerprints(corpus.part("test")))
+        joined = _without(joined, corpus.test_prints())
     for name, part in (("train", joined), ("validation", validation)):
         (folder / name).mkdir()
         for array in ARRAYS:

@@ -18,7 +18,7 @@ def replaced_folder(out: Path, ours: Collection[str]) -> Iterator[Path]:
         DataError: something else is in its place, or it cannot be written.
     """
     try:
-        stray = _stray(out, ours)
+        stray = find_stray(out, ours)
         if stray is not None:
             raise DataError(f"{stray} is there, and not ours: name another folder with --output")
         building = new_folder(out.parent, f".{out.name}-")
@@ -37,8 +37,8 @@ def replaced_folder(out: Path, ours: Collection[str]) -> Iterator[Path]:
         raise DataError(f"cannot write to {out}: {error.strerror or error}") from error
 
 
-def _stray(out: Path, ours: Collection[str]) -> Path | None:
-    """Return what stands in the way, and is not to be removed."""
+def find_stray(out: Path, ours: Collection[str]) -> Path | None:
+    """Return what stands in the way of a folder of these files, and is not to be removed."""
     if not out.exists():
         return None
     if out.is_symlink() or not out.is_dir():

@@ -1,6 +1,5 @@
 """What is said of texts, as a file of rows."""
 
-import csv
 import json
 import os
 from abc import ABC, abstractmethod
@@ -8,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from trainables.data.csv_writing import csv_writer
 from trainables.errors import DataError
 
 
@@ -80,7 +80,7 @@ class Csv(RowWriter):
     def _write(self, rows: Sequence[Mapping[str, Any]]) -> None:
         for row in map(plain, rows):
             if self._writer is None:
-                self._writer = csv.DictWriter(self._file, list(row), lineterminator="\n")
+                self._writer = csv_writer(self._file, list(row))
                 self._writer.writeheader()
             self._writer.writerow(row)
 

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from trainables.serving.model import Model, probabilities
-from trainables.tasks.metrics import auc
+from trainables.tasks.metrics import DrawnAuc
 
 Array = NDArray[np.float64]
 
@@ -94,12 +94,10 @@ def _of_classes(
     def f1(rows: NDArray[np.intp]) -> float:
         return _macro_f1(predicted_N[rows], targets_N[rows], count)
 
-    def area(rows: NDArray[np.intp]) -> float:
-        return auc(torch.from_numpy(logits_NC[rows]).double(), torch.from_numpy(targets_N[rows]))
-
     figures = _figures({"loss": surprise_N}, {"macro_f1": (f1, _DRAWS)})
     figures = {"accuracy": _share(right_N)} | figures
     if count <= _AUC_CLASSES:
+        area = _area(logits_NC, targets_N)
         figures |= _figures({}, {"auc": (area, _FEW_DRAWS)}, len(targets_N))
     ece, bins = _calibration(p_NC.max(axis=1), right_N)
     rows = _per_class(predicted_N, targets_N, classes)
@@ -146,8 +144,12 @@ def metric_over(
         return _mean_of(-np.log(np.maximum(sure_N, 1e-300)))
     if name == "macro_f1":
         return lambda rows: _macro_f1(predicted_N[rows], truth_N[rows], p_NC.shape[1])
-    logits, truth = torch.from_numpy(outputs_NC).double(), torch.from_numpy(truth_N)
-    return lambda rows: auc(logits[rows], truth[rows])
+    return _area(outputs_NC, truth_N)
+
+
+def _area(logits_NC: NDArray[np.float32], targets_N: NDArray[np.int64]) -> "_Statistic":
+    drawn = DrawnAuc(torch.from_numpy(logits_NC).double(), torch.from_numpy(targets_N))
+    return lambda rows: drawn.over(torch.from_numpy(rows))
 
 
 def _number_metric(

@@ -2,7 +2,7 @@
 
 import io
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -49,11 +49,12 @@ class Row(NamedTuple):
     kept: dict[str, str | None]
 
 
-def read_stream(source: Source) -> Iterator[Row]:
+def read_stream(source: Source, note: Callable[[str], object] = str) -> Iterator[Row]:
     """Yield the texts of a file, in order; a row without one yields an empty text.
 
     Of standard input as of a ``.txt`` file each line is a text. Other files are read as data sets
-    are: csv, tsv, json, jsonl or parquet, compressed or not.
+    are: csv, tsv, json, jsonl or parquet, compressed or not. ``note`` is told what a person should
+    know of how it is read, once the first row is.
 
     Raises:
         DataError: it is no such file, is empty, is malformed, or has no such column.
@@ -75,7 +76,7 @@ def read_stream(source: Source) -> Iterator[Row]:
     if not is_known(path):
         known = ", ".join([*FORMATS, ".txt"])
         raise DataError(f"{str(path)!r} has no suffix that tells its format: {known}")
-    return _rows(_cells(path, kind, source), path, source.kept)
+    return _rows(_cells(path, kind, source, note), path, source.kept)
 
 
 def _of_lines(source: Source, lines: Iterator[str]) -> Iterator[Row]:
@@ -107,29 +108,49 @@ def _lines(path: Path, dialect: Dialect) -> Iterator[str]:
             yield line.rstrip("\r\n")
 
 
-def _cells(path: Path, kind: str, source: Source) -> Iterator[list[Cell]]:
+def _cells(
+    path: Path, kind: str, source: Source, note: Callable[[str], object]
+) -> Iterator[list[Cell]]:
     """Yield the cells of each row: the text's, then those that are kept."""
     dialect = source.dialect
     if kind in _LINES:
-        return _of_json_lines(path, source)
+        return _of_json_lines(path, source, note)
     if kind == ".parquet":
         parquet = read_parquet(path, dialect)
-        return parquet.stream(_columns(parquet, source), _ROWS)
+        return _noted(parquet, parquet.stream(_columns(parquet, source), _ROWS), note)
     if kind in (".csv", ".tsv"):
         delimited = read_delimited(path, dialect, "," if kind == ".csv" else "\t")
-        return delimited.stream(_columns(delimited, source))
+        return _noted(delimited, delimited.stream(_columns(delimited, source)), note)
     rows = FORMATS[kind](path, dialect)
-    return map(list, zip(*rows.columns(_columns(rows, source)), strict=True))
+    cells = map(list, zip(*rows.columns(_columns(rows, source)), strict=True))
+    return _noted(rows, cells, note)
+
+
+def _noted(
+    file: RowFile, cells: Iterator[list[Cell]], note: Callable[[str], object]
+) -> Iterator[list[Cell]]:
+    """Yield cells, and pass on what was noted of their file by the first row of them."""
+    first = next(cells, None)
+    for one in dict.fromkeys(file.notes):
+        note(one)
+    if first is not None:
+        yield first
+        yield from cells
 
 
 def _columns(file: RowFile, source: Source) -> list[str]:
     return [choose_text(file, source.column), *(choose_kept(file, name) for name in source.kept)]
 
 
-def _of_json_lines(path: Path, source: Source) -> Iterator[list[Cell]]:
+def _of_json_lines(
+    path: Path, source: Source, note: Callable[[str], object]
+) -> Iterator[list[Cell]]:
     rows = stream_json(path, source.dialect)
     first = list(islice(rows, _ROWS))
-    names = _columns(of_objects(path, first), source)
+    file = of_objects(path, first)
+    names = _columns(file, source)
+    for one in dict.fromkeys(file.notes):
+        note(one)
     for number, row in enumerate(chain(first, rows), start=1):
         if not isinstance(row, dict):
             raise DataError(f"{str(path)!r}: row {number} is no object with named cells")

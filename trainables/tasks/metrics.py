@@ -1,7 +1,9 @@
 """Metrics of a classifier over a whole part.
 
-Shapes: C classes, N examples, B of them at a time.
+Shapes: C classes, N examples, B of them at a time, M that are drawn of them, P places of values.
 """
+
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor
@@ -49,17 +51,52 @@ def auc(logits_NC: Tensor, targets_N: Tensor) -> float:
     """
     if logits_NC.isnan().any():
         return float("nan")
-    # Of two classes both have the same area, so one is computed.
-    columns = range(1, 2) if logits_NC.shape[1] == 2 else range(logits_NC.shape[1])
-    areas = []
-    for klass in columns:
+    classes = logits_NC.shape[1]
+    return _mean(
+        _area(_places(_log_odds(logits_NC, klass)), mine_N)
+        for klass, mine_N in _told_apart(targets_N, classes)
+    )
+
+
+class DrawnAuc:
+    """The area under the ROC curve over examples that are drawn again and again.
+
+    An example's log odds are the same in every draw. So they are computed once, and a draw only
+    ranks those of its examples anew.
+    """
+
+    def __init__(self, logits_NC: Tensor, targets_N: Tensor) -> None:
+        self._targets_N, self._classes = targets_N, logits_NC.shape[1]
+        self._nan_N = logits_NC.isnan().any(dim=1)
+        self._places = {
+            klass: _places(_log_odds(logits_NC, klass)).int()
+            for klass, _ in _told_apart(targets_N, self._classes)
+        }
+
+    def over(self, rows_M: Tensor) -> float:
+        """Return what ``auc`` does over these examples."""
+        if self._nan_N[rows_M].any():
+            return float("nan")
+        return _mean(
+            _area(self._places[klass][rows_M], mine_M)
+            for klass, mine_M in _told_apart(self._targets_N[rows_M], self._classes)
+        )
+
+
+def _mean(areas: Iterable[float]) -> float:
+    found = list(areas)
+    return sum(found) / len(found) if found else 0.5
+
+
+def _told_apart(targets_N: Tensor, classes: int) -> Iterator[tuple[int, Tensor]]:
+    """Yield each class that some examples have, and not all, with which have it.
+
+    Of two classes both have the same area, so one is enough.
+    """
+    for klass in range(1 if classes == 2 else 0, classes):
         mine_N = targets_N == klass
-        mine, others = int(mine_N.sum()), int((~mine_N).sum())
-        if mine and others:
-            ranks_N = _middle_ranks(_log_odds(logits_NC, klass))
-            ranks = ranks_N[mine_N].sum().item()
-            areas.append((ranks - mine * (mine + 1) / 2) / (mine * others))
-    return sum(areas) / len(areas) if areas else 0.5
+        if mine_N.any() and not mine_N.all():
+            yield klass, mine_N
 
 
 def _log_odds(logits_NC: Tensor, klass: int) -> Tensor:
@@ -72,8 +109,17 @@ def _log_odds(logits_NC: Tensor, klass: int) -> Tensor:
     return odds_N
 
 
-def _middle_ranks(values_N: Tensor) -> Tensor:
-    """Return the ranks of the values from 1; equal values share the mean of their ranks."""
-    _, where_N, counts = torch.unique(values_N, return_inverse=True, return_counts=True)
-    middle: Tensor = counts.cumsum(0) - (counts - 1) / 2
-    return middle.double()[where_N]
+def _places(values_N: Tensor) -> Tensor:
+    """Return the place of each value among those that differ, from 0."""
+    places_N: Tensor = torch.unique(values_N, return_inverse=True)[1]
+    return places_N
+
+
+def _area(places_N: Tensor, mine_N: Tensor) -> float:
+    """Return how often one of mine has a later place than another; equal ones count half."""
+    counts_P = torch.bincount(places_N)
+    # Equal values share the mean of their ranks, from 1.
+    middle_P = counts_P.cumsum(0).double() - (counts_P - 1).double() / 2
+    mine = int(mine_N.sum())
+    ranks = middle_P[places_N[mine_N]].sum().item()
+    return (ranks - mine * (mine + 1) / 2) / (mine * (len(mine_N) - mine))

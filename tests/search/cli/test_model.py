@@ -285,6 +285,19 @@ def test_texts_of_the_training_part_are_left_out(here):
     assert (scores["texts"], scores["in_training"], scores["left_out"]) == (120, 108, 0)
 
 
+def test_whoever_scores_the_studys_own_test_part_is_told(here):
+    evaluate = ["evaluate", "model", "--data", "reviews.csv"]
+    said = "12 of the 12 texts are the study's test part, which finalize opens once"
+    assert f"note: {said}" in run(*evaluate).stderr
+    whole = json.loads(run(*evaluate, "--include-training", "--format", "json").stdout)
+    assert any("12 of the 120 texts are the study's test part" in note for note in whole["notes"])
+    (here / "own.csv").write_text("text,label\nquite other words here,good\nand here,bad\n")
+    assert "test part" not in run("evaluate", "model", "--data", "own.csv").stderr
+    (here / "model" / "metrics.json").write_text("{}")  # nor where it is not known
+    done = run(*evaluate)
+    assert done.exit_code == 0 and "test part" not in done.stderr
+
+
 def test_a_folder_by_class_as_it_lies_on_a_disk(here):
     for name, text in (("good", "a warm film"), ("bad", "a dull mess")):
         (here / "aclImdb" / "test" / name).mkdir(parents=True)
@@ -348,9 +361,28 @@ def test_a_program_for_another_runtime_with_what_eight_bits_cost(here):
     done = run("export", "small", "--trial", "0", "--to", "onnx")
     assert done.stdout == "results/small/models/trial-0000-onnx\n"
     arguments = ["export", "model", "--to", "onnx", "--int8", "--data", "reviews.csv"]
-    first, seen, whole, eight = run(*arguments).stdout.splitlines()
+    first, seen, opened, whole, eight = run(*arguments).stdout.splitlines()
     assert first == "model-onnx" and seen.startswith("note: 108 texts that it was trained on")
+    assert opened.startswith("note: 12 of the 12 texts are the study's test part")
     assert "over 12 texts" in whole and "over 12 texts" in eight
     assert whole.startswith("model.onnx: accuracy ") and eight.startswith("model.int8.onnx: acc")
     done = run("export", "model", "--to", "onnx", "--int8")
     assert done.exit_code == 2 and "--int8 goes with --to onnx and --data" in done.stderr
+
+
+def test_a_model_is_exported_from_its_own_folder(here, monkeypatch):
+    monkeypatch.chdir(here / "model")
+    done = run("export", ".", "--to", "onnx")
+    assert done.exit_code == 0 and done.stdout == f"{here / 'model-onnx'}\n", done.output
+
+
+def test_how_a_file_was_read_is_told_as_a_search_tells_it(here):
+    rows = [f"film {i} is warm and moving;x{i}" for i in range(9)]
+    (here / "two.csv").write_text("\n".join(["review;text", *rows]))
+    done = run("predict", "model", "--input", "two.csv", "--format", "json")
+    assert json.loads(done.stdout.splitlines()[0])["text"] == "film 0 is warm and moving"
+    assert "note: the texts are in column 'review', not in 'text'" in done.stderr
+    assert "note: two.csv: its cells are parted by ';'" in done.stderr
+    (here / "stray.tsv").write_text('n\ttext\n1\tdull\n2\t"a warm film\n')
+    done = run("predict", "model", "--input", "stray.tsv")
+    assert "note: stray.tsv: quotes in it are letters" in done.stderr

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from trainables.data.corpus import open_corpus, prepare
+from trainables.data.corpus import Corpus, open_corpus, prepare
 from trainables.data.joined import join_parts
-from trainables.data.part import fingerprint
+from trainables.data.part import fingerprint, fingerprints
 from trainables.data.spec import DataSpec
 from trainables.storage import Cache
 
@@ -57,6 +57,23 @@ def test_no_text_of_the_test_part_is_trained_on(tmp_path, corpus):
         kept, texts(joined.part("train")), joined.part("train").labels, strict=True
     ):
         assert np.array_equal(ids_N, found) and label == also
+
+
+def test_the_test_part_stays_closed(tmp_path, corpus, monkeypatch):
+    part = Corpus.part
+
+    def closed(self, name):
+        assert name != "test", "it was opened"
+        return part(self, name)
+
+    expected = fingerprints(corpus.part("test"))
+    monkeypatch.setattr(Corpus, "part", closed)
+    joined = join_parts(corpus, Cache(tmp_path / "cache"), with_test_texts=False)
+    assert 0 < joined.sizes["train"] < corpus.sizes["train"] + corpus.sizes["validation"]
+    assert corpus.test_prints() == expected and joined.test_prints() == b""
+    monkeypatch.undo()
+    (corpus.path / "test.digests").unlink()  # as in a corpus that was made before
+    assert corpus.test_prints() == expected
 
 
 def _labels(corpus):

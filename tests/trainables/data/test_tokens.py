@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import time
+import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +17,7 @@ from trainables.data.corpus import prepare
 from trainables.data.spec import DataSpec
 from trainables.data.text.bert import bert_pieces
 from trainables.data.text.tokens import clean, tokenise, with_normaliser
+from trainables.data.text.words import split_words
 from trainables.storage import Cache
 
 
@@ -95,3 +98,31 @@ def test_berts_own_pieces_without_accents():
     encoding = tokenizer.encode("Déjà-vu: an unbelievably moving film", add_special_tokens=False)
     assert encoding.tokens[:4] == ["de", "##ja", "-", "vu"] and "[UNK]" not in encoding.tokens
     assert "##bly" in encoding.tokens
+
+
+@pytest.mark.parametrize("marks", ["\u0301\u0323", "\u0f73", "\U0001d165\u0334"])
+def test_a_run_of_marks_takes_no_time_that_grows_with_its_square(marks):
+    """Whoever else wants to compute waits until it is sorted."""
+    began = time.monotonic()
+    words = split_words(clean("é" + marks * (100_000 // len(marks)) + " a warm film"))
+    assert time.monotonic() - began < 1.0
+    assert words[-3:] == ["a", "warm", "film"]
+
+
+@given(
+    st.text(
+        st.one_of(
+            st.sampled_from("aé한ะ \u0301\u0323\u0334\u0f73\u3099\U0001d165"),
+            st.characters(min_codepoint=0x300, codec="utf-8"),
+        ),
+        max_size=30,
+    )
+)
+def test_what_a_language_could_have_is_normalised_as_ever(text):
+    for ordinary in (text, f"{text} {text}"):
+        assert clean(ordinary) == unicodedata.normalize("NFC", ordinary).replace("Σ", "σ").lower()
+
+
+def test_a_longer_run_of_marks_is_parted():
+    assert clean("x" + "\u0334" * 30) == "x" + "\u0334" * 30
+    assert clean("x" + "\u0334" * 61) == "x" + ("\u0334" * 30 + "\u034f") * 2 + "\u0334"

@@ -10,15 +10,25 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from unittest.mock import Mock
 
 import pytest
+import uvicorn
 from fastapi import HTTPException
+from uvicorn.server import ServerState
 
 from search.final.handover import hand_over
 from search.journal.load import load_state
 from tests.finished_study import train_study
 from trainables.serving import load_model
-from trainables.serving.http.server import LAST_SECONDS, MAX_BODY, MAX_TEXTS, BoundedBody
+from trainables.serving.http.server import (
+    LAST_SECONDS,
+    MAX_BODY,
+    MAX_TEXTS,
+    BoundedBody,
+    PromptProtocol,
+    build_app,
+)
 from trainables.storage import Cache
 
 pytestmark = pytest.mark.slow
@@ -150,6 +160,63 @@ def test_a_body_that_does_not_come_in_time_is_given_up(monkeypatch):
     with pytest.raises(HTTPException) as refused:
         asyncio.run(waiting)
     assert refused.value.status_code == 408
+
+
+def test_the_wait_for_the_servers_own_end_has_no_limit(monkeypatch):
+    monkeypatch.setattr("trainables.serving.http.server.BODY_SECONDS", 0.05)
+    told = list[str]()
+
+    async def later():
+        await asyncio.sleep(0.3)
+        return {"type": "lifespan.shutdown"}
+
+    async def sent(message):
+        raise AssertionError(message)
+
+    async def application(scope, receive, send):
+        told.append((await receive())["type"])
+
+    asyncio.run(BoundedBody(application, MAX_BODY)({"type": "lifespan"}, later, sent))
+    assert told == ["lifespan.shutdown"]
+
+
+def test_what_answers_ends_with_the_server_however_that_ends():
+    async def lived():
+        app = build_app(Mock(), "m", Mock())
+        with pytest.raises(ZeroDivisionError):
+            async with app.router.lifespan_context(app):
+                await asyncio.sleep(0)
+                assert len(asyncio.all_tasks()) == 2
+                raise ZeroDivisionError
+        await asyncio.sleep(0)
+        return len(asyncio.all_tasks())
+
+    assert asyncio.run(lived()) == 1
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /health HT"])
+def test_a_connection_on_which_no_request_begins_is_closed(monkeypatch, sent):
+    """So many of them as there may be would lock everybody out."""
+    monkeypatch.setattr("trainables.serving.http.server.HEAD_SECONDS", 0.2)
+
+    async def application(scope, receive, send):
+        raise AssertionError(scope)
+
+    async def read():
+        loop, config = asyncio.get_running_loop(), uvicorn.Config(application, log_config=None)
+        state = ServerState()
+        server = await loop.create_server(
+            lambda: PromptProtocol(config, state, {}, loop), "127.0.0.1", 0
+        )
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        writer.write(sent)
+        came = await asyncio.wait_for(reader.read(), 20)
+        await asyncio.sleep(0.05)
+        writer.close()
+        server.close()
+        return came, len(state.connections)
+
+    assert asyncio.run(read()) == (b"", 0)
 
 
 def test_what_cannot_be_served_is_one_line_and_exit_code_2(tmp_path, tables):

@@ -4,10 +4,14 @@ import csv
 from pathlib import Path
 from typing import Any
 
+import pyarrow
+import pyarrow.parquet
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from trainables.data.reading.delimited import Delimited
+from trainables.data.reading.parquet import ParquetRows
 from trainables.data.reading.rows import Dialect
 from trainables.errors import DataError
 from trainables.serving.streams import Source, read_stream
@@ -88,3 +92,33 @@ def test_a_dialect_without_effect_is_refused(tmp_path):
             read_stream(Source(str(tmp_path / name), None, (), Dialect(delimiter=";")))
     with pytest.raises(DataError, match=r"data.header has no effect: 'the input' is .txt"):
         read_stream(Source("-", None, (), Dialect(header=False)))
+
+
+def test_a_column_of_texts_is_told_by_its_first_rows_alone(tmp_path, monkeypatch):
+    """A file may be larger than the memory."""
+    rows = [{"text": f"x{i}", "review": f"film {i} is warm"} for i in range(1000)]
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    pyarrow.parquet.write_table(pyarrow.table(columns), tmp_path / "a.parquet", row_group_size=50)
+    for name, delimiter in (("a.csv", ","), ("a.tsv", "\t")):
+        with (tmp_path / name).open("w", newline="") as file:
+            writer = csv.DictWriter(file, [*columns], delimiter=delimiter)
+            writer.writeheader()
+            writer.writerows(rows)
+
+    def whole(self, names):
+        raise AssertionError("the whole file was read")
+
+    for kind in (Delimited, ParquetRows):
+        monkeypatch.setattr(kind, "columns", whole)
+    for name in ("a.csv", "a.tsv", "a.parquet"):
+        notes = list[str]()
+        source = Source(str(tmp_path / name), None, (), Dialect())
+        assert [row.text for row in read_stream(source, notes.append)] == columns["review"]
+        assert notes == ["the texts are in column 'review', not in 'text': data.text names another"]
+
+
+def test_a_file_that_is_malformed_behind_the_first_rows_is_refused_where_it_is(tmp_path):
+    rows = [f"x{i},film {i} is warm" for i in range(300)]
+    content = "\n".join(["text,review", *rows, "one,two,three"])
+    with pytest.raises(DataError, match=r"row 301 \(line 302\) has 3 cells"):
+        texts(tmp_path / "a.csv", content)

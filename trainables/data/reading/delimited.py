@@ -4,6 +4,7 @@ import csv
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 from trainables.data.reading.opening import opened_text
@@ -162,6 +163,16 @@ class Delimited(RowFile):
             self.notes.append(f"{self.path.name}: an empty cell at the end of every row is no cell")
         return read
 
+    def sample(self, name: str, rows: int) -> list[Cell]:
+        """Read the first cells of a column; a row that ends before it has an empty one."""
+        place, skipped = self.names.index(name), int(self.dialect.header)
+        records = _records(self.path, self.dialect, self.delimiter, self._is_quoted())
+        try:
+            some = [record for _, record in islice(records, skipped, skipped + rows)]
+        except _Malformed as error:
+            raise _stray(self.path, error) from error
+        return [record[place] if place < len(record) else "" for record in some]
+
     def stream(self, names: Sequence[str]) -> Iterator[list[Cell]]:
         """Yield the cells of some columns row by row, as they are read; the first holds the texts.
 
@@ -173,6 +184,8 @@ class Delimited(RowFile):
         """
         places, width = [self.names.index(name) for name in names], len(self.names)
         quoted, header = self._is_quoted(), self.dialect.header
+        if not quoted and self.dialect.quoting == "auto":
+            self.notes.append(f"{self.path.name}: quotes in it are letters, as in most .tsv")
         last_line, extra = 0, False
         try:
             records = _records(self.path, self.dialect, self.delimiter, quoted, width == 1)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from trainables.data.reading.rows import Cell, Dialect, RowFile
@@ -37,6 +38,10 @@ class ParquetRows(RowFile):
             return [table.column(name).to_pylist() for name in names]
         except (ArrowException, OSError, ValueError, OverflowError) as error:
             raise self._unreadable(error) from error
+
+    def sample(self, name: str, rows: int) -> list[Cell]:
+        """Read the first cells of a column, and no others."""
+        return [cell for (cell,) in islice(self.stream([name], rows), rows)]
 
     def stream(self, names: Sequence[str], rows: int) -> Iterator[list[Cell]]:
         """Yield the cells of some columns row by row, so many of them in memory at a time."""

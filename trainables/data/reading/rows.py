@@ -71,6 +71,11 @@ class RowFile(ABC):
             DataError: the file is malformed; names the row, and the remedy.
         """
 
+    def sample(self, name: str, rows: int) -> list[Cell]:
+        """Read the first cells of a column; whether the file is sound shows when it is read."""
+        (cells,) = self.columns([name])
+        return cells[:rows]
+
     def objects(self) -> dict[str, list[str]]:
         """Return the columns that hold objects, each with the names in it."""
         return {}

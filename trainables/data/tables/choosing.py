@@ -15,6 +15,9 @@ LABEL_COLUMNS = ("label", "labels", "sentiment", "class", "category", "target", 
 #: How a column is named that is no setting of a study.
 _SETTINGS = {"keep": "--keep"}
 
+#: Rows that are looked at to tell a column of texts.
+_SAMPLE = 200
+
 #: A column of texts has so many words a row at least, where another one has more.
 _FEW_WORDS = 2.0
 
@@ -136,8 +139,7 @@ def _looks_like_data(names: Sequence[str]) -> bool:
 
 
 def _words_a_row(file: RowFile, name: str) -> float:
-    (cells,) = file.columns([name])
-    sample = cells[:200]
+    sample = file.sample(name, _SAMPLE)
     try:
         return sum(len((as_text(cell) or "").split()) for cell in sample) / max(1, len(sample))
     except Unusable:

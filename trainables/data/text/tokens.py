@@ -6,6 +6,7 @@ Id 0 is padding. Id 1 stands for every token outside the vocabulary.
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 import numpy as np
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
@@ -19,6 +20,11 @@ SPECIAL = ["[PAD]", "[UNK]"]
 #: Short markup such as ``<br />``, which reviews contain.
 _TAG = r"<[^<>]{1,20}>"
 
+#: Combining marks in a row at most, and what parts a longer run (UAX 15, Stream-Safe Text Format).
+_MOST_MARKS, _JOINER = 30, "\u034f"
+
+#: Where there may be more: texts of most languages have blanks or ASCII between such letters.
+_STRANGE = re.compile(f"[\u0300-\U0010ffff]{{{_MOST_MARKS + 1}}}")
 
 #: Most characters that are read of a text. Of a longer one, half are taken from either end.
 MAX_CHARACTERS = 1_000_000
@@ -34,8 +40,26 @@ def clean(text: str) -> str:
         half = MAX_CHARACTERS // 2
         text = f"{text[:half]} {text[-half:]}"
     text = text.encode("utf-8", "replace").decode("utf-8")
+    plain = _parted(re.sub(_TAG, " ", text))
     # At the end of a word Python lowers Σ to ς, but the tokenizer lowers it to σ everywhere.
-    return unicodedata.normalize("NFC", re.sub(_TAG, " ", text)).replace("Σ", "σ").lower()
+    return unicodedata.normalize("NFC", plain).replace("Σ", "σ").lower()
+
+
+def _parted(text: str) -> str:
+    """Return a text whose runs of combining marks are no longer than any language has; what is
+    longer gets joiners, for the time to sort a run grows with its square."""
+    if text.isascii() or not _STRANGE.search(text):
+        return text
+    return _long_runs().sub(rf"\g<0>{_JOINER}", text)
+
+
+@cache
+def _long_runs() -> re.Pattern[str]:
+    """Match so many marks with another behind. No mark is before U+0300 or from U+20000 on; three
+    starters fall into marks when they are decomposed."""
+    every = map(chr, range(0x300, 0x20000))
+    marks = "".join(one for one in every if unicodedata.combining(one)) + "\u0f73\u0f75\u0f81"
+    return re.compile(f"[{marks}]{{{_MOST_MARKS}}}(?=[{marks}])")
 
 
 def tokenise(
@@ -117,7 +141,8 @@ def _berts_own(texts: Sequence[str], _: int) -> Tokenizer:
 def with_normaliser(tokenizer: Tokenizer) -> Tokenizer:
     """Make a tokenizer read raw text, and return it; a corpus is stored with it.
 
-    Its normaliser does what ``clean`` does, but does not cut very long texts.
+    Its normaliser does what ``clean`` does, but neither cuts very long texts nor parts long runs of
+    marks.
     """
     steps = [normalizers.Replace(Regex(_TAG), " "), normalizers.NFC(), normalizers.Lowercase()]
     own = [tokenizer.normalizer] if tokenizer.normalizer is not None else []

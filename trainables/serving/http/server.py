@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import uvicorn
 from fastapi import FastAPI, HTTPException, Request
@@ -22,6 +22,7 @@ from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from swagger_ui_bundle import swagger_ui_path
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from trainables.data.text.tokens import MAX_CHARACTERS
 from trainables.serving.http.batcher import Batcher, Busy
@@ -30,8 +31,9 @@ from trainables.serving.model import Model, load_model
 #: Texts of one request, and bytes of its body, at most.
 MAX_TEXTS, MAX_BODY = 1024, 8 << 20
 
-#: Seconds in which a body must have come, and for which what is under way is waited for at the end.
-BODY_SECONDS, LAST_SECONDS = 30.0, 10
+#: Seconds in which the head of a connection's first request and the body of any must have come, and
+#: for which what is under way is waited for at the end.
+HEAD_SECONDS, BODY_SECONDS, LAST_SECONDS = 10.0, 30.0, 10
 
 #: Connections at a time; each may hold a body. One more is answered by 503.
 MAX_CONNECTIONS = 128
@@ -82,6 +84,9 @@ class BoundedBody:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, and count as its body comes."""
+        if scope["type"] != "http":  # the server's own beginning and end, which may be days apart
+            await self._app(scope, receive, send)
+            return
         came, late = 0, asyncio.get_running_loop().time() + BODY_SECONDS
 
         async def counted() -> Message:
@@ -100,6 +105,25 @@ class BoundedBody:
         await self._app(scope, counted, send)
 
 
+class PromptProtocol(H11Protocol):
+    """Closes a connection on which no request begins in time: uvicorn waits for the first one for
+    ever, and it is one of ``MAX_CONNECTIONS``."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Set the time."""
+        super().connection_made(cast(asyncio.Transport, transport))
+        self._late = self.loop.call_later(HEAD_SECONDS, self._give_up)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let the time go."""
+        self._late.cancel()
+        super().connection_lost(exc)
+
+    def _give_up(self) -> None:
+        if self.cycle is None:  # else the head of a request has come
+            self.timeout_keep_alive_handler()
+
+
 def build_app(model: Model, name: str, executor: ThreadPoolExecutor) -> FastAPI:
     """Return the application: ``/predict``, ``/health``, ``/docs`` and ``/openapi.json``."""
     batcher = Batcher(model.predict, executor)
@@ -107,8 +131,10 @@ def build_app(model: Model, name: str, executor: ThreadPoolExecutor) -> FastAPI:
     @asynccontextmanager
     async def at_work(_: FastAPI) -> AsyncIterator[None]:
         answering = asyncio.create_task(batcher.serve())
-        yield
-        answering.cancel()
+        try:
+            yield
+        finally:
+            answering.cancel()
 
     app = FastAPI(title=f"seqtune: {name}", lifespan=at_work, docs_url=None, redoc_url=None)
     app.add_middleware(BoundedBody, limit=MAX_BODY)
@@ -191,6 +217,7 @@ def serve_model(service: Service, ready: Callable[[], None]) -> None:
             app,
             log_level="warning",
             access_log=False,
+            http=PromptProtocol,
             limit_concurrency=MAX_CONNECTIONS,
             timeout_graceful_shutdown=LAST_SECONDS,
         )
