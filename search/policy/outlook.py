@@ -30,7 +30,7 @@ _DRAWS, _SPREAD, _NEAR, _LEADERS = 1000, 128, 64, 8
 #: ``ERRORS``.
 _GAINS, _LOWEST, _HIGHEST = 1.2, 0.5, 2.5
 
-#: A search concludes when so many trials have ended at the least: what advice waits for.
+#: A search of fewer trials does not conclude: what advice waits for, too.
 _CONCLUDES_FROM = 15
 
 #: Points that agree in so many places are one configuration.
@@ -73,6 +73,7 @@ def _outlook(state: StudyState, merits: Merits) -> OutlookTaken:
     low, high = np.percentile(gain_S, (2.5, 97.5))
     sign = -state.objective.cost(1.0)
     mean, variance = float(worths.mean_X[leader]), float(worths.covariance_XX[leader, leader])
+    gain = max(0.0, _GAINS * float(np.mean(gain_S)))
     return OutlookTaken(
         ended=state.ended,
         leader=merits.first[leader],
@@ -80,9 +81,9 @@ def _outlook(state: StudyState, merits: Merits) -> OutlookTaken:
         se=ERRORS * merits.error(math.sqrt(variance), mean),
         chance=_chance(worths, leader),
         left=left,
-        gain=max(0.0, _GAINS * float(np.mean(gain_S))),
+        gain=gain,
         gain_low=_lowered(float(low)),
-        gain_high=_raised(float(high)),
+        gain_high=max(gain, _raised(float(high))),  # a few draws may gain, and no other
         findings=findings(state, merits),
     )
 
@@ -208,7 +209,7 @@ def conclude(state: StudyState) -> SearchConcluded | None:
         return None
     if len(state.trials) < len(state.spec.first):  # somebody wants these tried
         return None
-    if outlook.ended < _CONCLUDES_FROM:
+    if len(state.trials) < _CONCLUDES_FROM:
         return None
     if outlook.gain_high >= threshold:
         return None

@@ -142,8 +142,8 @@ class TrialChooser:
         repeated = _to_repeat(state)
         if repeated is not None:
             params = dict(state.trials[repeated].params)
-            first = self._first_with(state, params)
-            return TrialCreated(trial=number, params=params, origin="replicate", repeats=first)
+            again = self._first_with(state, params)
+            return TrialCreated(trial=number, params=params, origin="replicate", repeats=again)
         kind = state.spec.search.sampler
         suggestion = self._sampler(kind).suggest(state, number)
         params = {name: suggestion.params[name] for name in state.space}

@@ -165,8 +165,8 @@ def test_a_refusal_leaves_no_lineup(study):
 @pytest.fixture
 def trained(study, monkeypatch):
     """The same study, whose finalists are trained at once."""
-    monkeypatch.setattr(whole.Stages, "ranking", lambda *given: None)
-    monkeypatch.setattr(whole.Stages, "finalists", lambda *given: [], raising=False)
+    monkeypatch.setattr("search.final.finalize.Stages.ranking", lambda *given: None)
+    monkeypatch.setattr("search.final.finalize.Stages.finalists", lambda *given: [], raising=False)
     monkeypatch.setattr(whole, "load_contenders", lambda *given: [])
     return study
 
