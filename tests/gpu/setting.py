@@ -5,8 +5,8 @@ Shapes: N texts.
 
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,6 @@ from trainables.data.part import Part
 from trainables.data.text.reader import TextReader
 from trainables.networks.hyperparameters import RecurrentClassifierHyperparameters
 from trainables.tasks.registry import find_task
-
-#: Figures of a section by name, plain JSON.
-Figures = dict[str, float | int | str | bool]
 
 WORDS, TOKENS = 20_000, 500
 
@@ -38,24 +35,41 @@ class Setting:
         device: ``cuda``, or ``cpu`` for a look at toy size.
         out: folder of the figures.
         corpus: folder of a prepared corpus; None to make texts up.
+        ends: moment, as ``time.time()`` tells it, at which the section is killed; 0 for never.
     """
 
     device: str
     out: Path
     corpus: Path | None = None
+    ends: float = 0.0
 
     @property
     def toy(self) -> bool:
         """Whether everything is small, because a CPU only shows that the code runs."""
         return self.device == "cpu"
 
+    @property
+    def vocabulary(self) -> int:
+        """Number of distinct tokens of the texts."""
+        return WORDS if self.corpus is None else open_corpus(self.corpus).vocabulary
+
+    def ending_in(self, seconds: float) -> "Setting":
+        """Return the setting of a section that is killed after so many seconds."""
+        return replace(self, ends=time.time() + seconds)
+
+    def seconds_left(self, most: float) -> float:
+        """Return the seconds until this section is killed, or ``most`` if they are fewer."""
+        return min(most, self.ends - time.time()) if self.ends else most
+
     def command(self, part: str) -> list[str]:
         """Return the command that runs a module of ``sections`` in a process of its own.
 
-        It is called in ``ROOT``, and writes its figures to ``OUT/PART.json``.
+        It is called in ``ROOT``. What is a section writes its figures to ``OUT/PART.json``, what is
+        a part of one prints them.
         """
         given = ["--here", part, "--device", self.device, "--out", str(self.out)]
         given += ["--corpus", str(self.corpus)] if self.corpus else []
+        given += ["--ends", str(self.ends)] if self.ends else []
         return [sys.executable, "-m", "tests.gpu.check", *given]
 
     def texts(self, count: int) -> Part:
@@ -67,6 +81,7 @@ class Setting:
         return Part(part.ids, part.offsets[: count + 1], part.labels[:count])
 
 
+@cache  # to draw the words of 20,000 texts takes longer than many a measurement
 def made_up_texts(count: int) -> Part:
     """Return texts as long as reviews: 174 tokens in the middle, 233 on average."""
     rng = np.random.default_rng(0)
@@ -91,25 +106,7 @@ def trainer_of(
     }
     h = RecurrentClassifierHyperparameters(**(sizes | chosen))
     device = torch.device(setting.device)
-    context = TaskContext(WORDS, ("a", "b"), part.labels)
+    context = TaskContext(setting.vocabulary, ("a", "b"), part.labels)
     task = find_task("text-classification").load()(h, context)
     reader = TextReader(part, TOKENS, "end").placed(device)
     return Trainer(task, h, reader, TrainerSettings(0, epochs, device, precision))
-
-
-def synchronise(device: str) -> None:
-    """Wait until the device has done all that it was told."""
-    if device == "cuda":
-        torch.cuda.synchronize()
-
-
-def seconds_of(call: Callable[[], object], device: str, repeats: int = 1) -> float:
-    """Return the seconds of a call, device included: the least of ``repeats``."""
-    taken = []
-    for _ in range(repeats):
-        synchronise(device)
-        started = time.perf_counter()
-        call()
-        synchronise(device)
-        taken.append(time.perf_counter() - started)
-    return min(taken)

@@ -14,7 +14,12 @@ def _tanh(x):
 
 
 @triton.jit
-def _lstm(table, H: tl.constexpr, ROWS: tl.constexpr):
+def _product(a, b, PRODUCTS: tl.constexpr):
+    return tl.dot(a, b, input_precision=PRODUCTS)
+
+
+@triton.jit
+def _lstm(table, H: tl.constexpr, ROWS: tl.constexpr, PRODUCTS: tl.constexpr):
     at = table + tl.program_id(0) * 9
     gates = tl.load(at).to(tl.pointer_type(tl.float32))
     weights = tl.load(at + 1).to(tl.pointer_type(tl.float32))
@@ -36,10 +41,10 @@ def _lstm(table, H: tl.constexpr, ROWS: tl.constexpr):
     while t < T:
         word = tl.load(index + t * B + rows, mask=here, other=0)
         p = gates + word[:, None] * (4 * H) + u[None, :]
-        i = tl.sigmoid(tl.load(p, mask=m, other=0.0) + tl.dot(h, w_i))
-        f = tl.sigmoid(tl.load(p + H, mask=m, other=0.0) + tl.dot(h, w_f))
-        g = _tanh(tl.load(p + 2 * H, mask=m, other=0.0) + tl.dot(h, w_g))
-        o = tl.sigmoid(tl.load(p + 3 * H, mask=m, other=0.0) + tl.dot(h, w_o))
+        i = tl.sigmoid(tl.load(p, mask=m, other=0.0) + _product(h, w_i, PRODUCTS))
+        f = tl.sigmoid(tl.load(p + H, mask=m, other=0.0) + _product(h, w_f, PRODUCTS))
+        g = _tanh(tl.load(p + 2 * H, mask=m, other=0.0) + _product(h, w_g, PRODUCTS))
+        o = tl.sigmoid(tl.load(p + 3 * H, mask=m, other=0.0) + _product(h, w_o, PRODUCTS))
         c = f * c + i * g
         h = o * _tanh(c)
         q = opened + (t * B + rows)[:, None] * (4 * H) + u[None, :]
@@ -53,6 +58,9 @@ def _lstm(table, H: tl.constexpr, ROWS: tl.constexpr):
         t += 1
 
 
-def launch(table: Tensor, H: int, rows: int) -> None:
-    """Run every item of a table, each a row of nine numbers, in one launch."""
-    _lstm[(len(table),)](table, H, rows, num_warps=4)
+def launch(table: Tensor, H: int, rows: int, products: str) -> None:
+    """Run every item of a table, each a row of nine numbers, in one launch.
+
+    ``products`` is how float32 is multiplied: ``ieee`` or ``tf32``, which is Triton's default.
+    """
+    _lstm[(len(table),)](table, H, rows, products, num_warps=4)

@@ -71,6 +71,7 @@ def fits_on_gpu(size: int, device: torch.device) -> bool:
     if device.type != "cuda":
         return False
     free, total = torch.cuda.mem_get_info(device)
-    allowed = int(total * torch.cuda.get_per_process_memory_fraction(device))
+    # Of the current device, as it is set above: torch takes no device without an index here.
+    allowed = int(total * torch.cuda.get_per_process_memory_fraction())
     left = min(free, allowed - torch.cuda.memory_allocated(device))
     return size <= left * _SHARE_OF_MEMORY_LEFT

@@ -5,29 +5,38 @@ import subprocess
 import sys
 from importlib.util import find_spec
 
-from tests.gpu.setting import ROOT, Figures, Setting
+from tests.gpu.record import Record
+from tests.gpu.setting import ROOT, Setting
 
 _TESTS = "tests/gpu/test_on_gpu.py"
-#: The project's own settings name options of plugins that a bare machine lacks.
-_PLAIN = ("-o", "addopts=--import-mode=importlib")
+#: The project's own settings name options of plugins that a bare machine lacks. pytest's own
+#: faulthandler tells where a test hangs, with or without the plugin that ends it.
+_PLAIN = ["-o", "addopts=--import-mode=importlib", "-o", "faulthandler_timeout=30"]
+_PLAIN += ["-o", "timeout=45", "-p", "no:cacheprovider"]
 
 
-def measure(setting: Setting) -> Figures:
-    """Return how many of them passed, failed and were left out.
+def measure(setting: Setting, record: Record) -> None:
+    """Take down how many of them passed, failed and were left out; the report is a log of its own.
 
     Raises:
-        RuntimeError: one failed; its report goes to ``contracts.log``.
+        RuntimeError: pytest itself failed.
     """
     if find_spec("pytest") is None:
-        return {"left out": "no pytest here"}
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *_PLAIN, _TESTS],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    (setting.out / "contracts.log").write_text(done.stdout + done.stderr)
-    last = done.stdout.strip().splitlines()[-1]
+        record.add({"left out": "no pytest here"})
+        return
+    report = setting.out / "tests.log"
+    with report.open("w") as log:
+        done = subprocess.run(
+            [sys.executable, "-u", "-m", "pytest", "-v", *_PLAIN, _TESTS],
+            cwd=ROOT,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    text = report.read_text(errors="replace")
+    last = text.strip().splitlines()[-1]
+    counts = re.findall(r"(\d+) (passed|skipped|failed|error)", last)
+    record.add({f"tests {kind}": int(count) for count, kind in counts if kind != "failed"})
+    for name, why in re.findall(r"^(?:FAILED|ERROR) \S+::(\S+)(?: - (.*))?", text, re.MULTILINE):
+        record.add({f"{name} failed": why})
     if done.returncode:
         raise RuntimeError(last)
-    return {kind: int(count) for count, kind in re.findall(r"(\d+) (passed|skipped)", last)}

@@ -8,15 +8,18 @@ Shapes: B texts, T tokens, N rows, H units, G numbers of all gates (4H), K model
 
 import os
 from dataclasses import dataclass
-from functools import partial
 from importlib.util import find_spec
 
 import torch
 from torch import Tensor
 
-from tests.gpu.setting import Figures, Setting, seconds_of
+from tests.gpu.record import Record
+from tests.gpu.setting import Setting
+from tests.gpu.timing import largest, median_seconds, warm_up
 
 _ROWS, _WORDS = 16, 2000
+#: How the kernel multiplies float32: exactly, or by tensor cores in TF32.
+_PRODUCTS = ("ieee", "tf32")
 
 
 @dataclass(frozen=True)
@@ -50,18 +53,47 @@ class Pass:
         T, B = self.index_TB.shape
         return [[*places, T, B, first] for first in range(0, B, _ROWS)]
 
+    def error(self) -> Tensor:
+        """Return the largest difference of an output to float64; NaN where one was not written."""
+        gates_NG, weight_GH = self.gates_NG.double().cpu(), self.weight_GH.double().cpu()
+        index_TB, y_TBH = self.index_TB.cpu(), self.y_TBH.double().cpu()
+        (T, B), H = index_TB.shape, y_TBH.shape[2]
+        h_BH = c_BH = torch.zeros(B, H, dtype=torch.float64)
+        exact = []
+        for t in range(T):
+            opened_BG = gates_NG[index_TB[t]] + h_BH @ weight_GH.t()
+            i, f, g, o = opened_BG.chunk(4, dim=1)
+            c_BH = f.sigmoid() * c_BH + i.sigmoid() * g.tanh()
+            h_BH = o.sigmoid() * c_BH.tanh()
+            exact.append(h_BH)
+        return (y_TBH - torch.stack(exact)).abs().max()
 
-def measure(setting: Setting) -> Figures:
-    """Return errors against float64, equality with and without companions, and times."""
+
+def table_of(passes: list[Pass], device: str) -> Tensor:
+    """Return the kernel's table of some passes; the longest texts come first."""
+    items = sorted((item for one in passes for item in one.items()), key=lambda item: -item[6])
+    return torch.tensor(items, dtype=torch.int64, device=device)
+
+
+def measure(setting: Setting, record: Record) -> None:
+    """Take down errors against float64, equality with and without companions, and times."""
     if find_spec("triton") is None:
-        return {"left out": "no triton here"}
+        record.add({"left out": "no triton here"})
+        return
     if setting.device == "cpu":
         os.environ["TRITON_INTERPRET"] = "1"
-    from tests.gpu.triton_lstm import launch
+    for products in _PRODUCTS:
+        with record.trying(f"{products} products"):
+            _compare(setting, record, products)
+    warm_up(setting.device)
+    for K in (1, 2) if setting.toy else (1, 4, 16, 64):
+        for products in _PRODUCTS:
+            with record.trying(f"{products} K={K} models"):
+                _time(setting, record, products, K)
 
-    def run(passes: list[Pass], H: int) -> None:
-        items = sorted((item for one in passes for item in one.items()), key=lambda i: -i[6])
-        launch(torch.tensor(items, dtype=torch.int64, device=setting.device), H, _ROWS)
+
+def _compare(setting: Setting, record: Record, products: str) -> None:
+    from tests.gpu.triton_lstm import launch
 
     H = 16 if setting.toy else 64
     shapes = [(5, 7), (33, 4), (16, 11)] if setting.toy else [(128, 233), (77, 500), (300, 61)]
@@ -69,33 +101,21 @@ def measure(setting: Setting) -> Figures:
         [Pass.drawn(seed, H, B, T, setting.device) for seed, (B, T) in enumerate(shapes)]
         for _ in range(2)
     )
-    run(companions, H)
+    launch(table_of(companions, setting.device), H, _ROWS, products)
     for one in alone:
-        run([one], H)
-    figures: Figures = {
-        "largest_error": max(_error(one, H) for one in companions),
-        "alone as with companions": all(
-            torch.equal(a.y_TBH, b.y_TBH) for a, b in zip(companions, alone, strict=True)
-        ),
-    }
-    for K in (1, 2) if setting.toy else (1, 4, 16, 64):
-        B, T = (4, 3) if setting.toy else (128, 233)
-        group = [Pass.drawn(seed, H, B, T, setting.device) for seed in range(K)]
-        run(group, H)
-        seconds = seconds_of(partial(run, group, H), setting.device, repeats=3)
-        figures[f"K={K} models, tokens_per_s forward"] = round(K * B * T / seconds)
-    return figures
+        launch(table_of([one], setting.device), H, _ROWS, products)
+    record.add({f"{products} largest_error": largest(one.error() for one in companions)})
+    pairs = zip(companions, alone, strict=True)
+    equal = all(torch.equal(a.y_TBH, b.y_TBH) for a, b in pairs)
+    record.add({f"{products} alone as with companions": equal})
 
 
-def _error(one: Pass, H: int) -> float:
-    gates_NG, weight_GH = one.gates_NG.double().cpu(), one.weight_GH.double().cpu()
-    T, B = one.index_TB.shape
-    h_BH = c_BH = torch.zeros(B, H, dtype=torch.float64)
-    worst = 0.0
-    for t in range(T):
-        opened_BG = gates_NG[one.index_TB[t].cpu()] + h_BH @ weight_GH.t()
-        i, f, g, o = opened_BG.chunk(4, dim=1)
-        c_BH = f.sigmoid() * c_BH + i.sigmoid() * g.tanh()
-        h_BH = o.sigmoid() * c_BH.tanh()
-        worst = max(worst, float((one.y_TBH[t].double().cpu() - h_BH).abs().max()))
-    return float(f"{worst:.2g}")
+def _time(setting: Setting, record: Record, products: str, K: int) -> None:
+    from tests.gpu.triton_lstm import launch
+
+    H, B, T = (16, 4, 3) if setting.toy else (64, 128, 233)
+    group = [Pass.drawn(seed, H, B, T, setting.device) for seed in range(K)]
+    table = table_of(group, setting.device)
+    launch(table, H, _ROWS, products)
+    seconds = median_seconds(lambda: launch(table, H, _ROWS, products), setting.device)
+    record.add({f"{products} K={K} models, tokens_per_s forward": round(K * B * T / seconds)})

@@ -1,16 +1,19 @@
 """The lecture's model beside the lecture's own loop, on one device and the same texts."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import fields as fields_of
 from itertools import islice
 
 import torch
 from torch.nn import functional
-from torch.profiler import ProfilerActivity, profile
 from torch.utils.data import DataLoader
 
 from tests.benchmarks.lecture import LSTMModel, padded, train_epoch
-from tests.gpu.setting import WORDS, Figures, Setting, seconds_of, trainer_of
+from tests.gpu.record import Figures, Record
+from tests.gpu.sections.profiles import profile_of
+from tests.gpu.setting import Setting, trainer_of
+from tests.gpu.timing import seconds_of, seconds_to_give_out, synchronise, warm_up
 from trainables.core.batching import Batch, Rows, shuffled_batches
 from trainables.core.device import prepare_device
 from trainables.core.precision import precisions
@@ -18,44 +21,56 @@ from trainables.core.randomness import epoch_generator
 from trainables.core.trainer import Trainer
 from trainables.data.text.reader import TextReader
 
-_TEXTS, _STEPS = 20_000, 20
+_TEXTS, _STEPS, _REPEATS = 20_000, 20, 3
 
 
-def measure(setting: Setting) -> Figures:
-    """Return seconds of an epoch of both, and where ours spends them."""
+def measure(setting: Setting, record: Record) -> None:
+    """Take down seconds of an epoch of both, then where ours spends them.
+
+    All profiles come last: a profiler that has run once may slow down what follows.
+    """
     device = prepare_device(setting.device, 1)
-    figures: Figures = {}
-    for batch in (8,) if setting.toy else (128, 512):
+    batches = (8,) if setting.toy else (128, 512)
+    warm_up(setting.device)
+    for batch in batches:
         for precision in precisions(device):
-            figures |= _ours(setting, batch, precision)
-        figures |= _rounded(setting, batch)
-        figures[f"B={batch} lecture's loop epoch_s"] = round(_lectures_epoch(setting, batch), 3)
-    return figures
+            with record.trying(f"B={batch} {precision}"):
+                _time(setting, record, batch, precision)
+        with record.trying(f"B={batch} widths"):
+            record.add(_rounded(setting, batch))
+        with record.trying(f"B={batch} lecture's loop"):
+            seconds = _lectures_epoch(setting, batch)
+            record.add({f"B={batch} lecture's loop epoch_s": round(seconds, 3)})
+    for batch in batches:
+        for precision in precisions(device):
+            name = f"B={batch} {precision}"
+            with record.trying(f"{name} profile"):
+                found = _profile(setting, batch, precision)
+                record.add({f"{name} {figure}": value for figure, value in found.items()})
 
 
-def _ours(setting: Setting, batch: int, precision: str) -> Figures:
-    part = setting.texts(_TEXTS)
-    trainer = trainer_of(setting, part, precision, batch_size=batch)
+def _time(setting: Setting, record: Record, batch: int, precision: str) -> None:
+    trainer = trainer_of(setting, setting.texts(_TEXTS), precision, batch_size=batch)
+    name, device = f"B={batch} {precision}", setting.device
     trainer.train_epoch()
-    epoch = seconds_of(trainer.train_epoch, setting.device)
+    epoch = seconds_of(trainer.train_epoch, device, _REPEATS)
     tokens = int(trainer.train.lengths_N.sum())
-    evaluating = seconds_of(lambda: trainer.evaluate(trainer.train), setting.device)
-    snapshot = seconds_of(trainer.snapshot, setting.device)
+    record.add({f"{name} epoch_s": round(epoch, 3), f"{name} tokens_per_s": round(tokens / epoch)})
+    evaluating = _warm_seconds(lambda: trainer.evaluate(trainer.train), device)
+    record.add({f"{name} evaluate_s": round(evaluating, 3)})
+    snapshot = _warm_seconds(trainer.snapshot, device)
+    record.add({f"{name} snapshot_ms": round(1e3 * snapshot, 2)})
     path = setting.out / "checkpoint.safetensors"
-    saving = seconds_of(lambda: trainer.save(path), setting.device)
+    saving = _warm_seconds(lambda: trainer.save(path), device)
     path.unlink()
-    host, device = _steps(trainer, setting)
-    name = f"B={batch} {precision}"
-    return {
-        f"{name} epoch_s": round(epoch, 3),
-        f"{name} tokens_per_s": round(tokens / epoch),
-        f"{name} evaluate_s": round(evaluating, 3),
-        f"{name} snapshot_ms": round(1e3 * snapshot, 2),
-        f"{name} save_ms": round(1e3 * saving, 1),
-        f"{name} host_ms_per_step": round(host, 3),
-        f"{name} device_ms_per_step": round(device, 3),
-        f"{name} launches_per_step": _launches(trainer, setting),
-    }
+    record.add({f"{name} save_ms": round(1e3 * saving, 1)})
+    record.add({f"{name} {figure}": ms for figure, ms in _steps(trainer, setting).items()})
+
+
+def _warm_seconds(call: Callable[[], object], device: str) -> float:
+    """Return the least seconds of three calls after a first one, which sets up what it needs."""
+    call()
+    return seconds_of(call, device, _REPEATS)
 
 
 @dataclass(frozen=True)
@@ -76,25 +91,35 @@ def _rounded(setting: Setting, batch: int) -> Figures:
     fields = {field.name: getattr(trainer.train, field.name) for field in fields_of(TextReader)}
     trainer.train = _RoundedReader(**fields)
     trainer.train_epoch()
+    rounded = seconds_of(trainer.train_epoch, setting.device, _REPEATS)
     return {
         f"B={batch} different widths": len(widths),
-        f"B={batch} float32 widths rounded epoch_s": round(
-            seconds_of(trainer.train_epoch, setting.device), 3
-        ),
+        f"B={batch} float32 widths rounded epoch_s": round(rounded, 3),
     }
 
 
-def _steps(trainer: Trainer, setting: Setting) -> tuple[float, float]:
-    """Return milliseconds of a step until the host has given it out, and until it is done."""
+def _steps(trainer: Trainer, setting: Setting) -> Figures:
+    """Return milliseconds of a step until the host has given it out, and until it is done; and
+    those by which a snapshot holds up the steps behind it."""
+    device, batches = setting.device, _batches(trainer)[:_STEPS]
 
     def give_out() -> None:
-        for rows in islice(_batches(trainer), _STEPS):
+        for rows in batches:
             trainer._train_step(trainer.train, rows)
 
-    steps = min(_STEPS, len(_batches(trainer)))
-    done = seconds_of(give_out, setting.device)
-    given_out = seconds_of(give_out, "cpu")  # nobody waits for the device
-    return 1e3 * given_out / steps, 1e3 * done / steps
+    def behind_a_snapshot() -> None:
+        trainer.snapshot()
+        give_out()
+
+    done = _warm_seconds(give_out, device)
+    given_out = seconds_to_give_out(give_out, device, _REPEATS)
+    synchronise(device)
+    held_up = _warm_seconds(behind_a_snapshot, device) - done
+    return {
+        "host_ms_per_step": round(1e3 * given_out / len(batches), 3),
+        "wall_ms_per_step": round(1e3 * done / len(batches), 3),
+        "snapshot_holds_up_ms": round(1e3 * held_up, 2),
+    }
 
 
 def _batches(trainer: Trainer) -> list[Rows]:
@@ -102,19 +127,21 @@ def _batches(trainer: Trainer) -> list[Rows]:
     return shuffled_batches(trainer.train.lengths_N, batch, epoch_generator(0, 0))
 
 
-def _launches(trainer: Trainer, setting: Setting) -> int:
-    if setting.device == "cpu":
-        return 0
-    with profile(activities=[ProfilerActivity.CUDA, ProfilerActivity.CPU]) as seen:
-        for rows in islice(_batches(trainer), _STEPS):
+def _profile(setting: Setting, batch: int, precision: str) -> Figures:
+    trainer = trainer_of(setting, setting.texts(_TEXTS), precision, batch_size=batch)
+    batches = _batches(trainer)[:_STEPS]
+
+    def step_through() -> None:
+        for rows in batches:
             trainer._train_step(trainer.train, rows)
-        torch.cuda.synchronize()
-    launches = sum(e.count for e in seen.key_averages() if "LaunchKernel" in e.key)
-    return round(launches / _STEPS)
+        synchronise(setting.device)
+
+    step_through()
+    return profile_of(step_through, len(batches), setting.device)
 
 
 def _lectures_epoch(setting: Setting, batch: int) -> float:
-    model = LSTMModel(WORDS, 64, 64, layers=1, dropout=0.0).to(setting.device)
+    model = LSTMModel(setting.vocabulary, 64, 64, layers=1, dropout=0.0).to(setting.device)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     texts = padded(setting.texts(_TEXTS))
     loader = DataLoader(texts, batch_size=batch, shuffle=True)

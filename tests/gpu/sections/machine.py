@@ -1,5 +1,6 @@
 """What machine this is, and what its GPU costs before it computes anything."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -7,39 +8,27 @@ import sys
 import numpy as np
 import torch
 
-from tests.gpu.setting import Figures, Setting, seconds_of
-
-#: Opens a context as a trial does, with what cuBLAS and cuDNN need, and waits to be looked at.
-_TRIAL = """
-import sys, torch
-layer = torch.nn.LSTM(64, 64, batch_first=True).cuda()
-layer(torch.zeros(8, 9, 64, device="cuda"))[0].sum().backward()
-torch.cuda.synchronize()
-print(torch.cuda.memory_reserved(), flush=True)
-sys.stdin.read()
-"""
+from tests.gpu.record import Figures, Record
+from tests.gpu.setting import ROOT, Setting
+from tests.gpu.timing import seconds_of, warm_up
 
 
-def measure(setting: Setting) -> Figures:
-    """Return versions, bandwidth, the cost of a launch, and the memory of a context."""
-    figures: Figures = {"torch": torch.__version__, "numpy": np.__version__}
-    figures |= {"python": sys.version.split()[0]}
-    figures |= _of_gpu() if setting.device == "cuda" else {}
-    return figures | _rates(setting)
+def measure(setting: Setting, record: Record) -> None:
+    """Take down versions, bandwidth, the cost of a launch, and the memory of a trial's context."""
+    record.add({"torch": torch.__version__, "numpy": np.__version__})
+    record.add({"python": sys.version.split()[0]})
+    if setting.device == "cuda":
+        with record.trying("gpu"):
+            record.add(_of_gpu())
+    with record.trying("context"):
+        record.add(_of_a_trial(setting))
+    with record.trying("rates"):
+        record.add(_rates(setting))
 
 
 def _of_gpu() -> Figures:
     properties = torch.cuda.get_device_properties(0)
-    free_before, total = torch.cuda.mem_get_info()
-    child = subprocess.Popen(
-        [sys.executable, "-c", _TRIAL], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert child.stdout is not None and child.stdin is not None
-    reserved = int(child.stdout.readline())
-    free_after, _ = torch.cuda.mem_get_info()
-    resident = _resident_mib(child.pid)
-    child.stdin.close()
-    child.wait(30)
+    _, total = torch.cuda.mem_get_info()
     return {
         "gpu": properties.name,
         "capability": f"{properties.major}.{properties.minor}",
@@ -47,10 +36,37 @@ def _of_gpu() -> Figures:
         "cuda": str(torch.version.cuda),
         "cudnn": int(torch.backends.cudnn.version() or 0),
         "bfloat16": torch.cuda.is_bf16_supported(including_emulation=False),
-        "context_mib": round((free_before - free_after - reserved) / 2**20),
-        "host_mib_of_a_process": resident,
         "mps_control": shutil.which("nvidia-cuda-mps-control") or "none",
     }
+
+
+def _of_a_trial(setting: Setting) -> Figures:
+    """Return the memory that a process takes beside its tensors, once it has trained an epoch.
+
+    Raises:
+        RuntimeError: it could not train.
+    """
+    free_before = _free(setting)
+    pipe, command = subprocess.PIPE, setting.command("context_once")
+    child = subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True)
+    try:
+        assert child.stdout is not None and child.stdin is not None
+        said = json.loads(child.stdout.readline() or "{}")
+        if "reserved" not in said:
+            raise RuntimeError(said.get("failed") or f"the trial ended with {child.wait(10)}")
+        taken = free_before - _free(setting) - said["reserved"]
+        resident = _resident_mib(child.pid)
+        child.stdin.close()
+        child.wait(30)
+    finally:
+        child.kill()
+        child.wait()
+    figures: Figures = {"host_mib_of_a_process": resident}
+    return figures if setting.toy else figures | {"context_mib": round(taken / 2**20)}
+
+
+def _free(setting: Setting) -> int:
+    return 0 if setting.toy else torch.cuda.mem_get_info()[0]
 
 
 def _resident_mib(pid: int) -> int:
@@ -69,6 +85,7 @@ def _rates(setting: Setting) -> Figures:
         for _ in range(launches):
             small.add_(1.0)
 
+    warm_up(setting.device)
     launch()
     copying = seconds_of(lambda: target.copy_(source), setting.device, repeats=5)
     return {

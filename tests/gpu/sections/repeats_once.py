@@ -5,7 +5,8 @@ from typing import Any
 
 import torch
 
-from tests.gpu.setting import Figures, Setting, trainer_of
+from tests.gpu.record import Record
+from tests.gpu.setting import Setting, trainer_of
 from trainables.core.device import prepare_device
 from trainables.core.precision import precisions
 from trainables.core.trainer import Trainer
@@ -25,18 +26,17 @@ _EVERYTHING: dict[str, Any] = {
 }
 
 
-def measure(setting: Setting) -> Figures:
+def measure(setting: Setting, record: Record) -> None:
     """Train each model three times, and once more through a checkpoint."""
     device = prepare_device(setting.device, 1)
-    figures: Figures = {}
     for precision in precisions(device):
-        for name, chosen in {"plain": {}, "everything": _EVERYTHING}.items():
-            runs = {_digest(_trained(setting, precision, chosen)) for _ in range(3)}
-            figures[f"{precision} {name} three runs are one"] = len(runs) == 1
-            figures[f"{precision} {name} restored is the same"] = runs == {
-                _digest(_restored(setting, precision, chosen))
-            }
-    return figures
+        for model, chosen in {"plain": {}, "everything": _EVERYTHING}.items():
+            name = f"{precision} {model}"
+            with record.trying(name):
+                runs = {_digest(_trained(setting, precision, chosen)) for _ in range(3)}
+                record.add({f"{name} three runs are one": len(runs) == 1})
+                restored = _digest(_restored(setting, precision, chosen))
+                record.add({f"{name} restored is the same": runs == {restored}})
 
 
 def _new(setting: Setting, precision: str, chosen: dict[str, Any]) -> Trainer:

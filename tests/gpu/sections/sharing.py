@@ -4,76 +4,130 @@ import json
 import os
 import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from threading import Timer
+from typing import Any
 
-from tests.gpu.setting import ROOT, Figures, Setting
+from tests.gpu.record import Figures, Record
+from tests.gpu.sections.mps import CONTROL, mps
+from tests.gpu.setting import ROOT, Setting
 
-_CONTROL = "nvidia-cuda-mps-control"
 #: Variable of the environment with a trial's share of the GPU, and the epochs that it is timed for.
 SHARE, EPOCHS = "SEQTUNE_CHECK_SHARE", 3
+#: Seconds for each count of processes, those in which a trial that has trained must end, and those
+#: that are kept to take down what was found before the section itself is ended.
+_SECONDS, _SECONDS_TO_END, _RESERVE = 60.0, 10.0, 5.0
+
+_Trial = subprocess.Popen[str]
 
 
-def measure(setting: Setting) -> Figures:
-    """Return trial-epochs a second and memory by number of processes, then under MPS."""
+def measure(setting: Setting, record: Record) -> None:
+    """Take down trial-epochs a second and memory by number of processes, then under MPS."""
     counts = (1, 2) if setting.toy else (1, 2, 4, 8, 16)
-    figures: Figures = {}
     for count in counts:
-        figures |= _together(setting, count, "", dict(os.environ))
-    if setting.device == "cpu" or shutil.which(_CONTROL) is None:
-        return figures | {"MPS": "not here"}
-    with _mps() as environment:
+        _try(setting, record, count, "", dict(os.environ))
+    if setting.device == "cpu" or shutil.which(CONTROL) is None:
+        record.add({"MPS": "not here"})
+        return
+    with record.trying("MPS"), mps() as environment:
         for count in counts[1:]:
-            figures |= _together(setting, count, " under MPS", environment)
-    return figures
+            _try(setting, record, count, " under MPS", environment)
 
 
-@contextmanager
-def _mps() -> Iterator[dict[str, str]]:
-    """Run a control daemon of our own; its clients find it by the environment."""
-    with tempfile.TemporaryDirectory(prefix="mps-") as folder:
-        places = {"CUDA_MPS_PIPE_DIRECTORY": folder, "CUDA_MPS_LOG_DIRECTORY": folder}
-        environment = dict(os.environ) | places
-        subprocess.run([_CONTROL, "-d"], env=environment, check=True)
-        try:
-            yield environment
-        finally:
-            subprocess.run([_CONTROL], env=environment, input="quit\n", text=True, timeout=30)
+def _try(
+    setting: Setting, record: Record, count: int, how: str, environment: dict[str, str]
+) -> None:
+    name = f"{count} processes{how}"
+    with record.trying(name):
+        found = _together(setting, count, environment)
+        record.add({f"{name} {figure}": value for figure, value in found.items()})
 
 
-def _together(setting: Setting, count: int, how: str, environment: dict[str, str]) -> Figures:
-    """Train ``count`` trials at once; all begin when the last is ready."""
-    trials = [_trial(setting, environment | {SHARE: str(1 / count)}) for _ in range(count)]
-    try:
+def _together(setting: Setting, count: int, environment: dict[str, str]) -> Figures:
+    """Train ``count`` trials at once; all begin when the last is ready.
+
+    Raises:
+        RuntimeError: one of them failed, or they took too long.
+    """
+    with _trials(setting, count, environment | {SHARE: str(1 / count)}) as trials:
         for trial in trials:
-            if _said(trial) != "ready\n":
-                raise RuntimeError("a trial ended before it trained")
+            if (said := _said(trial)) != "ready\n":
+                raise RuntimeError(f"a trial ended before it trained, or took too long: {said}")
         started = time.monotonic()
         for trial in trials:
             assert trial.stdin is not None
             trial.stdin.write("go\n")
             trial.stdin.flush()
-        found = [json.loads(_said(trial)) for trial in trials]
+        found = [_result(trial) for trial in trials]
         seconds = time.monotonic() - started
-    finally:
-        for trial in trials:
-            trial.kill()
-            trial.wait()
-    name = f"{count} processes{how}"
     return {
-        f"{name} trial_epochs_per_s": round(count * EPOCHS / seconds, 3),
-        f"{name} most_reserved_mib": max(one["reserved_mib"] for one in found),
-        f"{name} losses differ": len({one["loss"] for one in found}) > 1,
+        "trial_epochs_per_s": round(count * EPOCHS / seconds, 3),
+        "most_reserved_mib": max(one["reserved_mib"] for one in found),
+        "losses differ": len({one["loss"] for one in found}) > 1,
     }
 
 
-def _trial(setting: Setting, environment: dict[str, str]) -> subprocess.Popen[str]:
-    pipe, command = subprocess.PIPE, setting.command("sharing_once")
-    return subprocess.Popen(command, cwd=ROOT, env=environment, text=True, stdin=pipe, stdout=pipe)
+@contextmanager
+def _trials(setting: Setting, count: int, environment: dict[str, str]) -> Iterator[list[_Trial]]:
+    """Start trials; end them behind the block, or when their time is over, so that no read waits
+    longer than that.
+
+    Raises:
+        RuntimeError: there is no time left.
+    """
+    pipe, command, trials = subprocess.PIPE, setting.command("sharing_once"), list[_Trial]()
+    seconds = min(_SECONDS, setting.seconds_left(_SECONDS + _RESERVE) - _RESERVE)
+    if seconds <= 0:
+        raise RuntimeError("no time is left")
+    timer = Timer(seconds, _kill, [trials])
+    timer.start()
+    try:
+        for _ in range(count):
+            trials.append(
+                subprocess.Popen(
+                    command, cwd=ROOT, env=environment, text=True, stdin=pipe, stdout=pipe
+                )
+            )
+        yield trials
+    finally:
+        _end(trials)
+        timer.cancel()
 
 
-def _said(trial: subprocess.Popen[str]) -> str:
+def _kill(trials: list[_Trial]) -> None:
+    for trial in trials:
+        trial.kill()
+
+
+def _end(trials: list[_Trial]) -> None:
+    """Wait until all have ended: a client of MPS that is killed may take the others with it."""
+    ends = time.monotonic() + _SECONDS_TO_END
+    for trial in trials:
+        assert trial.stdin is not None and trial.stdout is not None
+        with suppress(OSError):
+            trial.stdin.close()  # who waits for the word gets none
+    for trial in trials:
+        with suppress(subprocess.TimeoutExpired):
+            trial.wait(max(0.0, ends - time.monotonic()))
+        trial.kill()
+        trial.wait()
+        trial.stdout.close()
+
+
+def _said(trial: _Trial) -> str:
     assert trial.stdout is not None
     return trial.stdout.readline()
+
+
+def _result(trial: _Trial) -> dict[str, Any]:
+    """Return what a trial says of its training.
+
+    Raises:
+        RuntimeError: it failed, or was ended.
+    """
+    said: dict[str, Any] = json.loads(_said(trial) or "{}")
+    if "loss" not in said:
+        raise RuntimeError(said.get("failed", "a trial ended while it trained, or took too long"))
+    return said

@@ -27,10 +27,19 @@ def test_freed_memory_is_kept_only_when_told(monkeypatch, keep):
 
 @pytest.fixture
 def gpu(monkeypatch):
-    """A GPU of 80 GiB, with half of it free; returns what was set."""
+    """A GPU of 80 GiB, with half of it free; returns what was set.
+
+    As torch does, it refuses to tell the limit of a device without an index.
+    """
     limits: list[float] = []
+
+    def limit_of(device: torch.device | None = None) -> float:
+        if device is not None and device.index is None:
+            raise ValueError(f"Expected a torch.device with a specified index, but got: {device}")
+        return limits[-1]
+
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda *given: (40 * GIB, 80 * GIB))
-    monkeypatch.setattr(torch.cuda, "get_per_process_memory_fraction", lambda *given: limits[-1])
+    monkeypatch.setattr(torch.cuda, "get_per_process_memory_fraction", limit_of)
     monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", limits.append)
     monkeypatch.setattr(torch.cuda, "memory_allocated", lambda *given: 0)
     return limits
