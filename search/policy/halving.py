@@ -16,28 +16,25 @@ def should_stop(ordered: Sequence[float], cost: float, reduction_factor: int) ->
     return bool(ordered) and cost > _quantile(ordered, 1.0 / reduction_factor)
 
 
-def passes(better: int, count: int, reduction_factor: int) -> bool:
-    """Whether a trial goes on that is compared with the latest ``count`` at its rung, itself among
-    them, of which ``better`` come before it.
+def passes(latest: Sequence[float], cost: float, waiting: int, reduction_factor: int) -> bool:
+    """Whether a trial goes on that is compared with the latest at its rung; one that has just come
+    is among them. So many as are ``waiting`` have its cost too, itself among them.
 
-    Nobody does before η have come, or the first would go on for being first.
+    Nobody does before η have come, or the first would go on for being first. Of equals no more do
+    than are among the best: else a metric that is stuck at one value, as where nothing is learnt,
+    would let all pass.
     """
-    return count >= reduction_factor and better * reduction_factor <= count - 1
+    count = len(latest)
+    if count < reduction_factor or cost > _quantile(sorted(latest), 1.0 / reduction_factor):
+        return False
+    went = sum(other == cost for other in latest) - waiting
+    better = sum(other < cost for other in latest) + went
+    return went <= 0 or better * reduction_factor <= count - 1
 
 
 def passes_at_the_end(better: int, count: int, reduction_factor: int) -> bool:
     """Whether a trial goes on when no others are to come: the best ⌈n/η⌉ do, one at least."""
     return better < math.ceil(count / reduction_factor)
-
-
-def better_than(costs: Sequence[float], cost: float, waiting: int) -> int:
-    """Return how many of ``costs`` come before one of ``waiting`` equal ones: those that are less,
-    and of those that are equal all but the ones that wait.
-
-    Else a metric that is stuck at one value, as where nothing is learnt, would let all pass.
-    """
-    less, equal = sum(other < cost for other in costs), sum(other == cost for other in costs)
-    return less + max(0, equal - waiting)
 
 
 def _quantile(ordered: Sequence[float], share: float) -> float:

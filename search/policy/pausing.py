@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from search.journal.events import TrialEnded
 from search.journal.state import StudyState
 from search.journal.trial import Trial
-from search.policy.halving import better_than, passes, passes_at_the_end
+from search.policy.halving import passes, passes_at_the_end
 
 
 def goes_on(state: StudyState, epoch: int, cost: float, arriving: bool) -> bool:
@@ -18,9 +18,10 @@ def goes_on(state: StudyState, epoch: int, cost: float, arriving: bool) -> bool:
     alike = 0 if arriving else sum(_stands(state, t, epoch, cost) for t in _paused(state))
     waiting = max(1, alike)
     if len(state.trials) < state.total:
-        latest = rungs.arrivals[epoch].copy()
-        latest.extend([cost] if arriving else [])
-        return passes(better_than(latest, cost, waiting), len(latest), share)
+        came = rungs.arrivals[epoch].copy()
+        came.extend([cost] if arriving else [])
+        latest = list(came)
+        return passes(latest, cost, waiting, share)
     ordered = rungs.at(epoch)
     left, right = bisect.bisect_left(ordered, cost), bisect.bisect_right(ordered, cost)
     better = left + max(0, right - left + arriving - waiting)

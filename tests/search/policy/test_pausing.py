@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from search.journal.events import TrialEnded
 from search.journal.state import replay
-from search.policy.halving import better_than, passes, passes_at_the_end
+from search.policy.halving import passes, passes_at_the_end
 from search.report.rows import count_states
 from search.spec.resolve import resolve
 from tests.study_harness import StudyHarness, changed
@@ -43,18 +43,18 @@ def finish(harness: StudyHarness, value) -> None:
 
 
 def test_nobody_goes_on_for_being_first():
-    assert not passes(0, 1, 3)
-    assert not passes(0, 2, 3)
-    assert passes(0, 3, 3)
-    assert not passes(1, 3, 3)
+    assert not passes([0.1], 0.1, 1, 3)
+    assert not passes([0.1, 0.2], 0.1, 1, 3)
+    assert passes([0.1, 0.2, 0.3], 0.1, 1, 3)
+    assert not passes([0.1, 0.2, 0.3], 0.2, 1, 3)
 
 
 def test_of_equals_those_that_wait_come_after_those_that_went_on():
-    costs = [0.3, 0.5, 0.5, 0.5, 0.7]
-    assert better_than(costs, 0.3, 1) == 0
-    assert [better_than(costs, 0.5, waiting) for waiting in (3, 2, 1)] == [1, 2, 3]
-    assert better_than(costs, 0.7, 1) == 4
-    assert better_than([], 0.5, 2) == 0, "it waits, and is not among the latest any more"
+    costs = [0.3, 0.5, 0.5, 0.5, 0.7, 0.7]
+    assert passes(costs, 0.3, 1, 3)
+    assert [passes(costs, 0.5, waiting, 3) for waiting in (3, 2, 1)] == [True, False, False]
+    assert not passes(costs, 0.7, 1, 3)
+    assert passes([0.1, 0.2, 0.5, 0.9], 0.15, 2, 3), "those that wait are not among the latest"
 
 
 def test_when_no_others_are_to_come_the_best_goes_on_even_alone():
@@ -68,9 +68,8 @@ def test_who_passes_is_among_the_best_share(values, factor):
     share = np.quantile(values, 1 / factor)
     for value in values:
         if abs(value - share) > 1e-9:
-            better = better_than(values, value, values.count(value))
             expected = len(values) >= factor and value < share
-            assert passes(better, len(values), factor) == expected
+            assert passes(values, value, values.count(value), factor) == expected
 
 
 def test_losers_wait_and_the_best_of_them_goes_on_first(harness):
