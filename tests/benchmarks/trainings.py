@@ -123,6 +123,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="seqtune-trainings-") as place:
         folder = Path(place)
         for study in ("imdb-wide", str(write_sections(folder))):
+            prepare = [sys.executable, "-m", "search", "run", study, "--dry-run"]
+            subprocess.run(prepare, check=True, stdout=subprocess.DEVNULL)
             for seed in range(seeds):
                 figures |= compare(study, seed, 60 * minutes, folder)
     return conclude("trainings", figures, given.quick)
