@@ -41,26 +41,21 @@ def best_candidates(state: StudyState, count: int) -> list[Candidate]:
     costs, shown = dict[int, float](), dict[int, Trial]()
     for trial in state.comparable_trials():
         if trial.best_value is not None:
-            first, cost = _first(trial), state.objective.cost(trial.best_value)
+            first, cost = trial.first, state.objective.cost(trial.best_value)
             costs[first] = min(costs.get(first, cost), cost)
             shown.setdefault(first, trial)
     if not costs:
         raise NoFiniteResult(f"no trial of {state.created.name!r} has a finite result")
-    leader = _first(state.trials[state.outlook.leader]) if state.outlook else None
+    leader = state.trials[state.outlook.leader].first if state.outlook else None
     order = sorted(costs, key=lambda number: (number != leader, costs[number], number))
     return [_candidate(shown[number]) for number in order[:count]]
-
-
-def _first(trial: Trial) -> int:
-    """Return the first trial of a configuration, whatever came of it."""
-    return trial.number if trial.repeats is None else trial.repeats
 
 
 def baseline_of(state: StudyState) -> Candidate:
     """Return what the study is to beat: its ``[baseline]``, or its first configuration."""
     if state.spec.baseline:
         return Candidate(trial=None, params=dict(state.spec.baseline))
-    first = [t for t in state.trials if _first(t) == 0 and t.best_value is not None]
+    first = [t for t in state.trials if t.first == 0 and t.best_value is not None]
     return _candidate(first[0] if first else state.trials[0])
 
 

@@ -44,6 +44,11 @@ class Trial:
         self.epochs = Epochs(self.number)
 
     @property
+    def first(self) -> int:
+        """The trial that had this configuration first: itself, or the one that it repeats."""
+        return self.number if self.repeats is None else self.repeats
+
+    @property
     def ended(self) -> bool:
         """Whether nothing more will come of it."""
         return self.state in ("completed", "pruned", "failed")

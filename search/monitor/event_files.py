@@ -1,7 +1,7 @@
 """TensorBoard's event files: so many open at once, each record whole when it is written.
 
 A record is written as TensorBoard's own ``RecordWriter`` does, whose checksum in plain Python takes
-four fifths of the time of an epoch's record.
+most of the time of an epoch's record.
 """
 
 import os

@@ -73,17 +73,13 @@ def _with_other_runs(chosen: Sequence[Trial], valued: Sequence[Trial]) -> list[T
     room: those that are among the best are the lucky ones."""
     runs: dict[int, list[Trial]] = {}
     for trial in valued:
-        runs.setdefault(_first(trial), []).append(trial)
+        runs.setdefault(trial.first, []).append(trial)
     seen = {trial.number: trial for trial in chosen}
     for trial in chosen:
-        others = {other.number: other for other in runs[_first(trial)]}
+        others = {other.number: other for other in runs[trial.first]}
         if len(seen | others) <= _MOST:
             seen |= others
     return [seen[number] for number in sorted(seen)]
-
-
-def _first(trial: Trial) -> int:
-    return trial.number if trial.repeats is None else trial.repeats
 
 
 def _cost(state: StudyState, trial: Trial) -> float:
