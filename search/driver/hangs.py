@@ -3,6 +3,7 @@
 Time is the monotonic clock's, so a wall clock that jumps disturbs nothing.
 """
 
+import math
 import time
 from collections.abc import Callable
 
@@ -27,9 +28,11 @@ class HangWatch:
         self._clock = clock
         self._since: dict[tuple[int, int], float] = {}
         self._longest: dict[tuple[int, int], float] = {}
+        self._earliest = -math.inf
 
     def __call__(self, event: Event, state: StudyState) -> None:
         """Start, move and stop the clocks of attempts."""
+        self._earliest = -math.inf
         match event:
             case AttemptStarted():
                 self._since[event.trial, event.attempt] = self._clock()
@@ -50,6 +53,7 @@ class HangWatch:
 
     def restart(self, attempt: tuple[int, int]) -> None:
         """Start an attempt's clock again: it has waited for a machine, not hung."""
+        self._earliest = -math.inf
         self._since[attempt] = self._clock()
 
     def overdue(self) -> list[tuple[int, int]]:
@@ -60,7 +64,11 @@ class HangWatch:
         known yet, and it may first retrain epochs that a damaged checkpoint has lost.
         """
         now = self._clock() - self._report_seconds
-        return [key for key, since in self._since.items() if now - since > self._allowed(key)]
+        if now <= self._earliest:  # asked at every step, while deadlines are seconds apart
+            return []
+        deadlines = {key: since + self._allowed(key) for key, since in self._since.items()}
+        self._earliest = min(deadlines.values(), default=math.inf)
+        return [key for key, deadline in deadlines.items() if now > deadline]
 
     def _allowed(self, attempt: tuple[int, int]) -> float:
         longest = self._longest.get(attempt)

@@ -108,15 +108,6 @@ class StudyDir:
         """Return where an attempt keeps unreported epochs, relative to the study's folder."""
         return f"{checkpoint_prefix(number, attempt)}unreported.jsonl"
 
-    def trial_events(self, number: int) -> Path:
-        """Return the folder of a trial's TensorBoard events."""
-        return self.tensorboard / f"trial-{number:04d}"
-
-    @property
-    def study_events(self) -> Path:
-        """The folder of the study's own TensorBoard events."""
-        return self.tensorboard / "study"
-
     def wait_for_file(self, path: str) -> bool:
         """Whether a file that another machine has just written arrives; network folders may lag."""
         for _ in range(10):

@@ -1,4 +1,5 @@
-"""Where a trial's files lie in a study's folder: paths that follow from numbers alone."""
+"""Where a trial's files lie in a study's folder, and what its run is called in TensorBoard: names
+that follow from numbers alone."""
 
 import re
 from typing import NamedTuple
@@ -6,6 +7,14 @@ from typing import NamedTuple
 from trainables.attempts.messages import checkpoint_name
 
 CHECKPOINTS = "checkpoints"
+
+#: TensorBoard's run of the study itself.
+STUDY_RUN = "study"
+
+
+def trial_run(trial: int) -> str:
+    """Return the name of a trial's run in TensorBoard."""
+    return f"trial-{trial:04d}"
 
 
 def checkpoint_folder(trial: int) -> str:

@@ -24,6 +24,6 @@ def join_boards(studies: Sequence[StudyDir], into: Path) -> None:
             say(str(error))
             continue
         (into / study.name).symlink_to(study.tensorboard, target_is_directory=True)
-    files = EventFiles()
-    files.write(into, hparams.experiment(states))
+    files = EventFiles(into)
+    files.write(".", hparams.experiment(states))
     files.close_all()

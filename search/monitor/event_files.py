@@ -40,34 +40,36 @@ class _EventFile:
 
 
 class EventFiles:
-    """One file a run and session: the session before may have left a torn record in its own."""
+    """The runs in a folder, with a file a run and session: the session before may have left a torn
+    record in its own."""
 
-    def __init__(self) -> None:
-        self._open: OrderedDict[Path, _EventFile] = OrderedDict()
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._open: OrderedDict[str, _EventFile] = OrderedDict()
         self._name = f"events.out.tfevents.{time.time():.6f}.{socket.gethostname()}.{os.getpid()}"
 
-    def write(self, run: Path, event: TbEvent) -> None:
-        """Write into a run's folder; the file that was used longest ago makes room."""
+    def write(self, run: str, event: TbEvent) -> None:
+        """Write into a run; the file that was used longest ago makes room."""
         file = self._open.get(run)
         if file is None:
             if len(self._open) >= OPEN:
                 self.close(next(iter(self._open)))
-            file = self._open[run] = _EventFile(run / self._name)
+            file = self._open[run] = _EventFile(self._root / run / self._name)
         self._open.move_to_end(run)
         file.write(event)
 
-    def write_first(self, run: Path, event: TbEvent) -> None:
+    def write_first(self, run: str, event: TbEvent) -> None:
         """Write a record that is read before all others of a run, by whoever opens it from now on.
 
         TensorBoard reads a run's files by name, and of equal descriptions it keeps the first.
         """
-        path = run / "events.out.tfevents.0000000000.ended"
+        path = self._root / run / "events.out.tfevents.0000000000.ended"
         path.unlink(missing_ok=True)
         file = _EventFile(path)
         file.write(event)
         file.close()
 
-    def close(self, run: Path) -> None:
+    def close(self, run: str) -> None:
         """Close a run's file."""
         file = self._open.pop(run, None)
         if file is not None:

@@ -24,7 +24,7 @@ def logging_to(folder: StudyDir) -> Iterator[None]:
     nobody expected is logged with its traceback.
     """
     handler = _StudyHandler(folder)
-    handler.setFormatter(logging.Formatter(_FORMAT))
+    handler.setFormatter(_EachLine(_FORMAT))
     LOGGER.addHandler(handler)
     try:
         yield
@@ -36,6 +36,14 @@ def logging_to(folder: StudyDir) -> Iterator[None]:
     finally:
         LOGGER.removeHandler(handler)
         handler.close()
+
+
+class _EachLine(logging.Formatter):
+    """Writes the time before each line of what was said at once."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """Format a record less its traceback."""
+        return "\n".join(f"{record.asctime} {line}" for line in record.message.split("\n"))
 
 
 class _StudyHandler(logging.FileHandler):

@@ -37,6 +37,7 @@ class Progress:
         self._done_before = self._done()
         self._drawn = 0.0
         self._live: Live | None = None
+        self._lines: list[str] = []
         self._slow = {socket.gethostname()}  # of this machine it is said before the start
 
     def __enter__(self) -> "Progress":
@@ -48,20 +49,31 @@ class Progress:
         return self
 
     def __exit__(self, *error: Any) -> None:
+        self._say_lines()
         if self._live is not None:
             self._live.stop()
 
     def redraw(self) -> None:
-        """Draw the table again when it is time; the driver calls this at every step."""
+        """Print the lines of what has come, or draw the table again when it is time; the driver
+        calls this at every step."""
+        self._say_lines()
         now = time.monotonic()
         if self._live is not None and now - self._drawn >= REDRAW_SECONDS:
             self._drawn = now
             self._live.update(self._picture(), refresh=True)
 
+    def _say_lines(self) -> None:
+        """Print in one go what several events had to say: each go takes as long as a line."""
+        if self._lines:
+            say(*self._lines)
+            self._lines.clear()
+
     def __call__(self, event: Event, state: StudyState) -> None:
-        """Print a line for an event, where there is no table."""
+        """Take a line for an event, where there is no table."""
         if isinstance(event, TrialRestored):
-            say(f"trial {event.trial}: {event.reason}; retraining from epoch {event.epoch}")
+            self._lines.append(
+                f"trial {event.trial}: {event.reason}; retraining from epoch {event.epoch}"
+            )
         if isinstance(event, EpochDone):
             self._tell_slow(event)
         if self._live is not None:
@@ -70,15 +82,15 @@ class Progress:
             case EpochDone():
                 paused = f"; paused ({event.reason})" if event.decision == "pause" else ""
                 last = state.trials[event.trial].spec.stopping.max_epochs
-                say(
+                self._lines.append(
                     f"trial {event.trial} epoch {event.epoch}/{last} "
                     f"{state.spec.metric} {short(event.value)} in {event.seconds:.1f} s{paused}"
                 )
             case TrialEnded():
                 why = f" ({event.reason})" if event.reason else ""
-                say(f"trial {event.trial} {event.state}{why}; {self._headline()}")
+                self._lines.append(f"trial {event.trial} {event.state}{why}; {self._headline()}")
             case SearchConcluded():
-                say(f"no more trials: {event.reason}")
+                self._lines.append(f"no more trials: {event.reason}")
             case _:
                 pass
 
@@ -90,7 +102,7 @@ class Progress:
         host = self._state.trials[epoch.trial].epochs[-1].host
         if slow and host not in self._slow:
             self._slow.add(host)
-            say(
+            self._lines.append(
                 f"note: {host} has no C++ compiler (c++, or what CXX names) that works: "
                 "torch's own layers compute there, at about half the speed"
             )

@@ -13,9 +13,12 @@ from search.monitor.streams import for_people
 LOGGER = logging.getLogger("seqtune")
 
 
-def say(line: str) -> None:
-    """Print a line on stderr, and log it."""
-    LOGGER.info(line)
+def say(*lines: str) -> None:
+    """Print lines on stderr, and log them."""
+    # As ``LOGGER.info``, which looks for its caller first: nobody is shown that.
+    if LOGGER.isEnabledFor(logging.INFO):
+        said = "\n".join(lines)
+        LOGGER.handle(logging.LogRecord(LOGGER.name, logging.INFO, "", 0, said, None, None))
 
 
 def put(line: str, stream: TextIO) -> None:

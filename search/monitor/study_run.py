@@ -11,7 +11,7 @@ from search.journal.events import (
     SessionStarted,
     TrialEnded,
 )
-from search.journal.folder import StudyDir
+from search.journal.layout import STUDY_RUN
 from search.journal.state import StudyState
 from search.journal.trial import Trial
 from search.monitor import hparams
@@ -27,8 +27,8 @@ class StudyRun:
     are the state's, which has them by the study's present metric.
     """
 
-    def __init__(self, folder: StudyDir, state: StudyState, files: EventFiles) -> None:
-        self._run, self._files, self._state = folder.study_events, files, state
+    def __init__(self, state: StudyState, files: EventFiles) -> None:
+        self._files, self._state = files, state
         self._ends: Counter[str] = Counter()
         self._best: float | None = None
         self._running: set[int] = set()
@@ -44,7 +44,7 @@ class StudyRun:
 
     def describe(self) -> None:
         """Write what the HParams plug-in must know of the study."""
-        self._files.write(self._run, hparams.experiment([self._state]))
+        self._files.write(STUDY_RUN, hparams.experiment([self._state]))
 
     def follow(self, event: Event, when: float) -> None:
         """Count one event in; ``when`` is in seconds since 1970."""
@@ -62,7 +62,7 @@ class StudyRun:
             case TrialEnded():
                 self._running.discard(event.trial)
                 self._ends[event.state] += 1
-                self._files.write(self._run, scalars(self._values(), self._ends.total(), when))
+                self._files.write(STUDY_RUN, scalars(self._values(), self._ends.total(), when))
             case _:
                 pass
 

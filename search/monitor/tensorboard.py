@@ -41,9 +41,9 @@ class TensorBoardWriter:
             examples: how many an epoch trains on, for their rate; 0 where that is not known.
         """
         self._folder, self._journal, self._state = folder, journal, state
-        self._files = EventFiles()
-        self._study = StudyRun(folder, state, self._files)
-        self._trials = TrialRuns(folder, state, self._files, examples)
+        self._files = EventFiles(folder.tensorboard)
+        self._study = StudyRun(state, self._files)
+        self._trials = TrialRuns(state, self._files, examples)
         self._marked = time.monotonic()
         behind = self._read_mark()
         if behind is None:

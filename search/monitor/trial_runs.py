@@ -4,7 +4,7 @@ import bisect
 from typing import Any
 
 from search.journal.events import EpochDone, Event, TrialCreated, TrialEnded
-from search.journal.folder import StudyDir
+from search.journal.layout import trial_run
 from search.journal.state import StudyState
 from search.journal.trial import Trial
 from search.monitor import hparams
@@ -18,10 +18,8 @@ class TrialRuns:
     is among the best N until then; of ``study`` none is.
     """
 
-    def __init__(
-        self, folder: StudyDir, state: StudyState, files: EventFiles, examples: int
-    ) -> None:
-        self._folder, self._state, self._files, self._examples = folder, state, files, examples
+    def __init__(self, state: StudyState, files: EventFiles, examples: int) -> None:
+        self._state, self._files, self._examples = state, files, examples
         self._best: dict[int, float] = {}
         kind, _, count = state.present_spec().resources.tensorboard.partition(":")
         self._live, self._room = kind == "all", int(count or 0)
@@ -115,7 +113,7 @@ class TrialRuns:
         return best
 
     def _end(self, trial: Trial, when: float) -> None:
-        run = self._folder.trial_events(trial.number)
+        run = trial_run(trial.number)
         self._write(trial.number, hparams.trial_ended(trial.state == "failed", when))
         self._files.close(run)
         columns = hparams.trial_columns(trial, self._state, ended=True)
@@ -124,4 +122,4 @@ class TrialRuns:
         self._best.pop(trial.number, None)
 
     def _write(self, trial: int, event: Any) -> None:
-        self._files.write(self._folder.trial_events(trial), event)
+        self._files.write(trial_run(trial), event)

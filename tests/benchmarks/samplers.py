@@ -3,11 +3,13 @@
 ``python tests/benchmarks/samplers.py [--quick] [--full] [--on develop]``. Landscapes are our own
 recorded searches and LCBench's tasks that are kept for judging (``landscapes/``). Every way gets
 the same seeds, and two full trainings a worker of time. Regret is 0 for the best of 400 random
-configurations, 1 for their median. ``--record NAME JOURNAL…`` makes a landscape of a study whose
-trials are random and were trained to their ends, and of others that train some of them again.
+configurations, 1 for their median. ``--keep FILE`` goes on where a run was broken off.
+``--record NAME JOURNAL…`` makes a landscape of a study whose trials are random and were trained to
+their ends, and of others that train some of them again.
 """
 
 import argparse
+import json
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -46,6 +48,13 @@ WAYS: dict[str, tuple[str, dict[str, Any]] | None] = {
     "keep the best": None,
 }
 
+#: So many workers are many: there a search takes seconds to simulate, and only the default is
+#: compared with the reference.
+_MANY = 64
+
+#: How many searches of each kind, by the number of workers.
+_SEEDS, _QUICK, _FULL = {2: 20, 8: 12, _MANY: 4}, 2, 20
+
 SAMPLERS["optuna"] = lambda: OptunaSampler(
     lambda seed, state: TPESampler(seed=seed), lambda state: RecentTrialsStorage()
 )
@@ -66,7 +75,12 @@ def _landscape(name: str) -> Landscape:
     return RecordedSearch(name) if name in RECORDED else LcbenchTask(name)
 
 
-def _run(job: Job) -> list[float]:
+def _run(job: Job) -> tuple[Job, list[float]]:
+    return job, regrets_of(job)
+
+
+def regrets_of(job: Job) -> list[float]:
+    """Simulate one search."""
     way, landscape = WAYS[job.way], _landscape(job.landscape)
     # Another seed for each landscape, or all would begin with the same few configurations.
     seed = derive_seed(job.seed, job.landscape, 0)
@@ -136,7 +150,7 @@ def judge(workers: int, ways: dict[str, Regrets]) -> dict[str, Figure]:
     """
     default, reference = ways[DEFAULT], ways[REFERENCE]
     above, highest = drawn_again(default, reference, lambda a, b: a - b)
-    if workers >= 64:
+    if workers >= _MANY:
         apart = float(mean(default)[-1] - mean(reference)[-1])
         print(f"  default less {REFERENCE} at the end: {apart:+.3f}, at most {highest[-1]:+.3f}")
         return {f"above_{workers}": Figure(apart, "<=0")}
@@ -156,19 +170,42 @@ def jobs_of(given: argparse.Namespace) -> list[Job]:
     """Every search to simulate; long ones first, so that both processes end together."""
     tasks = list(DEVELOP if given.on == "develop" else JUDGE)
     landscapes = [*tasks[: 3 if given.quick else None], *RECORDED]
-    ways = given.only or list(WAYS)
-    found = []
-    for workers in given.workers:
-        seeds = given.seeds or (
-            2 if given.quick else 20 if given.full else {2: 8, 8: 6}.get(workers, 2)
-        )
-        found += [
-            Job(landscape, way, workers, seed, given.horizon)
-            for landscape in landscapes
-            for way in ways
-            for seed in range(seeds)
-        ]
-    return sorted(found, key=lambda job: -job.workers)
+    return [
+        Job(landscape, way, workers, seed, given.horizon)
+        for workers in sorted(given.workers, reverse=True)
+        for landscape in landscapes
+        for way in _ways(given, workers)
+        for seed in range(_seeds(given, workers))
+    ]
+
+
+def _ways(given: argparse.Namespace, workers: int) -> list[str]:
+    few = workers >= _MANY and not given.full
+    return given.only or ([DEFAULT, REFERENCE] if few else list(WAYS))
+
+
+def _seeds(given: argparse.Namespace, workers: int) -> int:
+    by_kind = _QUICK if given.quick else _FULL if given.full else _SEEDS.get(workers, _QUICK)
+    return int(given.seeds or by_kind)
+
+
+def simulated(jobs: list[Job], keep: Path | None) -> list[list[float]]:
+    """Simulate all searches in two processes, and return their regrets.
+
+    Those in the file ``keep`` are taken from there, and the others added to it as they end.
+    """
+    lines = keep.read_text(encoding="utf-8").splitlines() if keep and keep.exists() else []
+    known = {Job(*job): regrets for job, regrets in map(json.loads, lines)}
+    for name in {job.landscape for job in jobs if job not in known}:
+        _ = _landscape(name).scale  # which both processes take over
+    with get_context("fork").Pool(2, _ready) as pool:
+        left = [job for job in jobs if job not in known]
+        for job, regrets in pool.imap_unordered(_run, left):
+            known[job] = regrets
+            if keep:
+                with keep.open("a", encoding="utf-8") as file:
+                    print(json.dumps([job, regrets]), file=file)
+    return [known[job] for job in jobs]
 
 
 def collect(jobs: list[Job], found: list[list[float]]) -> dict[int, dict[str, Regrets]]:
@@ -204,6 +241,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, help="searches of each kind, two or more")
     parser.add_argument("--only", nargs="*", choices=[*WAYS], help="with the reference among them")
     parser.add_argument("--horizon", type=float, default=HORIZON, help="full trainings a worker")
+    parser.add_argument("--keep", type=Path, metavar="FILE", help="regrets of searches simulated")
     parser.add_argument("--record", nargs="+", metavar="NAME JOURNAL", help="and those of reruns")
     given = parser.parse_args()
     if given.record:
@@ -214,9 +252,7 @@ def main() -> int:
         assert isinstance(landscape, RecordedSearch)
         print(f"{name}: rank correlation {landscape.correlation:.2f} on curves unseen")
     jobs = jobs_of(given)
-    with get_context("fork").Pool(2, _ready) as pool:
-        found = pool.map(_run, jobs, chunksize=1)
-    table = collect(jobs, found)
+    table = collect(jobs, simulated(jobs, given.keep))
     figures: dict[str, Figure] = {}
     for workers in given.workers:
         figures |= tell(workers, table[workers], given.on)

@@ -20,6 +20,7 @@ from search.driver.retention import CheckpointKeeper
 from search.journal.events import OutlookTaken, SearchConcluded
 from search.journal.folder import StudyDir
 from search.journal.journal import read_journal
+from search.journal.layout import STUDY_RUN, trial_run
 from search.monitor import event_files
 from search.monitor.boards import join_boards
 from search.monitor.progress import Progress
@@ -49,10 +50,10 @@ def test_scalars_and_hyperparameters(tmp_path, tables):
     for epoch, value in ((1, 0.5), (2, 0.625)):
         harness.report(work, epoch, value)
     board.close()
-    run = read(harness.folder.trial_events(0))
+    run = read(harness.folder.tensorboard / trial_run(0))
     points = [(e.step, e.value) for e in run.Scalars("val/accuracy")]
     assert points == [(1, 0.5), (2, 0.625)]
-    root = read(harness.folder.study_events)
+    root = read(harness.folder.tensorboard / STUDY_RUN)
     metadata = root.summary_metadata["_hparams_/experiment"].plugin_data.content
     experiment = plugin_data_pb2.HParamsPluginData.FromString(metadata).experiment
     infos = {info.name: info for info in experiment.hparam_infos}
@@ -72,14 +73,14 @@ def test_a_resumed_session_writes_every_epoch_once(tmp_path, tables):
     harness.study.follow(again)
     harness.report(harness.begin(), 2, 0.625)
     again.close()
-    run = read(harness.folder.trial_events(0))
+    run = read(harness.folder.tensorboard / trial_run(0))
     assert [e.step for e in run.Scalars("val/accuracy")] == [1, 2]
     times = [line.time for line in read_journal(harness.folder.journal)]
     assert all(min(times) <= e.wall_time <= max(times) + 1 for e in run.Scalars("val/accuracy"))
 
 
 def accuracies(harness: StudyHarness) -> list[tuple[int, float]]:
-    run = read(harness.folder.trial_events(0))
+    run = read(harness.folder.tensorboard / trial_run(0))
     return [(e.step, e.value) for e in run.Scalars("val/accuracy")]
 
 
@@ -152,7 +153,7 @@ def test_the_studys_own_run_shows_where_it_stood(tmp_path, tables):
     harness.report(works[1], 1, 0.1)  # behind the mark: a killed session's
     harness.crash_and_reopen()
     TensorBoardWriter(harness.folder, harness.study.state, harness.journal.prefix).close()
-    run = read(harness.folder.study_events)
+    run = read(harness.folder.tensorboard / STUDY_RUN)
     assert [(e.step, round(e.value, 4)) for e in run.Scalars("best/val/accuracy")][-2:] == [
         (2, 0.9),
         (2, 0.9),
@@ -189,10 +190,13 @@ def test_which_trials_have_a_run(tmp_path, tables, shown, runs):
     names = sorted(path.name for path in harness.folder.tensorboard.iterdir() if path.is_dir())
     assert names == ["study", *(f"trial-{number:04d}" for number in runs)]
     for number in runs:
-        run, trial = read(harness.folder.trial_events(number)), harness.study.state.trials[number]
+        run, trial = (
+            read(harness.folder.tensorboard / trial_run(number)),
+            harness.study.state.trials[number],
+        )
         points = [(e.step, e.value) for e in run.Scalars("best/val/accuracy")]
         assert points == [(n, pytest.approx(trial.best_value)) for n in range(1, trial.epoch + 1)]
-    assert len(read(harness.folder.study_events).Scalars("study/pruned")) == 5
+    assert len(read(harness.folder.tensorboard / STUDY_RUN).Scalars("study/pruned")) == 5
 
 
 def test_a_changed_study_is_written_anew_by_its_present_metric(tmp_path, tables):
@@ -208,14 +212,15 @@ def test_a_changed_study_is_written_anew_by_its_present_metric(tmp_path, tables)
     spec = resolve(tables | {"metric": "val/loss", "mode": "min"}, "x")
     harness.crash_and_reopen(change=changed(spec))
     TensorBoardWriter(harness.folder, harness.study.state, harness.journal.prefix).close()
-    study = read(harness.folder.study_events)
+    study = read(harness.folder.tensorboard / STUDY_RUN)
     assert [round(e.value, 4) for e in study.Scalars("best/val/loss")] == [0.7, 0.3]
     assert [
-        round(e.value, 4) for e in read(harness.folder.trial_events(0)).Scalars("best/val/loss")
+        round(e.value, 4)
+        for e in read(harness.folder.tensorboard / trial_run(0)).Scalars("best/val/loss")
     ][-1] == 0.7
     harness.crash_and_reopen(change=changed(spec, "other"))
     TensorBoardWriter(harness.folder, harness.study.state, harness.journal.prefix).close()
-    study = read(harness.folder.study_events)
+    study = read(harness.folder.tensorboard / STUDY_RUN)
     assert "best/val/loss" not in study.Tags()["scalars"], "trials over other data say nothing"
 
 
@@ -271,13 +276,15 @@ def test_files_go_on_behind_their_mark_or_are_written_anew(tmp_path, tables):
     TensorBoardWriter(harness.folder, harness.study.state, harness.journal.prefix).close()
     assert all(path.read_bytes() == content for path, content in before.items())
     points = [
-        (e.step, e.value) for e in read(harness.folder.trial_events(0)).Scalars("val/accuracy")
+        (e.step, e.value)
+        for e in read(harness.folder.tensorboard / trial_run(0)).Scalars("val/accuracy")
     ]
     assert sorted(set(points)) == [(1, 0.5), (2, 0.625)]
     harness.folder.board_mark.unlink()
     TensorBoardWriter(harness.folder, harness.study.state, harness.journal.prefix).close()
     points = [
-        (e.step, e.value) for e in read(harness.folder.trial_events(0)).Scalars("val/accuracy")
+        (e.step, e.value)
+        for e in read(harness.folder.tensorboard / trial_run(0)).Scalars("val/accuracy")
     ]
     assert points == [(1, 0.5), (2, 0.625)]
 
@@ -291,7 +298,7 @@ def test_open_files_are_bounded(tmp_path, tables, monkeypatch):
             harness.report(work, epoch, 0.5 + work.number / 10 + epoch / 100)
             assert len(board._files._open) <= 2
     board.close()
-    run = read(harness.folder.trial_events(3))
+    run = read(harness.folder.tensorboard / trial_run(3))
     assert [e.step for e in run.Scalars("val/accuracy")] == [1, 2]
 
 
@@ -390,6 +397,7 @@ def test_a_machine_without_a_compiler_is_named_once(tmp_path, tables, capsys):
         harness.study.follow(progress)
         work = harness.begin()
         harness.report(work, 1, 0.5, recurrence="own")
+        progress.redraw()
         assert "note" not in capsys.readouterr().err
         harness.report(work, 2, 0.5, recurrence="torch")
         harness.report(work, 3, 0.5, recurrence="torch")
@@ -428,6 +436,7 @@ def test_lines_hold_where_the_study_has_changed_or_paused_trials_go_on(tmp_path,
         work = harness.begin()
         assert "time left unknown" in progress._headline(), "fewer are done than at the start"
         harness.report(work, 2, 0.9)
+        progress.redraw()
         assert f"trial {work.number} epoch 2/9 " in capsys.readouterr().err, "as it began"
         state.apply(
             OutlookTaken(

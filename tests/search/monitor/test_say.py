@@ -12,7 +12,7 @@ import pytest
 from search.errors import SpecError
 from search.journal.folder import StudyDir
 from search.monitor.logs import TrialLogs, logging_to
-from search.monitor.say import say
+from search.monitor.say import LOGGER, say
 from search.policy.failures import Failure
 from tests.study_harness import StudyHarness
 from trainables.attempts.log import warnings_to
@@ -54,11 +54,21 @@ def study(tmp_path) -> StudyDir:
 def test_what_is_said_is_in_the_drivers_log(study, capsys):
     study.journal.write_text("{}\n")
     with logging_to(study):
-        say("two words")
+        say("two words", "and three more")
     say("later")
-    assert capsys.readouterr().err == "two words\nlater\n"
-    (line,) = study.driver_log.read_text().splitlines()
-    assert line.endswith(" two words")
+    assert capsys.readouterr().err == "two words\nand three more\nlater\n"
+    lines = study.driver_log.read_text().splitlines()
+    assert [line.split(" ", 2)[2] for line in lines] == ["two words", "and three more"]
+    assert lines[0].split(" ", 2)[:2] == lines[1].split(" ", 2)[:2], "each has its time"
+
+
+def test_a_program_around_a_search_may_silence_it(capsys):
+    LOGGER.setLevel(logging.WARNING)
+    try:
+        say("nobody wants to know")
+    finally:
+        LOGGER.setLevel(logging.INFO)
+    assert capsys.readouterr().err == ""
 
 
 def test_a_refused_study_leaves_no_log_and_a_fault_leaves_its_traceback(study):
