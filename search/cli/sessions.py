@@ -13,7 +13,7 @@ def resume_hint(folder: "StudyDir", command: Callable[[], str]) -> Callable[[], 
     one, or once another driver has it."""
 
     def hint() -> str:
-        from search.journal.lock import Driver
+        from search.journal.holder import Driver
 
         if not folder.exists():
             return ""

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from search.errors import NoFiniteResult, StudyFailed, StudyNotFound
 from search.journal.folder import StudyDir
-from search.journal.lock import Driver, read_driver
+from search.journal.holder import Driver, read_driver
 from search.monitor.say import say
 
 if TYPE_CHECKING:

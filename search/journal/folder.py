@@ -10,9 +10,10 @@ from pathlib import Path
 
 from search.errors import SpecError, StudyExists, StudyNotFound
 from search.journal.heartbeat import Listener, beating
+from search.journal.holder import Driver
 from search.journal.journal import supersede
 from search.journal.layout import CHECKPOINTS, checkpoint_folder, checkpoint_prefix
-from search.journal.lock import Driver, Lock, find_driver, hold
+from search.journal.lock import Lock, find_driver, hold
 from search.program import resume_command
 from search.spec.names import check_name
 

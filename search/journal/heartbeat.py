@@ -11,7 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
-from search.journal.lock import BEAT_SECONDS, Driver, Lock, read_driver
+from search.journal.holder import Driver, read_driver
+from search.journal.lock import BEAT_SECONDS, Lock
 
 #: How often the thread looks; a study stops within two seconds of being asked.
 LOOK_SECONDS = 0.5

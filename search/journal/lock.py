@@ -13,18 +13,16 @@ import errno
 import fcntl
 import json
 import os
-import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
-import psutil
-
 from search.errors import StudyLocked
+from search.journal.holder import Driver, content_of, driver_in, read_driver
 
 #: How often a holder moves the counter.
 BEAT_SECONDS = 2.0
@@ -34,66 +32,6 @@ GONE_SECONDS = 60.0
 SETTLE_SECONDS = 2.0
 
 _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-
-
-@dataclass(frozen=True)
-class Driver:
-    """The driver that holds, or last held, a study.
-
-    Attributes:
-        machine: differs between machines of one name, and after a restart.
-        started: when the process began, in seconds by its own machine's clock.
-        job: the scheduler's job that it runs in, or nothing.
-        restarts: how often the scheduler has restarted that job.
-    """
-
-    pid: int
-    host: str
-    machine: str = ""
-    started: float = 0.0
-    job: str = ""
-    restarts: int = 0
-
-    @classmethod
-    def this(cls) -> "Driver":
-        """Return this process."""
-        return cls(
-            pid=os.getpid(),
-            host=socket.gethostname(),
-            machine=_machine(),
-            started=psutil.Process().create_time(),
-            job=os.environ.get("SLURM_JOB_ID", ""),
-            restarts=int(os.environ.get("SLURM_RESTART_COUNT", "0")),
-        )
-
-    @property
-    def is_of_this_machine(self) -> bool:
-        return (self.host, self.machine) == (socket.gethostname(), _machine())
-
-    @property
-    def is_running_here(self) -> bool:
-        """Whether this machine has the very process."""
-        try:
-            return bool(abs(psutil.Process(self.pid).create_time() - self.started) < 1.0)
-        except psutil.NoSuchProcess:
-            return False
-
-    @property
-    def is_gone_from_here(self) -> bool:
-        """Whether it was a process of this machine that has ended."""
-        return self.is_of_this_machine and not self.is_running_here
-
-    def was_replaced_by(self, other: "Driver") -> bool:
-        """Whether a scheduler has restarted the job, which ends the earlier run of it."""
-        return bool(self.job) and self.job == other.job and self.restarts < other.restarts
-
-    def __str__(self) -> str:
-        return f"process {self.pid} on {self.host}"
-
-
-def _machine() -> str:
-    return _BOOT_ID.read_text(encoding="utf-8").strip() if _BOOT_ID.exists() else ""
 
 
 class Lock:
@@ -115,7 +53,7 @@ class Lock:
         written = _content_if_same(self._descriptor, self.path)
         # What it wrote last, or, where a beat comes just now, whoever is named there.
         return written is not None and (
-            written == self._written or _driver_in(written) in (None, self._driver)
+            written == self._written or driver_in(written) in (None, self._driver)
         )
 
     def beat(self) -> None:
@@ -256,10 +194,10 @@ def _running(study: str, by: Driver) -> StudyLocked:
 
 def _beats(path: Path, seconds: float) -> bool:
     """Whether the counter moves within so many seconds."""
-    before, deadline = _content(path), time.monotonic() + seconds
+    before, deadline = content_of(path), time.monotonic() + seconds
     while time.monotonic() < deadline:
         time.sleep(0.2)
-        if _content(path) != before:
+        if content_of(path) != before:
             return True
     return False
 
@@ -283,24 +221,3 @@ def _take_over(path: Path, study: str) -> Lock:
         os.close(descriptor)
         raise StudyLocked(f"study {study!r} was taken over by another driver at the same moment")
     return lock
-
-
-def read_driver(path: Path) -> Driver | None:
-    """Return who is written in a lock; None if nobody."""
-    return _driver_in(_content(path))
-
-
-def _driver_in(written: bytes) -> Driver | None:
-    try:
-        content = json.loads(written)
-        del content["beat"]
-        return Driver(**content)
-    except (ValueError, KeyError, TypeError):
-        return None
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return b""

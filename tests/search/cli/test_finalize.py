@@ -7,7 +7,7 @@ import pytest
 from search.driver.signals import Halt
 from search.final import finalize as whole
 from search.final.openings import Openings
-from search.journal.lock import Driver
+from search.journal.holder import Driver
 from tests.cli_sandbox import invoke as run
 from tests.study_harness import session
 

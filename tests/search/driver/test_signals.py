@@ -10,7 +10,7 @@ import pytest
 
 from search.driver import signals
 from search.driver.signals import Halt, Interrupter
-from search.journal.lock import Driver
+from search.journal.holder import Driver
 
 
 @pytest.fixture(autouse=True)

@@ -16,6 +16,7 @@ from search.errors import StudyFailed, StudyLocked
 from search.journal import heartbeat, lock
 from search.journal.events import SessionEnded
 from search.journal.folder import StudyDir, create_study_dir
+from search.journal.holder import Driver, read_driver
 from search.journal.journal import Journal, supersede
 from trainables.storage import replace_file
 
@@ -107,11 +108,11 @@ def test_a_restarted_job_takes_its_study_back_at_once(study, monkeypatch):
 
 
 def test_of_another_job_nothing_is_known(monkeypatch):
-    this = lock.Driver(1, "b", job="12", restarts=1)
-    assert lock.Driver(1, "a", job="12", restarts=0).was_replaced_by(this)
-    assert not lock.Driver(1, "a", job="12", restarts=1).was_replaced_by(this)
-    assert not lock.Driver(1, "a", job="11", restarts=0).was_replaced_by(this)
-    assert not lock.Driver(1, "a").was_replaced_by(lock.Driver(1, "b", restarts=1))
+    this = Driver(1, "b", job="12", restarts=1)
+    assert Driver(1, "a", job="12", restarts=0).was_replaced_by(this)
+    assert not Driver(1, "a", job="12", restarts=1).was_replaced_by(this)
+    assert not Driver(1, "a", job="11", restarts=0).was_replaced_by(this)
+    assert not Driver(1, "a").was_replaced_by(Driver(1, "b", restarts=1))
 
 
 def test_whoever_lost_the_study_writes_nothing_more(study):
@@ -228,7 +229,7 @@ def test_two_that_take_over_at_once(study, monkeypatch):
     monkeypatch.setattr(time, "sleep", overtaken)
     with pytest.raises(StudyLocked, match="same moment"), study.locked(take_over=True):
         pass
-    assert lock.read_driver(study.lock).host == "third"
+    assert read_driver(study.lock).host == "third"
 
 
 def without_locks(monkeypatch, error: int) -> None:
