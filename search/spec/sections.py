@@ -38,7 +38,8 @@ def parse_section(kind: type[Section], table: Any, name: str) -> Section:
 
 
 def check_kinds(kind: type[BaseModel], table: Any, section: str = "") -> None:
-    """Refuse ``true`` for a number and a text for ``true``, in tables within this one, too.
+    """Refuse ``true`` for a number, and a text for ``true`` or a number, in tables within this one,
+    too.
 
     Pydantic would take one for the other.
 
@@ -54,6 +55,8 @@ def check_kinds(kind: type[BaseModel], table: Any, section: str = "") -> None:
             raise SpecError(f"{where} = {str(value).lower()}: write a number")
         if isinstance(value, str) and bool in kinds and str not in kinds:
             raise SpecError(f"{where} = {value!r}: write true or false, without quotation marks")
+        if isinstance(value, str) and kinds and {*map(_bare, kinds)} <= {int, float}:
+            raise SpecError(f"{where} = {value!r}: write a number, without quotation marks")
 
 
 @dataclass(frozen=True)

@@ -97,6 +97,12 @@ def test_builtin_studies_resolve(path):
         ("first", {"hidden_size": 4}, "first: write a list$"),
         ("search.trials", True, "search.trials = true: write a number"),
         ("search.seed", False, "search.seed = false: write a number"),
+        ("search.trials", "20", "search.trials = '20': write a number, without quotation marks"),
+        (
+            "stopping.audit",
+            "0.1",
+            "stopping.audit = '0.1': write a number, without quotation marks",
+        ),
         ("stopping.max_epochs", True, "stopping.max_epochs = true: write a number"),
         ("resources.gpus_per_trial", True, "resources.gpus_per_trial = true: write a number"),
         ("resources.max_concurrent", True, "resources.max_concurrent = true: write a number"),
