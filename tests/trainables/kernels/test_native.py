@@ -128,7 +128,7 @@ def test_a_compiler_that_knows_another_option_for_this_processor(
 ):
     """Apple's, on Apple's chips, refuses -march=native; another may refuse both."""
     picky, log = tmp_path / "picky", tmp_path / "log"
-    real = shlex.quote(shutil.which("c++"))
+    real = shlex.quote(str(shutil.which("c++")))
     picky.write_text(PICKY.format(refused=refused, log=shlex.quote(str(log)), real=real))
     picky.chmod(0o755)
     monkeypatch.setenv("CXX", str(picky))
