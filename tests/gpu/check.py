@@ -4,9 +4,10 @@
 [--seconds 480]``: each section runs in a process of its own, so that a fault of the device ends one
 section. Its figures go to ``OUT/SECTION.json`` as they come, what it says to ``OUT/SECTION.log``,
 and a table to the screen and to ``OUT/table.log``. After each section all of that is packed into
-``OUT.tgz``, whatever has failed. All sections are estimated to take eight minutes on an H100; those
-that ``--seconds`` leaves no time for are left out. ``--device cpu`` runs the same code at toy size,
-which proves nothing but that it runs.
+``OUT.tgz``, whatever has failed. All sections are estimated to take eight minutes on an H100, the
+most telling first. Each has seconds of its own, of which none before it can take any; those that a
+shorter ``--seconds`` leaves no time for are left out. ``--device cpu`` runs the same code at toy
+size, which proves nothing but that it runs.
 
 A bare machine needs neither Ray nor Optuna: torch with CUDA, NumPy, tokenizers and safetensors.
 With pytest the tests of the GPU run too, with triton the prototype of a kernel. Six wheels may have
@@ -40,17 +41,21 @@ from pathlib import Path
 from tests.gpu.record import Figures, Record, has_failed
 from tests.gpu.setting import ROOT, Setting
 
-#: The sections in order, each with the seconds after which it is ended.
+#: The sections in order, each with the seconds that are kept for it; all are eight minutes.
 SECTIONS = {
-    "machine": 60,
-    "contracts": 120,
-    "recurrence": 120,
-    "lecture": 120,
-    "repeats": 90,
-    "sharing": 180,
-    "probe": 45,
-    "fused": 90,
+    "machine": 50,
+    "contracts": 70,
+    "recurrence": 75,
+    "lecture": 80,
+    "repeats": 60,
+    "sharing": 90,
+    "probe": 20,
+    "fused": 35,
 }
+#: Seconds of all sections together.
+SECONDS = float(sum(SECTIONS.values()))
+#: A section is ended after so many times its own seconds, if others have left some of theirs.
+_MOST = 2
 
 #: A section that has fewer seconds is not begun.
 _FEWEST_SECONDS = 10
@@ -128,12 +133,18 @@ def run_here(name: str, setting: Setting) -> bool:
     return "failed" not in record.figures
 
 
+def _limit(name: str, later: list[str], left: float) -> float:
+    """Return a section's seconds: its own, and what is left beside those of later ones."""
+    own, spare = SECTIONS[name], left - sum(SECTIONS[other] for other in later)
+    return min(left, max(own, min(spare, _MOST * own)))
+
+
 def run_all(wanted: list[str], setting: Setting, seconds: float) -> bool:
     """Run sections one after the other and print their figures; return whether all went well."""
     ends, well, table = time.monotonic() + seconds, True, setting.out / "table.log"
     table.write_text("")
-    for name in wanted:
-        limit = min(SECTIONS[name], ends - time.monotonic())
+    for at, name in enumerate(wanted):
+        limit = _limit(name, wanted[at + 1 :], ends - time.monotonic())
         if limit < _FEWEST_SECONDS:
             figures: Figures = {"left out": f"of {seconds:g} s too few are left"}
         else:
@@ -156,7 +167,7 @@ def main() -> int:
     parser.add_argument("--only", default=",".join(SECTIONS), help="sections, with commas between")
     parser.add_argument("--corpus", type=Path, help="folder of a prepared corpus")
     parser.add_argument("--out", type=Path, default=Path("gpu"), help="folder of the figures")
-    parser.add_argument("--seconds", type=float, default=480, help="for all sections together")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="for all sections together")
     # A section, or a part of one that must run in a process of its own, and when it is killed.
     parser.add_argument("--here", help=argparse.SUPPRESS)
     parser.add_argument("--ends", type=float, default=0.0, help=argparse.SUPPRESS)

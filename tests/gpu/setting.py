@@ -23,6 +23,14 @@ from trainables.tasks.registry import find_task
 
 WORDS, TOKENS = 20_000, 500
 
+#: The lecture's model, for one size of batches or another.
+LECTURES: dict[str, Any] = {
+    "embedding_dim": 64,
+    "hidden_size": 64,
+    "clip_norm": 0.0,
+    "optimizer": "adam",
+}
+
 #: The folder that ``python -m tests.gpu.check`` is called in.
 ROOT = Path(__file__).parents[2]
 
@@ -52,6 +60,10 @@ class Setting:
     def vocabulary(self) -> int:
         """Number of distinct tokens of the texts."""
         return WORDS if self.corpus is None else open_corpus(self.corpus).vocabulary
+
+    def free_bytes(self) -> int:
+        """Return the bytes of the GPU that no process holds; 0 at toy size."""
+        return 0 if self.toy else torch.cuda.mem_get_info()[0]
 
     def ending_in(self, seconds: float) -> "Setting":
         """Return the setting of a section that is killed after so many seconds."""
@@ -98,13 +110,7 @@ def trainer_of(
     setting: Setting, part: Part, precision: str = "float32", epochs: int = 9, **chosen: Any
 ) -> Trainer:
     """Build a trainer of the lecture's model, or of what is chosen, on the device."""
-    sizes: dict[str, Any] = {
-        "embedding_dim": 64,
-        "hidden_size": 64,
-        "clip_norm": 0.0,
-        "optimizer": "adam",
-    }
-    h = RecurrentClassifierHyperparameters(**(sizes | chosen))
+    h = RecurrentClassifierHyperparameters(**(LECTURES | chosen))
     device = torch.device(setting.device)
     context = TaskContext(setting.vocabulary, ("a", "b"), part.labels)
     task = find_task("text-classification").load()(h, context)

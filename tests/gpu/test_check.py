@@ -17,7 +17,6 @@ from torch.autograd.profiler_util import DeviceType  # type: ignore[attr-defined
 
 from tests.gpu import check
 from tests.gpu.record import Record, has_failed
-from tests.gpu.sections import sharing
 from tests.gpu.sections.fused import Pass
 from tests.gpu.sections.profiles import figures_of
 from tests.gpu.setting import ROOT, Setting, made_up_texts
@@ -29,6 +28,17 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
 
 
+#: What is compared, by words of its figure's name, and what comes of it on a CPU.
+COMPARED = {"are one": True, "is the same": True, "with companions": True, "losses differ": False}
+#: Words of a figure for which a section is there.
+ASKED = {
+    "recurrence": "gradient_error",
+    "lecture": "attempt epoch_s",
+    "repeats": "restored is the same",
+    "sharing": "losses differ",
+}
+
+
 @pytest.mark.parametrize("section", check.SECTIONS)
 @pytest.mark.slow
 def test_every_section_runs(tmp_path, section):
@@ -37,19 +47,44 @@ def test_every_section_runs(tmp_path, section):
     assert done.returncode == 0, done.stdout + done.stderr
     figures = json.loads((out / f"{section}.json").read_text())
     assert figures and holds(figures)
+    assert any(ASKED.get(section, "") in name for name in figures)
     for name in figures:
         assert name in done.stdout
     with tarfile.open(tmp_path / "gpu.tgz") as archive:
         names = {f"gpu/{section}.json", f"gpu/{section}.log", "gpu/table.log"}
         assert names <= set(archive.getnames())
+    if figures.keys() == {"left out"}:
+        pytest.skip(f"{section}: {figures['left out']}")
 
 
 def holds(figures: dict[str, Any]) -> bool:
-    """Whether what a section compares is equal on a CPU, where it must be."""
-    errors = [value for name, value in figures.items() if name.endswith("gradient_error")]
-    compared = [value for value in figures.values() if isinstance(value, bool)]
-    finite = all(map(math.isfinite, errors))
-    return finite and min(errors, default=0.0) < 1e-5 and len(set(compared)) <= 1
+    """Whether what a section compares comes out as on a CPU it must."""
+    errors = [value for name, value in figures.items() if name.endswith("_error")]
+    compared = {name: value for name, value in figures.items() if isinstance(value, bool)}
+    as_it_must = all(value is expected(name) for name, value in compared.items())
+    return as_it_must and all(map(math.isfinite, errors)) and min(errors, default=0.0) < 1e-5
+
+
+def expected(name: str) -> bool:
+    """What a comparison comes to, which must be known of every one."""
+    (value,) = (value for words, value in COMPARED.items() if words in name)
+    return value
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("float32 plain three runs are one", False),
+        ("float32 plain restored is the same with workspace", False),
+        ("ieee alone as with companions", False),
+        ("2 processes losses differ", True),
+        ("float32 H=8 gradient_error", 0.1),
+        ("float32 H=8 gradient_error", math.nan),
+    ],
+)
+def test_what_does_not_hold_is_seen(name, value):
+    assert holds({name: 0.0 if isinstance(value, float) else not value, "B=8 epoch_s": 3.0})
+    assert not holds({name: value})
 
 
 def test_an_unknown_section_is_refused(tmp_path, monkeypatch, capsys):
@@ -89,8 +124,33 @@ def test_what_the_time_is_too_short_for_is_left_out(tmp_path, monkeypatch, capsy
     out.mkdir()
     names = ["machine", "contracts", "recurrence", "lecture"]
     assert check.run_all(names, Setting("cpu", out), 100.0)
-    assert limits == pytest.approx([60.0, 65.0, 30.0])
+    assert limits == pytest.approx([50.0, 65.0, 30.0])
     assert "left out" in capsys.readouterr().out.splitlines()[-1]
+
+
+@pytest.mark.parametrize(("share", "own"), [(1.0, 1), (0.1, 2)])
+def test_no_section_takes_the_time_of_a_later_one(tmp_path, monkeypatch, share, own):
+    """Each gets its own seconds if all are stuck, and twice as many if all are quick."""
+    limits, now = {}, [0.0]
+
+    def alone(name, setting, limit):
+        limits[name] = limit
+        now[0] += limit * share
+        return {"fine": True}
+
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(check, "run_alone", alone)
+    assert check.run_all(list(check.SECTIONS), Setting("cpu", tmp_path), check.SECONDS)
+    saved = {name: own * seconds for name, seconds in check.SECTIONS.items()}
+    saved["machine"] = check.SECTIONS["machine"]  # nobody is before the first,
+    saved["contracts"] = min(saved["contracts"], 70 + 45)  # and the first has little to leave
+    assert limits == pytest.approx(saved)
+
+
+def test_all_sections_take_eight_minutes_and_the_most_telling_come_first():
+    telling = ["machine", "contracts", "recurrence", "lecture", "repeats", "sharing"]
+    assert list(check.SECTIONS)[: len(telling)] == telling
+    assert check.SECONDS <= 480
 
 
 #: Takes a figure down, starts a process of its own, and hangs.
@@ -134,21 +194,6 @@ def test_a_section_that_dies_is_told_by_its_last_words(tmp_path, monkeypatch):
     assert "of a former check" not in figures
 
 
-@pytest.mark.slow
-def test_a_part_says_where_it_stands_before_it_is_killed_and_ends_if_nobody_tells_it_to_go(
-    tmp_path,
-):
-    command = Setting("cpu", tmp_path, ends=time.time() + 3).command("sharing_once")
-    pipe = subprocess.PIPE
-    part = subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
-    assert part.stdout.readline() == "ready\n"
-    time.sleep(1.5)  # its traces are due a second after it has begun
-    said, traces = part.communicate()
-    assert (part.returncode, said) == (0, "")
-    assert "Timeout" in traces and "sharing_once.py" in traces
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_figures_are_on_the_disk_at_once_and_what_fails_is_among_them(tmp_path, capsys):
     record = Record(tmp_path / "machine.json")
     record.add({"one": 1})
@@ -175,24 +220,6 @@ def test_checkpoints_are_not_packed(tmp_path):
     with tarfile.open(check.pack(out)) as archive:
         assert archive.getnames() == ["gpu/machine.json", "gpu/machine.log"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["gpu", "gpu.tgz"]
-
-
-@pytest.mark.parametrize(
-    ("script", "why"),
-    [
-        ('print(\'{"failed": "out of memory"}\')', "out of memory"),
-        ("print('ready', flush=True); input(); print('{\"failed\": \"no go\"}')", "no go"),
-        ("print('ready', flush=True); input()", "while it trained"),
-        ("import time; time.sleep(600)", "took too long"),
-    ],
-)
-def test_trials_that_fail_or_hang_cost_only_their_own_figures(tmp_path, monkeypatch, script, why):
-    monkeypatch.setattr(Setting, "command", lambda *_: [sys.executable, "-c", script])
-    monkeypatch.setattr(sharing, "_SECONDS", 1.0 if "sleep" in script else 30.0)
-    record = Record(tmp_path / "sharing.json")
-    sharing._try(Setting("cpu", tmp_path), record, 2, "", {})
-    ((name, said),) = record.figures.items()
-    assert name == "2 processes failed" and why in str(said)
 
 
 def test_an_error_that_is_no_number_is_not_passed_over():

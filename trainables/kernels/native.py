@@ -13,6 +13,7 @@ import platform
 import shlex
 import subprocess
 import tempfile
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -30,6 +31,11 @@ _OPTIONS = ("-std=c++17", "-O3", *_NUMBERS, "-shared", "-fPIC")
 _FOR_THIS_PROCESSOR = (("-march=native",), ("-mcpu=native",), ())
 #: Time limit of one compilation. ``recurrence.cpp`` takes two seconds.
 _PATIENCE_SECONDS = 120
+
+#: What Linux says of this machine's processors.
+_CPUINFO = Path("/proc/cpuinfo")
+#: What macOS says of them, and the seconds that it may take.
+_SYSCTL, _SYSCTL_SECONDS = ("sysctl", "-n", "machdep.cpu.brand_string"), 10
 
 #: A library ends with the SHA-256 of what is before it.
 _DIGEST_BYTES = 32
@@ -119,8 +125,18 @@ def _compile(command: tuple[str, ...], source: Path, path: Path) -> None:
 def _processor() -> bytes:
     """Return bytes that identify the processor, since different machines may share a cache."""
     try:
-        lines = Path("/proc/cpuinfo").read_bytes().splitlines()
+        lines = _CPUINFO.read_bytes().splitlines()
     except OSError:
-        return platform.processor().encode()
+        return _named_by_system()
     telling = (b"model name", b"flags", b"Features", b"CPU part")
     return b"\n".join(sorted({line for line in lines if line.startswith(telling)}))
+
+
+def _named_by_system() -> bytes:
+    """Return the processor's name on other systems; Python calls every chip of Apple's ``arm``."""
+    named = b""
+    if platform.system() == "Darwin":
+        with suppress(OSError, subprocess.SubprocessError):
+            done = subprocess.run(_SYSCTL, check=True, capture_output=True, timeout=_SYSCTL_SECONDS)
+            named = done.stdout.strip()
+    return named or platform.processor().encode()

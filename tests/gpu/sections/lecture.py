@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import fields as fields_of
+from functools import partial
 from itertools import islice
 
 import torch
@@ -11,6 +12,7 @@ from torch.utils.data import DataLoader
 
 from tests.benchmarks.lecture import LSTMModel, padded, train_epoch
 from tests.gpu.record import Figures, Record
+from tests.gpu.sections.attempts import corpus_of, time_attempt
 from tests.gpu.sections.profiles import profile_of
 from tests.gpu.setting import Setting, trainer_of
 from tests.gpu.timing import seconds_of, seconds_to_give_out, synchronise, warm_up
@@ -25,12 +27,13 @@ _TEXTS, _STEPS, _REPEATS = 20_000, 20, 3
 
 
 def measure(setting: Setting, record: Record) -> None:
-    """Take down seconds of an epoch of both, then where ours spends them.
+    """Take down seconds of an epoch of both and of an attempt's, then where ours spends them.
 
     All profiles come last: a profiler that has run once may slow down what follows.
     """
     device = prepare_device(setting.device, 1)
     batches = (8,) if setting.toy else (128, 512)
+    models = [(batch, precision) for batch in batches for precision in precisions(device)]
     warm_up(setting.device)
     for batch in batches:
         for precision in precisions(device):
@@ -41,12 +44,23 @@ def measure(setting: Setting, record: Record) -> None:
         with record.trying(f"B={batch} lecture's loop"):
             seconds = _lectures_epoch(setting, batch)
             record.add({f"B={batch} lecture's loop epoch_s": round(seconds, 3)})
-    for batch in batches:
-        for precision in precisions(device):
-            name = f"B={batch} {precision}"
-            with record.trying(f"{name} profile"):
-                found = _profile(setting, batch, precision)
-                record.add({f"{name} {figure}": value for figure, value in found.items()})
+    with record.trying("attempts"), corpus_of(setting, _TEXTS) as corpus:
+        _each(record, models, "attempt", partial(time_attempt, setting, corpus))
+    _each(record, models, "profile", partial(_profile, setting))
+
+
+def _each(
+    record: Record,
+    models: list[tuple[int, str]],
+    what: str,
+    figures_of: Callable[[int, str], Figures],
+) -> None:
+    """Take down the figures of each size of batches and precision."""
+    for batch, precision in models:
+        name = f"B={batch} {precision}"
+        with record.trying(f"{name} {what}"):
+            found = figures_of(batch, precision)
+            record.add({f"{name} {figure}": value for figure, value in found.items()})
 
 
 def _time(setting: Setting, record: Record, batch: int, precision: str) -> None:

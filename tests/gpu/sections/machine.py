@@ -46,7 +46,7 @@ def _of_a_trial(setting: Setting) -> Figures:
     Raises:
         RuntimeError: it could not train.
     """
-    free_before = _free(setting)
+    free_before = setting.free_bytes()
     pipe, command = subprocess.PIPE, setting.command("context_once")
     child = subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True)
     try:
@@ -54,7 +54,7 @@ def _of_a_trial(setting: Setting) -> Figures:
         said = json.loads(child.stdout.readline() or "{}")
         if "reserved" not in said:
             raise RuntimeError(said.get("failed") or f"the trial ended with {child.wait(10)}")
-        taken = free_before - _free(setting) - said["reserved"]
+        taken = free_before - setting.free_bytes() - said["reserved"]
         resident = _resident_mib(child.pid)
         child.stdin.close()
         child.wait(30)
@@ -63,10 +63,6 @@ def _of_a_trial(setting: Setting) -> Figures:
         child.wait()
     figures: Figures = {"host_mib_of_a_process": resident}
     return figures if setting.toy else figures | {"context_mib": round(taken / 2**20)}
-
-
-def _free(setting: Setting) -> int:
-    return 0 if setting.toy else torch.cuda.mem_get_info()[0]
 
 
 def _resident_mib(pid: int) -> int:

@@ -21,7 +21,7 @@ from trainables.networks.torch_layers import Lstm
 
 #: Between these sizes cuDNN's kernels for forward and backward passes differ in kind.
 _BETWEEN = 160
-_UNITS, _TEXTS = (32, 64, 128, 256), (32, 128, 512, 2048)
+_UNITS, _TEXTS = (32, 64, 128, _BETWEEN, 256), (32, 128, 512, 2048)
 
 
 def measure(setting: Setting, record: Record) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from threading import Timer
 from typing import Any
 
@@ -23,35 +24,50 @@ _SECONDS, _SECONDS_TO_END, _RESERVE = 60.0, 10.0, 5.0
 _Trial = subprocess.Popen[str]
 
 
+@dataclass(frozen=True)
+class Way:
+    """A way to share the GPU.
+
+    Attributes:
+        name: what its figures' names end with, before the figure.
+        environment: the trials' environment.
+        free_bytes: what was free on the GPU before the first of all trials. Only so does all that
+            they take count, for the server of MPS stays from one count to the next.
+    """
+
+    name: str
+    environment: dict[str, str]
+    free_bytes: int
+
+
 def measure(setting: Setting, record: Record) -> None:
     """Take down trial-epochs a second and memory by number of processes, then under MPS."""
     counts = (1, 2) if setting.toy else (1, 2, 4, 8, 16)
+    free_bytes = setting.free_bytes()
     for count in counts:
-        _try(setting, record, count, "", dict(os.environ))
+        _try(setting, record, count, Way("", dict(os.environ), free_bytes))
     if setting.device == "cpu" or shutil.which(CONTROL) is None:
         record.add({"MPS": "not here"})
         return
     with record.trying("MPS"), mps() as environment:
         for count in counts[1:]:
-            _try(setting, record, count, " under MPS", environment)
+            _try(setting, record, count, Way(" under MPS", environment, free_bytes))
 
 
-def _try(
-    setting: Setting, record: Record, count: int, how: str, environment: dict[str, str]
-) -> None:
-    name = f"{count} processes{how}"
+def _try(setting: Setting, record: Record, count: int, way: Way) -> None:
+    name = f"{count} processes{way.name}"
     with record.trying(name):
-        found = _together(setting, count, environment)
+        found = _together(setting, count, way)
         record.add({f"{name} {figure}": value for figure, value in found.items()})
 
 
-def _together(setting: Setting, count: int, environment: dict[str, str]) -> Figures:
+def _together(setting: Setting, count: int, way: Way) -> Figures:
     """Train ``count`` trials at once; all begin when the last is ready.
 
     Raises:
         RuntimeError: one of them failed, or they took too long.
     """
-    with _trials(setting, count, environment | {SHARE: str(1 / count)}) as trials:
+    with _trials(setting, count, way.environment | {SHARE: str(1 / count)}) as trials:
         for trial in trials:
             if (said := _said(trial)) != "ready\n":
                 raise RuntimeError(f"a trial ended before it trained, or took too long: {said}")
@@ -62,11 +78,13 @@ def _together(setting: Setting, count: int, environment: dict[str, str]) -> Figu
             trial.stdin.flush()
         found = [_result(trial) for trial in trials]
         seconds = time.monotonic() - started
-    return {
+        taken = way.free_bytes - setting.free_bytes()  # they keep theirs until they are ended
+    figures: Figures = {
         "trial_epochs_per_s": round(count * EPOCHS / seconds, 3),
         "most_reserved_mib": max(one["reserved_mib"] for one in found),
         "losses differ": len({one["loss"] for one in found}) > 1,
     }
+    return figures if setting.toy else figures | {"gpu_mib_with_contexts": taken >> 20}
 
 
 @contextmanager

@@ -14,7 +14,7 @@ _TEXTS = 20_000
 
 
 def measure(setting: Setting, record: Record) -> None:
-    """Say that it is ready, wait for the word, train, and say how it went."""
+    """Say that it is ready, wait for the word, train, say how it went, and wait to be ended."""
     prepare_device(setting.device, 1)
     if setting.device == "cuda":
         limit_gpu_memory(float(os.environ[SHARE]))
@@ -26,3 +26,4 @@ def measure(setting: Setting, record: Record) -> None:
     losses = [trainer.train_epoch() for _ in range(EPOCHS)]
     reserved = torch.cuda.max_memory_reserved() if setting.device == "cuda" else 0
     record.add({"loss": losses[-1], "reserved_mib": reserved >> 20})
+    sys.stdin.read()  # meanwhile the memory of all is looked at

@@ -1,5 +1,7 @@
 """Our own passes over time beside torch's layers."""
 
+import ctypes
+
 import pytest
 import torch
 from torch import nn
@@ -172,6 +174,18 @@ def test_memory_that_runs_out_in_the_library_is_pythons_error(monkeypatch):
     )
     with pytest.raises(MemoryError, match="lstm: no memory for the states of 2 texts"):
         recur(nn.LSTM(3, 4, batch_first=True), Steps.of(torch.randn(2, 3, 3)))
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "elman"])
+@pytest.mark.parametrize("direction", ["", "_back"])
+def test_the_library_says_that_memory_has_run_out(cell, direction):
+    """An exception that left it would end this process."""
+    module = trainables.kernels.recurrence
+    function = module._function(f"{cell}{direction}", torch.float32)
+    given = ctypes.byref(module._Pass(H=16))
+    first, last = map(ctypes.c_int64, (0, 1 << 60))  # more texts than any machine has room for
+    assert function(given, first, last) == 1
+    assert function(given, first, first) == 0
 
 
 def test_without_a_compiler_it_is_torchs(monkeypatch):
