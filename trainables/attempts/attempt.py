@@ -1,8 +1,9 @@
 """One attempt at a trial: from an assignment to reports of its epochs. It knows nothing of Ray.
 
 Quick epochs are reported together, because each message costs the driver time. On a GPU an epoch
-may take no longer than its checkpoint, so a thread writes it while the next epoch trains. Nothing
-is reported before it is on the disk.
+may take no longer than its checkpoint, so a thread writes it while the next epoch trains. One more
+may wait for that thread, and no third: each takes memory of the host. Nothing is reported before it
+is on the disk.
 """
 
 import gc
@@ -93,8 +94,12 @@ def begin(assignment: Assignment, folder: Path) -> Attempt:
         damage.append("its newest checkpoint is gone")
     restored = Restored(epoch=trainer.epoch, reason="; ".join(damage)) if damage else None
     numerics = describe_numerics(device, precision, native)
-    storing = ThreadPoolExecutor(1, "checkpoint") if device.type == "cuda" else ImmediateExecutor()
-    return Attempt(assignment, trainer, opened.validation, numerics, restored, storing)
+    return Attempt(assignment, trainer, opened.validation, numerics, restored, _storing(device))
+
+
+def _storing(device: torch.device) -> Executor:
+    """Return what writes checkpoints: a thread behind training on a GPU, else training's own."""
+    return ThreadPoolExecutor(1, "checkpoint") if device.type == "cuda" else ImmediateExecutor()
 
 
 def _restore(
@@ -145,7 +150,7 @@ def next_epochs(attempt: Attempt, seconds: float) -> tuple[Report, ...]:
     """
     stored, deadline = list[Future[Report]](), math.inf
     while True:
-        epoch = _train_epoch(attempt)
+        epoch = _train_epoch(attempt, stored)
         ended = time.monotonic()
         deadline = min(deadline, ended + seconds)
         # The next epoch is expected to take as long as this one.
@@ -171,10 +176,11 @@ class _Epoch:
     restored: Restored | None
 
 
-def _train_epoch(attempt: Attempt) -> _Epoch:
+def _train_epoch(attempt: Attempt, stored: list[Future[Report]]) -> _Epoch:
     """Train and evaluate one epoch.
 
-    Epochs that are in the journal already, but in no usable checkpoint, are retrained first.
+    Epochs that are in the journal already, but in no usable checkpoint, are retrained first. The
+    snapshot is taken when all earlier epochs of the message but the last are ``stored``.
     """
     assignment, trainer = attempt.assignment, attempt.trainer
     while trainer.epoch < assignment.last_journaled_epoch:
@@ -186,6 +192,8 @@ def _train_epoch(attempt: Attempt) -> _Epoch:
     finite = {k: v if math.isfinite(v) else None for k, v in metrics.items()}
     # A norm that overflows ends no trial: clipping deals with it.
     finite |= {f"train/{k}": v for k, v in trainer.vitals().items() if math.isfinite(v)}
+    for before in stored[:-1]:
+        before.result()
     return _Epoch(trainer.epoch, started, finite, trainer.snapshot(), restored)
 
 

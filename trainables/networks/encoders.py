@@ -92,9 +92,10 @@ class Pooling(nn.Module):
 
         The forward direction ends at a text's last token, the backward direction at its first.
         """
-        H = self.hidden_size
-        rows_B = torch.arange(len(lengths_B), device=y_BTD.device)
-        forwards_BD = y_BTD[rows_B, lengths_B - 1]
+        H, D = self.hidden_size, y_BTD.shape[2]
+        # The backward pass of indexing sorts on a GPU, because a step might be read twice.
+        ends_B1D = (lengths_B - 1)[:, None, None].expand(-1, 1, D)
+        forwards_BD = y_BTD.gather(1, ends_B1D).squeeze(1)
         if not self.bidirectional:
             return forwards_BD
         return torch.cat([forwards_BD[:, :H], y_BTD[:, 0, H:]], dim=1)

@@ -55,3 +55,15 @@ def test_a_metric_that_is_not_reported_over_this_data_is_refused(tables):
                 checks.check_metric(spec, PreparedData(inputs))
         else:
             checks.check_metric(spec, PreparedData(inputs))
+
+
+def test_a_gpu_reads_as_many_steps_as_cudnn_can_and_no_more(tables):
+    spec = resolve(tables | {"resources": {"gpus_per_trial": 1}}, "x")
+    longest, longer = (
+        PreparedData(replace(PREPARED.current, shape=DataShape(10, 2, steps)))
+        for steps in (65_535, 65_536)
+    )
+    checks.check_steps(spec, longest)
+    with pytest.raises(SpecError, match=r"65,536 steps; .* fail beyond 65,535"):
+        checks.check_steps(spec, longer)
+    checks.check_steps(resolve(tables, "x"), longer)  # on CPUs

@@ -2,9 +2,8 @@
 
 import errno
 import threading
-import time
 import weakref
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,8 @@ import pytest
 import torch
 
 from tests.builders import make_assignment
-from trainables.attempts.attempt import Attempt, begin, next_epochs
+from trainables.attempts.attempt import Attempt, _storing, begin, next_epochs
+from trainables.attempts.immediate import ImmediateExecutor
 from trainables.core.trainer import Trainer
 from trainables.data.corpus import prepare
 from trainables.data.spec import DataSpec
@@ -94,24 +94,37 @@ def test_what_is_reported_is_the_same_together_and_alone(corpus, tmp_path):
 
 
 class Behind(ThreadPoolExecutor):
-    """A GPU's executor on a CPU, where a snapshot must be copied first; it may be held up."""
+    """A GPU's executor on a CPU, where a snapshot must be copied first; it may be held up.
+
+    Attributes:
+        open: set it to let checkpoints be written.
+        awaited: set when somebody waits for a checkpoint.
+        undone: at each submission, how many earlier ones are not written yet.
+    """
 
     def __init__(self) -> None:
         super().__init__(1)
-        self.open = threading.Event()
-        self.seen: list[int] = []
+        self.open, self.awaited = threading.Event(), threading.Event()
+        self.undone, self._futures = list[int](), list[Future]()
 
     def submit(self, call, /, attempt, epoch, *rest):  # type: ignore[override]
         copies = {name: tensor.clone() for name, tensor in epoch.snapshot.tensors.items()}
-        snapshot = replace(epoch.snapshot, tensors=copies)
-        return super().submit(
-            self._held_up, call, attempt, replace(epoch, snapshot=snapshot), *rest
-        )
+        epoch = replace(epoch, snapshot=replace(epoch.snapshot, tensors=copies))
+        self.undone.append(sum(not future.done() for future in self._futures))
+        future = super().submit(self._held_up, call, attempt, epoch, *rest)
+        self._futures.append(future)
+        result = future.result
 
-    def _held_up(self, call, attempt, epoch, *rest):
+        def awaited(timeout=None):
+            self.awaited.set()
+            return result(timeout)
+
+        future.result = awaited  # type: ignore[method-assign]
+        return future
+
+    def _held_up(self, call, *given):
         assert self.open.wait(30)
-        self.seen.append(attempt.trainer.epoch)
-        return call(attempt, epoch, *rest)
+        return call(*given)
 
 
 def test_checkpoints_written_behind_training_are_those_written_in_line(corpus, tmp_path):
@@ -130,20 +143,45 @@ def test_checkpoints_written_behind_training_are_those_written_in_line(corpus, t
 
 
 def test_training_goes_on_while_a_checkpoint_is_written_and_no_report_before_it_is(
-    corpus, tmp_path
+    corpus, tmp_path, monkeypatch
 ):
-    attempt = begun(corpus, tmp_path, rungs=(3,))
+    """Two epochs further, but without a third snapshot in the host's memory."""
+    attempt = begun(corpus, tmp_path, rungs=(6,))
     attempt.storing = storing = Behind()
+    snapshot, taken = attempt.trainer.snapshot, list[int]()
+
+    def counted():
+        taken.append(attempt.trainer.epoch)
+        return snapshot()
+
+    monkeypatch.setattr(attempt.trainer, "snapshot", counted)
     with ThreadPoolExecutor(1) as pool:
         reports = pool.submit(next_epochs, attempt, 1000.0)
-        while attempt.trainer.epoch < 3:
-            assert not reports.done()
-            time.sleep(0.01)
+        assert storing.awaited.wait(30)
+        assert attempt.trainer.epoch == 3 and taken == [1, 2]
         assert not list(tmp_path.glob("*.safetensors")) and not reports.done()
         storing.open.set()
-        assert [report.epoch for report in reports.result(30)] == [1, 2, 3]
-    assert storing.seen == [3, 3, 3]
-    assert len(list(tmp_path.glob("*.safetensors"))) == 3
+        assert [report.epoch for report in reports.result(30)] == [1, 2, 3, 4, 5, 6]
+    assert storing.undone[:2] == [0, 1] and max(storing.undone) == 1
+    assert len(list(tmp_path.glob("*.safetensors"))) == 6
+
+
+def test_checkpoints_of_a_gpu_are_written_behind_training_one_by_one():
+    """Each adds a line behind those of earlier epochs."""
+    with _storing(torch.device("cuda")) as storing:
+        together = threading.Barrier(2, timeout=0.2)
+        met = [storing.submit(together.wait) for _ in range(2)]
+        assert all(isinstance(one.exception(), threading.BrokenBarrierError) for one in met)
+        assert storing.submit(threading.get_ident).result() != threading.get_ident()
+    in_line = _storing(torch.device("cpu"))
+    assert in_line.submit(threading.get_ident).result() == threading.get_ident()
+
+
+def test_an_attempt_stores_as_its_device_asks(corpus, tmp_path, monkeypatch):
+    chosen = {torch.device("cpu"): ImmediateExecutor()}
+    monkeypatch.setattr("trainables.attempts.attempt._storing", chosen.pop)
+    first = next(iter(chosen.values()))
+    assert begun(corpus, tmp_path).storing is first
 
 
 def test_a_checkpoint_that_cannot_be_written_behind_training_ends_the_attempt(

@@ -1,5 +1,7 @@
 """How a process is set up to compute."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -23,6 +25,25 @@ def test_freed_memory_is_kept_only_when_told(monkeypatch, keep):
     finally:
         torch.set_num_threads(threads)
     assert kept == [True] * keep
+
+
+def test_on_a_gpu_float32_means_tf32_and_a_former_trials_memory_is_freed(monkeypatch):
+    done = []
+    monkeypatch.setattr(device, "keep_freed_memory", lambda: done.append("kept"))
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: done.append("freed"))
+    threads = torch.get_num_threads()
+    backends: list[Any] = [torch.backends.cuda.matmul, torch.backends.cudnn]
+    before = [backend.allow_tf32 for backend in backends]
+    try:
+        for backend in backends:
+            backend.allow_tf32 = False
+        assert device.prepare_device("cuda", 1).type == "cuda"
+        assert all(backend.allow_tf32 for backend in backends)
+    finally:
+        torch.set_num_threads(threads)
+        for backend, allowed in zip(backends, before, strict=True):
+            backend.allow_tf32 = allowed
+    assert done == ["freed"]
 
 
 @pytest.fixture

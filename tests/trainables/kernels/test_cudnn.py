@@ -1,5 +1,7 @@
 """Weights as cuDNN reads them, checked without it."""
 
+from contextlib import contextmanager, nullcontext
+
 import pytest
 import torch
 from torch import nn
@@ -31,7 +33,7 @@ def test_weights_follow_one_another_in_one_buffer_and_get_their_gradients(layer)
 @pytest.mark.parametrize("layer", LAYERS)
 @pytest.mark.parametrize(("dtype", "share"), [(torch.bfloat16, 0.0), (torch.float32, 0.5)])
 def test_only_changed_weights_are_put_side_by_side(monkeypatch, layer, dtype, share):
-    monkeypatch.setattr(torch, "autocast", lambda *given, **more: torch.no_grad())
+    monkeypatch.setattr(torch, "autocast", lambda *given, **more: nullcontext())
     cell = LAYERS[layer](3, 5, batch_first=True, device=META)
     seen = []
     cell.register_forward_pre_hook(lambda cell, given: seen.append(list(cell._flat_weights)))
@@ -46,3 +48,21 @@ def test_only_changed_weights_are_put_side_by_side(monkeypatch, layer, dtype, sh
     assert all(
         one is other for one, other in zip(cell._flat_weights, cell.parameters(), strict=True)
     )
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_autocast_is_off_while_a_layer_reads_changed_weights(monkeypatch, layer):
+    """It would cast them to float16."""
+    entered, within = [], []
+
+    @contextmanager
+    def autocast(*given, **more):
+        entered.append((given, more))
+        yield
+        entered.pop()
+
+    monkeypatch.setattr(torch, "autocast", autocast)
+    cell = LAYERS[layer](3, 5, batch_first=True, device=META)
+    cell.register_forward_pre_hook(lambda cell, given: within.extend(entered))
+    recur_by_torch(cell, torch.zeros(2, 4, 3, device=META), torch.bfloat16)
+    assert within == [(("meta",), {"enabled": False})]

@@ -2,10 +2,12 @@
 
 import itertools
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.operations import Operations
 from trainables.kernels.steps import Steps, exchanged
 from trainables.networks.encoders import _reversal
 
@@ -41,3 +43,18 @@ def test_a_device_turns_the_rows_and_a_cpu_the_index():
     assert on_cpu.turned(turned_BT).rows_NE is on_cpu.rows_NE
     on_device = Steps.of(torch.zeros(2, 3, 4, device=META)).turned(turned_BT.to(META))
     assert on_device.ordered and on_device.dense().shape == (2, 3, 4)
+
+
+#: Operations that add up rows which may be the same. On a GPU they sort, or add in any order.
+ADDING = ("index_put", "index_add", "scatter", "sort", "embedding")
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_the_gradient_of_an_exchange_is_a_gather(device):
+    turned_BT = _reversal(torch.tensor([3, 1]), 3).to(device)
+    x_BTE = torch.zeros(2, 3, 4, device=device, requires_grad=True)
+    inputs, outputs = Steps.of(x_BTE)._exchanged(turned_BT), exchanged(x_BTE, turned_BT)
+    for y_BTE in (inputs.dense(), outputs):
+        with Operations() as seen:
+            torch.autograd.grad(y_BTE.sum(), x_BTE)
+        assert seen.those("index_select") == ["index_select"] and seen.those(*ADDING) == []

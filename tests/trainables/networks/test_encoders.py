@@ -7,13 +7,20 @@ from torch import nn
 
 from search.spec.resolve import resolve
 from search.spec.study import find_study_file, read_toml
+from tests.operations import Operations
 from trainables.core.task import TaskContext
+from trainables.data.text.tokens import PAD
 from trainables.kernels.steps import Steps
 from trainables.networks.cells import CELLS
 from trainables.networks.encoders import POOLED_STATES, Pooling, RecurrentEncoder
 from trainables.networks.hyperparameters import RecurrentClassifierHyperparameters
 from trainables.networks.network import TextNetwork
-from trainables.networks.regularisation import LockedDropout, embed
+from trainables.networks.regularisation import (
+    LockedDropout,
+    embed,
+    embed_each_place,
+    embed_each_word,
+)
 
 POOLINGS = sorted(POOLED_STATES)
 
@@ -98,6 +105,16 @@ def test_poolings_text_by_text(bidirectional):
         }
         for kind in POOLINGS:
             torch.testing.assert_close(found[kind][text], expected[kind])
+
+
+@pytest.mark.parametrize("pooling", ["last", "concat"])
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_the_gradient_of_a_last_state_sorts_nothing(pooling, bidirectional):
+    y_BTD = torch.randn(3, 5, 6 if bidirectional else 3, requires_grad=True)
+    pooled_BP = Pooling(pooling, 3, bidirectional)(y_BTD, torch.tensor([5, 2, 1]))
+    with Operations() as seen:
+        torch.autograd.grad(pooled_BP.sum(), y_BTD)
+    assert seen.names and seen.those("index", "sort") == []
 
 
 class LSTMModel(nn.Module):
@@ -185,11 +202,44 @@ def test_dropped_weights_are_those_of_the_recurrence(cell):
     torch.testing.assert_close(layer.eval()(x, lengths_B), whole_BTD)
 
 
-def test_dropped_words_are_zero_wherever_they_stand():
+EMBEDDINGS = [embed_each_word, embed_each_place]
+
+
+@pytest.mark.parametrize("way", EMBEDDINGS)
+def test_dropped_words_are_zero_wherever_they_stand(way):
     layer = nn.Embedding(40, 6)
     ids_BT = torch.arange(40).repeat(2, 2)
-    x_BTE = embed(layer, ids_BT, 0.5).dense()
+    x_BTE = way(layer, ids_BT, 0.5).dense()
     zero_BT = (x_BTE == 0).all(dim=2)
     assert 5 < zero_BT[0, :40].sum() < 35
     assert (zero_BT[0, :40] == zero_BT[0, 40:]).all() and (zero_BT[0] == zero_BT[1]).all()
-    assert torch.equal(embed(layer.eval(), ids_BT, 0.5).dense(), layer(ids_BT))
+    torch.testing.assert_close(x_BTE[~zero_BT], layer(ids_BT)[~zero_BT] * 2)
+
+
+def test_no_word_is_dropped_in_evaluation():
+    layer, ids_BT = nn.Embedding(40, 6).eval(), torch.arange(40).repeat(2, 2)
+    assert torch.equal(embed(layer, ids_BT, 0.5).dense(), layer(ids_BT))
+
+
+def test_words_and_places_embed_alike():
+    """And add up the same gradient, none for padding."""
+    layer, ids_BT = nn.Embedding(9, 6, padding_idx=PAD), torch.randint(0, 9, (4, 20))
+    weight_BTE, found = torch.randn(4, 20, 6), []
+    for way in EMBEDDINGS:
+        x_BTE = way(layer, ids_BT, 0.0).dense()
+        (gradient_VE,) = torch.autograd.grad((x_BTE * weight_BTE).sum(), layer.weight)
+        assert torch.equal(x_BTE, layer(ids_BT)) and (gradient_VE[PAD] == 0).all()
+        found.append(gradient_VE)
+    torch.testing.assert_close(*found)
+
+
+@pytest.mark.parametrize("dropped", [0.0, 0.5])
+def test_places_of_a_batch_read_their_rows_and_not_the_table(dropped):
+    """Its gradient is as large as the table, and made once."""
+    layer, ids_BT = nn.Embedding(1000, 6), torch.randint(0, 1000, (4, 5))
+    with Operations() as forwards:
+        steps = embed_each_place(layer, ids_BT, dropped)
+    assert steps.rows_NE.shape == (20, 6) and (1000, 6) not in forwards.shapes
+    with Operations() as backwards:
+        torch.autograd.grad(steps.dense().sum(), layer.weight)
+    assert backwards.shapes.count((1000, 6)) == 1
