@@ -5,8 +5,6 @@ trial at a rung's own epoch, and at no other, stands in that rung.
 """
 
 import bisect
-from collections import deque
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from search.spec.study import StoppingSpec
@@ -22,11 +20,6 @@ def rung_epochs(stopping: StoppingSpec) -> tuple[int, ...]:
     return tuple(epochs)
 
 
-#: A trial is compared with so many of the latest at its rung, for each η. A sampler that learns
-#: makes later trials better: beside all, nearly every one of them would pass.
-_LATEST_PER_FACTOR = 4
-
-
 @dataclass
 class Rungs:
     """What trials reached at each compared epoch.
@@ -34,17 +27,17 @@ class Rungs:
     Attributes:
         costs: by epoch, the least first: placed as they come, for to sort them at each report would
             take longer with every trial.
-        arrivals: by epoch, the latest as they came.
+        went_on: by epoch, how many of them were let go on.
     """
 
     costs: dict[int, list[float]]
-    arrivals: dict[int, deque[float]]
+    went_on: dict[int, int]
 
     @classmethod
     def empty(cls, stopping: StoppingSpec) -> "Rungs":
         """Make rungs that no trial has reached."""
-        epochs, latest = rung_epochs(stopping), _LATEST_PER_FACTOR * stopping.reduction_factor
-        return cls({e: [] for e in epochs}, {e: deque(maxlen=latest) for e in epochs})
+        epochs = rung_epochs(stopping)
+        return cls({epoch: [] for epoch in epochs}, dict.fromkeys(epochs, 0))
 
     @property
     def epochs(self) -> tuple[int, ...]:
@@ -55,18 +48,12 @@ class Rungs:
         """Put a trial's cost in its rung, if ``epoch`` is one."""
         if epoch in self.costs:
             bisect.insort(self.costs[epoch], cost)
-            self.arrivals[epoch].append(cost)
+
+    def let_go(self, epoch: int) -> None:
+        """Count a trial that goes on from an epoch, if that is a rung."""
+        if epoch in self.went_on:
+            self.went_on[epoch] += 1
 
     def at(self, epoch: int) -> list[float]:
         """Return the costs at an epoch, in order; none where it is no rung."""
         return self.costs.get(epoch, [])
-
-    def dump(self) -> dict[str, list[float]]:
-        """Return what does not follow from the trials: the order in which they came to a rung."""
-        return {str(epoch): list(latest) for epoch, latest in self.arrivals.items()}
-
-    def restore(self, dumped: Mapping[str, Iterable[float]]) -> None:
-        """Take back what was dumped."""
-        for epoch, latest in self.arrivals.items():
-            latest.clear()
-            latest.extend(dumped[str(epoch)])

@@ -122,7 +122,6 @@ def _state(folder: StudyDir, head: dict[str, Any], ended: Sequence[dict[str, Any
     done = [_trial(dumped, specs) for dumped in ended]
     live = [_trial(dumped, specs) for dumped in head["live"]]
     state.take_back(sorted(done + live, key=lambda t: t.number), [t.number for t in done])
-    state.rungs.restore(head["latest"])
     if head["session"]:
         state.session = SessionStarted.model_validate(head["session"])
     if head["session_end"]:
@@ -266,7 +265,6 @@ class SnapshotWriter:
             "former": [former.model_dump(mode="json") for former in state.former],
             "concluded": state.concluded,
             "outlook": state.outlook.model_dump(mode="json") if state.outlook else None,
-            "latest": state.rungs.dump(),
             "live": [_dumped(trial) for trial in state.open_trials()],
         }
         content = to_json(head, inf_nan_mode="null")

@@ -101,9 +101,7 @@ class StudyState:
             case TrialCreated():
                 self._create(event)
             case AttemptStarted():
-                trial = self._open(event.trial)
-                trial.attempts = event.attempt
-                self._move(trial, "running")
+                self._start_attempt(event)
             case EpochDone():
                 self._take_epoch(event)
             case AttemptFailed():
@@ -169,6 +167,8 @@ class StudyState:
             value = trial.epochs.value(epoch - 1) if epoch <= trial.compared else None
             if value is not None:
                 self.rungs.record(epoch, self.objective.cost(value))
+                if trial.went_on_from(epoch):
+                    self.rungs.let_go(epoch)
         self._update_best(trial)
 
     def _create(self, event: TrialCreated) -> None:
@@ -188,6 +188,13 @@ class StudyState:
             )
         )
 
+    def _start_attempt(self, event: AttemptStarted) -> None:
+        trial = self._open(event.trial)
+        trial.attempts = event.attempt
+        if trial.state == "paused" and self.is_comparable(trial):
+            self.rungs.let_go(trial.epoch)
+        self._move(trial, "running")
+
     def _take_epoch(self, event: EpochDone) -> None:
         trial = self._open(event.trial)
         if event.epoch != trial.epoch + 1:
@@ -201,6 +208,8 @@ class StudyState:
         trial.due = None if end is None else (end, event.reason)
         if event.value is not None and self.is_comparable(trial) and trial.audited is None:
             self.rungs.record(event.epoch, self.objective.cost(event.value))
+            if event.decision == "continue" and not event.audited:
+                self.rungs.let_go(event.epoch)
         if event.audited:
             trial.audited = event.epoch
         if improved:

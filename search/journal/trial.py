@@ -63,6 +63,12 @@ class Trial:
         """The last epoch at which it is compared with others: an audited trial has lost there."""
         return self.epoch if self.audited is None else self.audited
 
+    def went_on_from(self, epoch: int) -> bool:
+        """Whether it was let go on from a rung that it came to, and not only to be audited."""
+        if self.audited == epoch:
+            return False
+        return epoch < self.epoch or (self.due is None and self.state not in ("paused", "pruned"))
+
     @property
     def best_epoch(self) -> Epoch | None:
         """The one with the best finite value, the earliest of equals."""

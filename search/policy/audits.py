@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from search.journal.state import StudyState
 from search.journal.trial import Trial
-from search.policy.pausing import goes_on
+from search.policy.pausing import is_promising
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def _audited(state: StudyState) -> Iterator[Trial]:
         if (
             value is None
             or not judged_again
-            or not goes_on(state, rung, state.objective.cost(value), False)
+            or not is_promising(state, rung, state.objective.cost(value))
         ):
             yield trial
 

@@ -16,24 +16,18 @@ def should_stop(ordered: Sequence[float], cost: float, reduction_factor: int) ->
     return bool(ordered) and cost > _quantile(ordered, 1.0 / reduction_factor)
 
 
-def passes(latest: Sequence[float], cost: float, waiting: int, reduction_factor: int) -> bool:
-    """Whether a trial goes on that is compared with the latest at its rung; one that has just come
-    is among them. So many as are ``waiting`` have its cost too, itself among them.
+def has_room(count: int, went_on: int, reduction_factor: int) -> bool:
+    """Whether one more of those at a rung goes on: no more do than 1/η of ``count``, who came.
 
-    Nobody does before η have come, or the first would go on for being first. Of equals no more do
-    than are among the best: else a metric that is stuck at one value, as where nothing is learnt,
-    would let all pass.
+    So nobody goes on for being first. And it stays so where a sampler learns and later trials are
+    better: by a quantile nearly all of them would pass, and be trained to their ends.
     """
-    count = len(latest)
-    if count < reduction_factor or cost > _quantile(sorted(latest), 1.0 / reduction_factor):
-        return False
-    went = sum(other == cost for other in latest) - waiting
-    better = sum(other < cost for other in latest) + went
-    return went <= 0 or better * reduction_factor <= count - 1
+    return (went_on + 1) * reduction_factor <= count
 
 
-def passes_at_the_end(better: int, count: int, reduction_factor: int) -> bool:
-    """Whether a trial goes on when no others are to come: the best ⌈n/η⌉ do, one at least."""
+def is_among_best(better: int, count: int, reduction_factor: int) -> bool:
+    """Whether a trial with so many ``better`` ones is among the best ⌈n/η⌉, of which there is one
+    at least."""
     return better < math.ceil(count / reduction_factor)
 
 

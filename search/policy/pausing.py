@@ -6,30 +6,40 @@ from collections.abc import Iterator
 from search.journal.events import TrialEnded
 from search.journal.state import StudyState
 from search.journal.trial import Trial
-from search.policy.halving import passes, passes_at_the_end
+from search.policy.halving import has_room, is_among_best
 
 
 def goes_on(state: StudyState, epoch: int, cost: float, arriving: bool) -> bool:
-    """Whether a trial of this cost goes on from a rung; an ``arriving`` one is not in it yet.
+    """Whether a trial of this cost, the best that waits at a rung or one that is ``arriving`` and
+    not in it yet, goes on from there.
+
+    Those that are among the best 1/η do; while others are to come, one at a time, as there is room.
+    """
+    if not is_promising(state, epoch, cost, arriving):
+        return False
+    if len(state.trials) >= state.total:
+        return True
+    count = len(state.rungs.at(epoch)) + arriving
+    if not has_room(count, state.rungs.went_on[epoch], state.spec.stopping.reduction_factor):
+        return False
+    return not arriving or all(cost < other for other in _waiting_at(state, epoch))
+
+
+def is_promising(state: StudyState, epoch: int, cost: float, arriving: bool = False) -> bool:
+    """Whether a trial of this cost is among the best 1/η at a rung, one at least.
 
     Of equals those that came earlier go first: an arriving one comes last.
     """
-    share, rungs = state.spec.stopping.reduction_factor, state.rungs
-    alike = 0 if arriving else sum(_stands(state, t, epoch, cost) for t in _paused(state))
-    waiting = max(1, alike)
-    if len(state.trials) < state.total:
-        came = rungs.arrivals[epoch].copy()
-        came.extend([cost] if arriving else [])
-        latest = list(came)
-        return passes(latest, cost, waiting, share)
-    ordered = rungs.at(epoch)
+    ordered = state.rungs.at(epoch)
+    alike = 0 if arriving else sum(other == cost for other in _waiting_at(state, epoch))
     left, right = bisect.bisect_left(ordered, cost), bisect.bisect_right(ordered, cost)
-    better = left + max(0, right - left + arriving - waiting)
-    return passes_at_the_end(better, len(ordered) + arriving, share)
+    better = left + max(0, right - left + arriving - max(1, alike))
+    return is_among_best(better, len(ordered) + arriving, state.spec.stopping.reduction_factor)
 
 
-def _stands(state: StudyState, trial: Trial, epoch: int, cost: float) -> bool:
-    return trial.epoch == epoch and _cost(state, trial) == cost
+def _waiting_at(state: StudyState, epoch: int) -> Iterator[float]:
+    """Return the costs of those that wait at a rung."""
+    return (_cost(state, trial) for trial in _paused(state) if trial.epoch == epoch)
 
 
 def next_to_go_on(state: StudyState) -> Trial | None:

@@ -7,7 +7,7 @@ from search.errors import SpecError
 from search.journal.load import load_state
 from search.journal.state import replay
 from search.policy.audits import audit
-from search.policy.pausing import goes_on
+from search.policy.pausing import is_promising
 from search.policy.replays import replay_stopping
 from search.policy.samplers.optuna_adapter import OptunaSampler
 from search.policy.samplers.registry import SAMPLERS, TrialChooser
@@ -114,8 +114,10 @@ def test_another_rule_is_replayed_with_what_is_known(harness):
     assert 5 in mild.completed, "its third epoch shows what it is"
     assert mild.unknown == []
     assert mild.best(state) == (5, 0.95)
-    harsh = replay_stopping(state, other_stopping(state.spec.stopping, ["stopping.losers=stop"]))
-    assert harsh.epochs[5] == 1
+    stop = replay_stopping(state, other_stopping(state.spec.stopping, ["stopping.losers=stop"]))
+    assert stop.epochs[5] == 1
+    assert sum(stop.epochs.values()) == 45, "each of the others is better than those before it"
+    harsh = replay_stopping(state, other_stopping(state.spec.stopping, ["stopping.audit=0"]))
     assert sum(harsh.epochs.values()) < sum(mild.epochs.values())
 
 
@@ -164,7 +166,7 @@ def test_where_losers_are_stopped_for_good_one_that_would_have_won_is_counted(tm
 
     finish(harness, value)
     state = harness.study.state
-    assert state.trials[6].audited == 1 and goes_on(state, 1, -0.605, False)
+    assert state.trials[6].audited == 1 and is_promising(state, 1, -0.605)
     found = audit(state)
     assert found is not None and found.better == [6]
     assert set(found.audited) == {t.number for t in state.trials if t.audited}

@@ -115,10 +115,10 @@ def test_a_study_killed_as_it_was_created_still_takes_them(tmp_path, tables):
 
 def test_one_that_misleads_only_delays(tmp_path, tables):
     former = taken(tables, finished(tmp_path / "a", tables, mirrored, 60))
-    misled = finished(tmp_path / "b", tables, ridge, 40, (former,))
+    misled = finished(tmp_path / "b", tables, ridge, 60, (former,))
     taken_over = misled.study.state.trials[:4:2]
     assert max(trial.best_value for trial in taken_over) < 0.75
-    assert best_after(misled, 40) > 0.86
+    assert best_after(misled, 60) > 0.86
 
 
 def test_expectations_that_are_not_borne_out_lose_their_weight():
