@@ -107,8 +107,9 @@ def estimate_bytes(parameters: int, bytes_per_step: int, shape: DataShape, avera
 def estimate_host_bytes(parameters: int, shape: DataShape, averaged: bool) -> int:
     """Estimate the same of a process that trains on a GPU, whose memory holds all activations.
 
-    A parameter counts seven times: when it is drawn, and twice as weight and two moments while a
-    checkpoint is written. With averaged weights it counts twice more.
+    A parameter counts ten times: when it is drawn, and three times as weight and two moments: in a
+    checkpoint that is written, in the bytes that it becomes, and in another that waits. With
+    averaged weights it counts three times more.
     """
-    weights = (9 if averaged else 7) * FLOAT_BYTES * parameters
+    weights = (13 if averaged else 10) * FLOAT_BYTES * parameters
     return BARE_GPU_WORKER_BYTES + weights + _validation_bytes(shape)
