@@ -247,6 +247,7 @@ def main() -> int:
     if given.record:
         print(record([Path(journal) for journal in given.record[1:]], given.record[0]))
         return 0
+    _ready()  # here too, where landscapes are made
     for name in RECORDED:
         landscape = _landscape(name)
         assert isinstance(landscape, RecordedSearch)
