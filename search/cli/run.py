@@ -141,7 +141,7 @@ def _print_outcome(outcome: Any, hint: str) -> None:
             say(sentence)
         put(f"report: {_from_here(outcome.folder.report)}", sys.stdout)
     if outcome.reason != "finished":
-        say(f"{outcome.reason}; {state.ended} of {state.total} trials done; {hint}")
+        say(f"{outcome.reason}; {state.trials.ended} of {state.total} trials done; {hint}")
     elif best is None:
         raise NoFiniteResult(nothing_finite(state))
     sys.exit(outcome.exit_code)

@@ -82,13 +82,13 @@ class StudyRecorder:
         whose last decision was never applied.
         """
         self._resources = resources
-        running = [self.state.trials[number] for number in sorted(self.state.running)]
+        running = [self.state.trials[number] for number in sorted(self.state.trials.running)]
         left = [e for trial in running for e in self._take(self._unreported(trial))]
         self._publish(left)
         events: list[Event] = [*([change] if change else []), session]
         self._record(*events)
         ends: list[Event] = []
-        for trial in self.state.open_trials():
+        for trial in self.state.trials.all_open():
             due = self.state.pending_end(trial)
             if due is not None:
                 ends.append(TrialEnded(trial=trial.number, state=due[0], reason=due[1]))
@@ -96,9 +96,9 @@ class StudyRecorder:
         over = surplus(self.state)
         self._record(*over)
         ends += over
-        self._ended_before = self.state.ended
-        known = self.state.outlook is not None and self.state.outlook.ended == self.state.ended
-        self._looked_at = self.state.ended if known else self.state.ended - 1
+        ended, outlook = self.state.trials.ended, self.state.outlook
+        self._ended_before = ended
+        self._looked_at = ended if outlook is not None and outlook.ended == ended else ended - 1
         return [*left, *events, *ends]
 
     def end(self, reason: str) -> None:
@@ -111,12 +111,12 @@ class StudyRecorder:
         go on, else a new one."""
         state = self.state
         self._look_ahead()
-        waiting = state.next_waiting() or next_to_go_on(state)
+        waiting = state.trials.next_waiting() or next_to_go_on(state)
         if waiting is None and len(state.trials) < state.total:
             self._record(self._chooser.choose(state))
             waiting = state.trials[-1]
         if waiting is None:
-            if not state.running:
+            if not state.trials.running:
                 self._record(*all_given_up(state))
                 self._look_ahead()
             return "finished" if state.finished else "wait"
@@ -129,7 +129,7 @@ class StudyRecorder:
     def _look_ahead(self) -> None:
         """Reckon how the search stands, where a tenth more trials have ended or all, which takes a
         tenth of a second; and conclude it, where it has nothing left to gain."""
-        ended = self.state.ended
+        ended = self.state.trials.ended
         if ended > self._looked_at:
             due = _grew_by_a_tenth(self._looked_at, ended) or self.state.finished
             due &= self.state.total > len(self.state.spec.first)  # else nothing is searched
@@ -208,7 +208,7 @@ class StudyRecorder:
         if self._any_paused:
             return None
         until = self._ended_before + MAX_COMMON_FAILURES
-        numbers = self.state.ended_order[self._ended_before : until]
+        numbers = self.state.trials.ended_order[self._ended_before : until]
         first = [self.state.trials[number] for number in numbers]
         if len(first) < MAX_COMMON_FAILURES or any(trial.state != "failed" for trial in first):
             return None

@@ -132,7 +132,7 @@ def resume(
         past = load(folder, past)
         state = past.state
         changing = plan.change is not None or plan.force
-        if not changing and state.ended >= plan.total == state.total:
+        if not changing and state.trials.ended >= plan.total == state.total:
             write_report(folder, state, running=False)
             return Outcome(folder, state, "finished", 0)
         spec = plan.change.spec if plan.change else state.spec

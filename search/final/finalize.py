@@ -207,7 +207,7 @@ def _lineup(folder: StudyDir, state: StudyState, request: Request) -> Lineup:
         baseline=baseline_of(state),
         candidates=best_candidates(state, top),
         importances=importances(state),
-        ended=state.ended,
+        ended=state.trials.ended,
         terms=terms_of(state.spec),
     )
 
@@ -253,14 +253,14 @@ def _check_lineup(
     kept = f", or keep to the figure of {folder.final_result}" if judged else ""
     raise SpecError(
         f"the candidates of study {folder.name!r} were chosen when {lineup.ended} trials had ended "
-        f"({state.ended} have now), and others stand for it by now: to choose anew, remove "
+        f"({state.trials.ended} have now), and others stand for it by now: to choose anew, remove "
         f"{folder.final}{kept}. Openings of the test part stay on record"
     )
 
 
 def _still_stand(lineup: Lineup, state: StudyState) -> bool:
     """Whether the study would choose the same again."""
-    if lineup.ended in (None, state.ended):
+    if lineup.ended in (None, state.trials.ended):
         return True
     now = [*best_candidates(state, lineup.top), baseline_of(state)]
     return sorted(_params(now)) == sorted(_params([*lineup.candidates, lineup.baseline]))

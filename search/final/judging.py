@@ -51,7 +51,7 @@ class Finalist:
     state: StudyState
 
     @property
-    def trials(self) -> list[Trial]:
+    def trials(self) -> Sequence[Trial]:
         """Its seeds, in order."""
         return self.state.trials
 

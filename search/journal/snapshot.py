@@ -219,7 +219,7 @@ class SnapshotWriter:
         self._file = os.fdopen(descriptor, "r+b")
         self._file.truncate(ended.size)
         self._file.seek(ended.size)
-        for number in state.ended_order[ended.lines :]:
+        for number in state.trials.ended_order[ended.lines :]:
             self._append(state.trials[number])
 
     def __call__(self, event: Event, state: StudyState) -> None:
@@ -230,7 +230,7 @@ class SnapshotWriter:
             if isinstance(event, SpecChanged):  # what ended trials are worth is another value now
                 self._go_on(state, Prefix())
                 self._due = 0.0
-            elif isinstance(event, TrialEnded) and self._ended.lines < state.ended:
+            elif isinstance(event, TrialEnded) and self._ended.lines < state.trials.ended:
                 self._append(state.trials[event.trial])
             if time.monotonic() >= self._due:
                 self.take(state)
@@ -249,7 +249,7 @@ class SnapshotWriter:
         It is not where events were applied that could not be written, nor amid several ends.
         """
         began = time.monotonic()
-        whole = state.applied == self._journal.lines and self._ended.lines == state.ended
+        whole = state.applied == self._journal.lines and self._ended.lines == state.trials.ended
         if self._file is None or not whole:
             return
         self._file.flush()
@@ -265,7 +265,7 @@ class SnapshotWriter:
             "former": [former.model_dump(mode="json") for former in state.former],
             "concluded": state.concluded,
             "outlook": state.outlook.model_dump(mode="json") if state.outlook else None,
-            "live": [_dumped(trial) for trial in state.open_trials()],
+            "live": [_dumped(trial) for trial in state.trials.all_open()],
         }
         content = to_json(head, inf_nan_mode="null")
         beside = self._folder / f"{_HEAD}.writing"

@@ -1,8 +1,7 @@
 """The state of a study: a fold over its journal's events, the same live and at replay."""
 
-from collections import Counter
 from collections.abc import Iterable
-from typing import Any, cast, get_args
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -27,13 +26,13 @@ from search.journal.events import (
     WarmStarted,
 )
 from search.journal.rungs import Rungs
-from search.journal.trial import Best, Trial, TrialState
+from search.journal.trial import Best, Trial, Trials
 from search.spec.space import parse_space
 from search.spec.study import ResourcesSpec, StudySpec
 
 
 class StudyState:
-    """Trials in number order, the rungs, and what the sessions left.
+    """The trials, the rungs, and what the sessions left.
 
     Attributes:
         former: what was taken from other studies at the beginning.
@@ -42,9 +41,6 @@ class StudyState:
         changes: the study's changes; ``revision`` counts them, and what was derived from an earlier
             one is stale.
         applied: how many events it stands for; the state moves before the journal has them.
-        ended_order: numbers of the ended trials, in the order of their ends.
-        running: numbers of the trials under way.
-        paused: numbers of the trials that wait at a rung.
     """
 
     def __init__(self, created: StudyCreated) -> None:
@@ -54,12 +50,7 @@ class StudyState:
         self.outlook: OutlookTaken | None = None
         self.concluded: str | None = None
         self.changes: list[SpecChanged] = []
-        self.trials: list[Trial] = []
-        self.ended_order: list[int] = []
-        self.ends: Counter[EndState] = Counter()
-        self.running: set[int] = set()
-        self._waiting: set[int] = set()
-        self.paused: set[int] = set()
+        self.trials = Trials()
         self.session: SessionStarted | None = None
         self.session_end: SessionEnded | None = None
         self._leader: Trial | None = None
@@ -105,13 +96,13 @@ class StudyState:
             case EpochDone():
                 self._take_epoch(event)
             case AttemptFailed():
-                trial = self._open(event.trial)
+                trial = self.trials.open(event.trial)
                 trial.failures.append(event.model_copy(update={"detail": ""}))  # its log has it
-                self._move(trial, "waiting")
+                self.trials.move(trial, "waiting")
             case TrialEnded():
                 self._end(event)
             case TrialRestored() | TrialMoved():
-                self._open(event.trial)
+                self.trials.open(event.trial)
             case StudyCreated():
                 raise JournalDamaged("the journal begins twice")
         self.applied += 1
@@ -125,28 +116,14 @@ class StudyState:
             update["resources"] = ResourcesSpec.model_validate(self.session.resources)
         return self.spec.model_copy(update=update)
 
-    def _move(self, trial: Trial, state: TrialState) -> None:
-        """Set a trial's state, and keep the lists of those that have not ended."""
-        trial.state = state
-        self.running.discard(trial.number)
-        self._waiting.discard(trial.number)
-        self.paused.discard(trial.number)
-        match state:
-            case "running":
-                self.running.add(trial.number)
-            case "waiting":
-                self._waiting.add(trial.number)
-            case "paused":
-                self.paused.add(trial.number)
-
     def _start_session(self, event: SessionStarted) -> None:
         self.session, self.session_end, self.total = event, None, event.total
         if event.total > len(self.trials) and self.concluded is not None:
             self.concluded = None
             if self.outlook is not None:  # it is looked at anew before it concludes again
                 self.outlook = self.outlook.model_copy(update={"left": 0})
-        for number in sorted(self.running):
-            self._move(self.trials[number], "waiting")
+        for number in sorted(self.trials.running):
+            self.trials.move(self.trials[number], "waiting")
 
     def _change(self, event: SpecChanged) -> None:
         self.changes.append(event)
@@ -172,10 +149,7 @@ class StudyState:
         self._update_best(trial)
 
     def _create(self, event: TrialCreated) -> None:
-        if event.trial != len(self.trials):
-            raise JournalDamaged(f"the journal has trial {event.trial} out of order")
-        self._waiting.add(event.trial)
-        self.trials.append(
+        self.trials.add(
             Trial(
                 number=event.trial,
                 spec=self.spec,
@@ -189,14 +163,14 @@ class StudyState:
         )
 
     def _start_attempt(self, event: AttemptStarted) -> None:
-        trial = self._open(event.trial)
+        trial = self.trials.open(event.trial)
         trial.attempts = event.attempt
         if trial.state == "paused" and self.is_comparable(trial):
             self.rungs.let_go(trial.epoch)
-        self._move(trial, "running")
+        self.trials.move(trial, "running")
 
     def _take_epoch(self, event: EpochDone) -> None:
-        trial = self._open(event.trial)
+        trial = self.trials.open(event.trial)
         if event.epoch != trial.epoch + 1:
             raise JournalDamaged(
                 f"the journal has epoch {event.epoch} of trial {event.trial} after {trial.epoch}"
@@ -215,7 +189,7 @@ class StudyState:
         if improved:
             self._update_best(trial)
         if event.decision == "pause":
-            self._move(trial, "paused")
+            self.trials.move(trial, "paused")
 
     def _update_best(self, trial: Trial) -> None:
         """Let a trial lead if its best epoch beats the leader's; ties go to the lower number.
@@ -233,31 +207,17 @@ class StudyState:
         self._leader = trial
 
     def _end(self, event: TrialEnded) -> None:
-        trial = self._open(event.trial)
+        trial = self.trials.open(event.trial)
         trial.reason = event.reason
-        self._move(trial, event.state)
-        self.ends[event.state] += 1
-        self.ended_order.append(event.trial)
+        self.trials.end(trial, event.state)
 
     def take_back(self, trials: Iterable[Trial], ended_order: Iterable[int]) -> None:
         """Take in trials, in number order, of which nothing is known here yet."""
         for trial in trials:
-            self.trials.append(trial)
-            self._move(trial, trial.state)
+            self.trials.add(trial)
             self._compare(trial)
         for number in ended_order:
-            self.ended_order.append(number)
-            self.ends[self._end_of(number)] += 1
-
-    def _end_of(self, number: int) -> EndState:
-        state = self.trials[number].state
-        assert state in get_args(EndState)
-        return cast(EndState, state)
-
-    def _open(self, number: int) -> Trial:
-        if not 0 <= number < len(self.trials) or self.trials[number].ended:
-            raise JournalDamaged(f"the journal has a line of trial {number}, which is not open")
-        return self.trials[number]
+            self.trials.count_end(self.trials[number])
 
     def is_comparable(self, trial: Trial) -> bool:
         """Whether a trial is over the study's present data; figures of other data say nothing."""
@@ -279,14 +239,9 @@ class StudyState:
         return trial.due
 
     @property
-    def ended(self) -> int:
-        """How many trials have ended, failed ones too."""
-        return len(self.ended_order)
-
-    @property
     def finished(self) -> bool:
         """Whether all wanted trials have ended."""
-        return self.ended >= self.total
+        return self.trials.ended >= self.total
 
     def best(self) -> Best | None:
         """Return the comparable trial with the best finite epoch, however it ended; of equals the
@@ -294,15 +249,6 @@ class StudyState:
         leader = self._leader
         epoch = leader.best_epoch if leader else None
         return Best(leader, epoch) if leader and epoch else None
-
-    def open_trials(self) -> list[Trial]:
-        """Return the trials that have not ended."""
-        numbers = self.running | self._waiting | self.paused
-        return [self.trials[number] for number in sorted(numbers)]
-
-    def next_waiting(self) -> Trial | None:
-        """Return the trial to hand out next, of those that were begun; None if none waits."""
-        return self.trials[min(self._waiting)] if self._waiting else None
 
 
 def replay(events: Iterable[Event], state: StudyState | None = None) -> StudyState:

@@ -111,10 +111,11 @@ class Progress:
         state = self._state
         best = state.best()
         top = f"best {short(best.value)} (trial {best.trial.number})" if best else "no best"
-        stopped = f"{state.ends['pruned']} stopped early"
-        if state.paused:
-            stopped += f", {len(state.paused)} paused"
-        return f"{state.ended}/{state.total} done, {stopped}, {top}{self._ahead()}, {self._eta()}"
+        stopped = f"{state.trials.ends['pruned']} stopped early"
+        if state.trials.paused:
+            stopped += f", {len(state.trials.paused)} paused"
+        done = f"{state.trials.ended}/{state.total} done"
+        return f"{done}, {stopped}, {top}{self._ahead()}, {self._eta()}"
 
     def _ahead(self) -> str:
         """Say how surely the best is known, and what is still expected of the search."""
@@ -128,7 +129,7 @@ class Progress:
 
     def _done(self) -> int:
         """Count the trials that have ended, or will without much more: few paused ones go on."""
-        return self._state.ended + len(self._state.paused)
+        return self._state.trials.ended + len(self._state.trials.paused)
 
     def _eta(self) -> str:
         done = self._done() - self._done_before
@@ -143,8 +144,8 @@ class Progress:
     def _picture(self) -> Group:
         """Return the headline, the running trials, and the newest of the others."""
         state = self._state
-        running = [state.trials[number] for number in sorted(state.running)[:_SHOWN]]
-        newest = state.trials[: -1 - _SHOWN - len(state.running) : -1]
+        running = [state.trials[number] for number in sorted(state.trials.running)[:_SHOWN]]
+        newest = state.trials[: -1 - _SHOWN - len(state.trials.running) : -1]
         others = [trial for trial in newest if trial.state != "running"]
         shown = (running + others)[:_SHOWN]
         rows = [table_row(trial, state, running=True) for trial in shown]

@@ -151,7 +151,8 @@ def importance(state: StudyState, merits: Merits) -> dict[str, float]:
     """Return which share of the variance of what the process expects each hyperparameter has a part
     in, 0 to 1: its total index (Homma & Saltelli 1996), by Jansen's estimator (1999)."""
     axes, count = merits.axes, 512
-    rng = np.random.default_rng(derive_seed(state.spec.search.seed, "importance", state.ended))
+    seed = derive_seed(state.spec.search.seed, "importance", state.trials.ended)
+    rng = np.random.default_rng(seed)
     x_ND = axes.spread(rng.random((count, len(axes))))
     other_ND = axes.spread(rng.random((count, len(axes))))
     expected_N = merits.posterior.mean(merits.features(x_ND))

@@ -64,7 +64,7 @@ def take_outlook(state: StudyState) -> OutlookTaken | None:
 
 
 def _outlook(state: StudyState, merits: Merits) -> OutlookTaken:
-    rng = np.random.default_rng(derive_seed(state.spec.search.seed, "outlook", state.ended))
+    rng = np.random.default_rng(derive_seed(state.spec.search.seed, "outlook", state.trials.ended))
     x_CD = _candidates(state, merits, rng)
     worths = _draw(merits, x_CD, rng)
     leader = merits.best(worths.mean_X[: worths.tried])
@@ -75,7 +75,7 @@ def _outlook(state: StudyState, merits: Merits) -> OutlookTaken:
     mean, variance = float(worths.mean_X[leader]), float(worths.covariance_XX[leader, leader])
     gain = max(0.0, _GAINS * float(np.mean(gain_S)))
     return OutlookTaken(
-        ended=state.ended,
+        ended=state.trials.ended,
         leader=merits.first[leader],
         mean=sign * merits.worth(mean),
         se=ERRORS * merits.error(math.sqrt(variance), mean),

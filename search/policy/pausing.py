@@ -63,7 +63,7 @@ def next_to_go_on(state: StudyState) -> Trial | None:
 def surplus(state: StudyState) -> list[TrialEnded]:
     """Return the ends of paused trials for which the disk has no room: the least promising."""
     room = state.spec.stopping.keep_paused
-    if len(state.paused) <= room:
+    if len(state.trials.paused) <= room:
         return []
     promising = sorted(_paused(state), key=lambda trial: _place(state, trial))
     return [_given_up(trial, f"at most {room} stay paused") for trial in promising[room:]]
@@ -90,7 +90,7 @@ def _place(state: StudyState, trial: Trial) -> tuple[int, int]:
 
 
 def _paused(state: StudyState) -> Iterator[Trial]:
-    return (state.trials[number] for number in sorted(state.paused))
+    return (state.trials[number] for number in sorted(state.trials.paused))
 
 
 def _cost(state: StudyState, trial: Trial) -> float:

@@ -31,7 +31,7 @@ def _headline(subject: Subject) -> Section:
     state = subject.state
     counts = short(count_states(state, subject.running)) or "none begun"
     text = (
-        f"{state.ended} of {state.total} trials ended ({counts}); "
+        f"{state.trials.ended} of {state.total} trials ended ({counts}); "
         f"metric `{state.objective.metric}`, {state.objective.mode} is better."
     )
     parts = [Paragraph(text)]

@@ -69,8 +69,8 @@ def judge(place: Sandbox, before: bytes) -> None:
         done = [e for e in events if isinstance(e, EpochDone) and e.epoch == rung]
         assert costs == sorted(state.objective.cost(e.value) for e in done if e.value is not None)
     loaded = load_state(place.study)  # through the snapshot that the killed driver has left
-    assert (loaded.trials, loaded.rungs, loaded.ended_order, loaded.best()) == (
-        *(state.trials, state.rungs, state.ended_order, state.best()),
+    assert (loaded.trials, loaded.rungs, loaded.best()) == (
+        *(state.trials, state.rungs, state.best()),
     )
     for index, event in enumerate(events):  # an attempt goes on where the journal stood
         if isinstance(event, AttemptStarted):

@@ -56,7 +56,7 @@ def test_run_resume_load_and_trials(place):
             before = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)]
             tables = tomllib.load(open("small.toml", "rb"))
             outcome = search.run(tables, trials=2, name="mine", settings={"stopping.max_epochs": 2})
-            assert (outcome.reason, outcome.state.ended) == ("finished", 2)
+            assert (outcome.reason, outcome.state.trials.ended) == ("finished", 2)
             assert outcome.folder.report.exists()
             spent = search.resume("mine", trials=900, max_concurrent=1, time_budget=3)
             assert (spent.reason, spent.exit_code) == ("time budget spent", 0)

@@ -121,13 +121,13 @@ class _History:
                 self._add(trial)
             self._asked = None
             self._made += 1
-        for trial in state.open_trials():
+        for trial in state.trials.all_open():
             if state.is_comparable(trial):
                 self._tell_rungs(state, trial)
                 self._tell_pause(state, trial)
-        for number in state.ended_order[self._ended :]:
+        for number in state.trials.ended_order[self._ended :]:
             self._tell_end(state, state.trials[number])
-        self._ended = state.ended
+        self._ended = state.trials.ended
 
     def ask(self, sampler: BaseSampler) -> Suggestion:
         """Draw the next trial's configuration."""

@@ -60,13 +60,17 @@ SCRIPT = st.lists(
 
 
 def picture(state) -> Any:
+    trials = state.trials
     return (
-        state.trials,
+        list(trials),
+        sorted(trials.running),
+        sorted(trials.paused),
+        trials.ended_order,
+        trials.ends,
         state.rungs,
         state.total,
         state.session,
         state.finished,
-        state.ended_order,
         state.best(),
     )
 
@@ -127,7 +131,7 @@ def test_replay_of_every_prefix_is_the_live_state(
         apply(event)
         live.append((repr(picture(state)), repr(told(sampler, state))))
         assert state.best() == leader(state)
-        assert state.ended == sum(trial.ended for trial in state.trials)
+        assert state.trials.ended == sum(trial.ended for trial in state.trials)
 
     monkeypatch.setattr(state, "apply", apply_and_look)
     already = len(harness.events())
@@ -264,7 +268,7 @@ def test_a_journal_that_was_replaced_meanwhile_is_read_anew(tmp_path, tables):
     before = load(harness.folder)
     harness.folder.journal.write_bytes(backup)
     loaded = load(harness.folder, before)
-    assert loaded.state is not before.state and loaded.state.trials == []
+    assert loaded.state is not before.state and not loaded.state.trials
     with pytest.raises(JournalDamaged, match="shorter"):
         Journal(harness.folder.journal, prefix=before.prefix)
     assert harness.folder.journal.read_bytes() == backup

@@ -122,7 +122,7 @@ def test_the_table_of_hyperparameters_has_every_trial_and_its_best(tmp_path, tab
     harness.report(running, 1, 0.8)
     while not harness.study.state.trials[lost.number].ended:
         harness.study.fail(lost.number, harness.study.state.trials[lost.number].attempts, LOST)
-        again = harness.study.next() if harness.study.state.next_waiting() else None
+        again = harness.study.next() if harness.study.state.trials.next_waiting() else None
         assert again is None or again.number == lost.number
     board.close()
     rows = table_of(harness.folder.tensorboard)

@@ -100,7 +100,7 @@ def test_a_search_ends_that_has_nothing_left_to_find(tmp_path, tables):
     state = harness.study.state
     assert state.finished and 8 <= len(state.trials) < 200
     assert state.total == len(state.trials) and "surely gain less than 0.01" in state.concluded
-    assert not state.paused
+    assert not state.trials.paused
     [line] = [event for event in harness.events() if isinstance(event, SearchConcluded)]
     assert line.total == state.total
     again = load_state(harness.folder)

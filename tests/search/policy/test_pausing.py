@@ -84,13 +84,13 @@ def test_whoever_goes_on_is_the_best_that_waits_and_no_more_do_than_the_best_sha
 def test_losers_wait_and_the_best_of_them_goes_on_first(harness):
     assert first_epochs(harness, [0.6, 0.5]) == [False, False]
     state = harness.study.state
-    assert state.paused == {0, 1}
+    assert state.trials.paused == {0, 1}
     assert [t.reason for t in state.trials] == [None, None], "they have not ended"
     assert first_epochs(harness, [0.4]) == [False]
     thawed = harness.begin()
     assert (thawed.number, thawed.attempt, thawed.last_journaled_epoch) == (0, 2, 1)
     assert thawed.restore, "from its last checkpoint"
-    assert state.paused == {1, 2} and state.running == {0}
+    assert state.trials.paused == {1, 2} and state.trials.running == {0}
     assert harness.begin().number == 3, "nobody else may go on: a new one"
 
 
@@ -130,7 +130,7 @@ def test_the_furthest_down_are_given_up_when_the_disk_has_no_room(harness, table
     harness.crash_and_reopen(total=12)
     first_epochs(harness, [0.3, 0.2, 0.25])
     state = harness.study.state
-    assert state.paused == {0, 2}
+    assert state.trials.paused == {0, 2}
     assert state.trials[1].state == "pruned"
     assert state.trials[1].reason == "at most 2 stay paused"
     assert harness.kinds()[-2:] == ["epoch", "end"], "in one go"
@@ -151,10 +151,10 @@ def test_less_room_in_a_torn_journal_is_made_at_the_next_start(harness, tables, 
 def test_a_study_ends_with_each_end_once_and_one_completed(harness):
     finish(harness, lambda number, epoch: 0.5 - 0.01 * number)
     state = harness.study.state
-    assert state.finished and not state.paused
+    assert state.finished and not state.trials.paused
     ends = [event.trial for event in harness.events() if isinstance(event, TrialEnded)]
     assert sorted(ends) == list(range(12))
-    assert state.ends["completed"] >= 1 and state.ends["pruned"] >= 6
+    assert state.trials.ends["completed"] >= 1 and state.trials.ends["pruned"] >= 6
     assert state.best().trial.state == "completed"
 
 
@@ -195,7 +195,7 @@ def test_readers_see_the_paused_whether_or_not_a_driver_is_at_work(harness):
     first_epochs(harness, [0.6, 0.5])
     for running in (True, False):
         assert count_states(harness.study.state, running) == {"paused": 2}
-    assert replay(harness.events()).paused == {0, 1}
+    assert replay(harness.events()).trials.paused == {0, 1}
 
 
 def test_more_trials_are_wanted_of_a_study_that_had_ended(harness):
@@ -204,18 +204,18 @@ def test_more_trials_are_wanted_of_a_study_that_had_ended(harness):
     harness.crash_and_reopen(total=15)
     finish(harness, lambda number, epoch: 0.9)
     state = harness.study.state
-    assert state.ended == 15 and state.best().trial.number >= 12
+    assert state.trials.ended == 15 and state.best().trial.number >= 12
 
 
 def test_trials_that_diverge_are_no_reason_to_give_up_while_others_wait(harness):
     """They are the first to end, for whoever is not the best is paused."""
     harness.crash_and_reopen(total=100)
     state = harness.study.state
-    while state.ended < 6:
+    while state.trials.ended < 6:
         work = harness.begin()
         value = None if work.number % 2 else 0.5 - work.number / 100
         harness.report(work, state.trials[work.number].epoch + 1, value)
-    assert state.ends == {"failed": 6} and state.paused
+    assert state.trials.ends == {"failed": 6} and state.trials.paused
     assert harness.study.common_failure() is None
 
 
@@ -236,4 +236,4 @@ def test_whoever_came_further_is_given_up_last(tmp_path, tables):
     harness.report(work, 2, 0.95)
     assert not harness.report(work, 3, 0.2), "the first there, and badly"
     first_epochs(harness, [0.5, 0.6, 0.4])
-    assert 2 in harness.study.state.paused
+    assert 2 in harness.study.state.trials.paused

@@ -66,7 +66,7 @@ def test_a_dimension_that_a_forced_change_adds_is_searched(tmp_path, tables):
 
 def finish(harness, total):
     """Train new trials to their ends until ``total`` have ended."""
-    while harness.study.state.ended < total:
+    while harness.study.state.trials.ended < total:
         work = harness.study.next()
         epoch = 1
         while harness.report(work, epoch, 0.5):
