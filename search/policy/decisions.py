@@ -14,7 +14,7 @@ from search.journal.events import (
 from search.journal.state import StudyState
 from search.journal.trial import Trial
 from search.policy.halving import should_stop
-from search.policy.pausing import goes_on
+from search.policy.pausing import goes_on, is_promising
 from search.policy.seeds import derive_seed
 from trainables.attempts.messages import Report
 
@@ -81,7 +81,8 @@ def _compare(state: StudyState, epoch: int, value: float) -> _Verdict:
         return _Verdict("stop", f"below {best}") if stops else _Verdict("continue")
     if goes_on(state, epoch, cost, arriving=True):
         return _Verdict("continue")
-    return _Verdict("pause", f"not yet among {best}")
+    promising = is_promising(state, epoch, cost, arriving=True)
+    return _Verdict("pause", f"{'no room' if promising else 'not'} yet among {best}")
 
 
 def _out_of_patience(state: StudyState, report: Report, value: float | None) -> str | None:

@@ -416,7 +416,7 @@ def test_a_pause_is_told_and_keeps_the_last_checkpoint(tmp_path, tables, capsys)
         harness.report(harness.begin(), 1, 0.6)
     board.close()
     lines = capsys.readouterr().err.splitlines()
-    assert lines[2].endswith("in 1.0 s; paused (not yet among the best 1/2 at epoch 3)")
+    assert lines[2].endswith("in 1.0 s; paused (no room yet among the best 1/2 at epoch 3)")
     kept = sorted(p.name[-15:-12] for p in harness.folder.checkpoints_of(0).glob("*.safetensors"))
     assert kept == ["001", "003"], "its best, and the one that it goes on from"
     assert "paused" in markdown_report(harness.folder, harness.study.state, running=False)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from search.journal.events import TrialEnded
+from search.journal.events import EpochDone, TrialEnded
 from search.journal.load import load_state
 from search.journal.state import replay
 from search.policy.halving import has_room, is_among_best
@@ -86,6 +86,8 @@ def test_losers_wait_and_the_best_of_them_goes_on_first(harness):
     state = harness.study.state
     assert state.trials.paused == {0, 1}
     assert [t.reason for t in state.trials] == [None, None], "they have not ended"
+    why = [e.reason for e in harness.events() if isinstance(e, EpochDone)]
+    assert why == [f"{word} yet among the best 1/3 at epoch 1" for word in ("no room", "not")]
     assert first_epochs(harness, [0.4]) == [False]
     thawed = harness.begin()
     assert (thawed.number, thawed.attempt, thawed.last_journaled_epoch) == (0, 2, 1)
