@@ -6,6 +6,7 @@ Legend: N configurations, D axes, F features. A coordinate that a configuration 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from numbers import Real
 from typing import Any
 
@@ -67,7 +68,7 @@ class Axis:
             return (
                 round(place) / max(self.size - 1, 1) if abs(place % 1 - 0.5) > 0.499 else math.nan
             )
-        low, high = self._ends()
+        low, high = self._ends
         return (self._scale(value) - low) / (high - low)
 
     def positions(self) -> Array:
@@ -91,7 +92,7 @@ class Axis:
             return np.asarray(np.minimum(np.round(clipped * steps), self.size - 1) / steps)
         if not self.whole:
             return np.asarray(clipped)
-        low, high = self._ends()
+        low, high = self._ends
         scaled = low + clipped * (high - low)
         whole = np.clip(np.round(np.exp(scaled) if self.log else scaled), self.low, self.high)
         return np.asarray(((np.log(whole) if self.log else whole) - low) / (high - low))
@@ -103,11 +104,12 @@ class Axis:
         if self.step is not None:
             number = min(self.low + self.step * round(position * (self.size - 1)), self.high)
             return round(number) if self.whole else number
-        low, high = self._ends()
+        low, high = self._ends
         scaled = low + position * (high - low)
         number = min(max(math.exp(scaled) if self.log else scaled, self.low), self.high)
         return round(number) if self.whole else number
 
+    @cached_property
     def _ends(self) -> tuple[float, float]:
         """Return both ends on the axis' scale; a whole number owns half a step on either side."""
         margin = 0.5 if self.whole else 0.0

@@ -48,13 +48,16 @@ class Model:
         seen = _seen(z_N)
         self._axes = axes
         self._x_ND = axes.points([history.known[index].params for index in seen])
-        pending_MD = axes.points(history.pending[-_PENDING:])
+        pending_MD = axes.points(history.pending)
         settled_ND = self._x_ND[history.settled_N[seen]]
         self._conditions = learn(settled_ND)
         self._optional_D = np.any(np.isnan(settled_ND), axis=0)
-        self._tried_ND = tried(axes, history, seen)
+        if axes.size <= LISTED:
+            self._tried_ND = tried(axes, history)
+        else:
+            self._tried_ND = _of_whole(history, seen, self._x_ND, pending_MD)
         self._x_NF = self._features(self._x_ND)
-        self._pending_MF = self._features(pending_MD)
+        self._pending_MF = self._features(pending_MD[-_PENDING:])
         self._z_N = (z_N[seen] - z_N[seen].mean()) / (z_N[seen].std() + 1e-9)
         m_NS = beliefs.expected(axes, self._x_ND)
         self._weights_S = weights(m_NS, self._z_N)
@@ -105,15 +108,20 @@ def _seen(z_N: Array) -> NDArray[np.intp]:
     return np.union1d(best, known[-_LATEST:])
 
 
-def tried(axes: Axes, history: History, rows: NDArray[np.intp]) -> Array:
-    """Return the points that need no other trial, x_ND: of these rows of the history, or of all in
-    a space that can be exhausted, and of what runs. A trial that failed before it had all its
-    parameters is not among them."""
-    if axes.size <= LISTED:
-        rows = np.arange(len(history.known))
-    known_ND = axes.points([history.known[row].params for row in rows])
+def tried(axes: Axes, history: History) -> Array:
+    """Return the points that need no other trial, x_ND."""
+    known_ND = axes.points([trial.params for trial in history.known])
+    every = np.arange(len(known_ND))
+    return _of_whole(history, every, known_ND, axes.points(history.pending))
+
+
+def _of_whole(
+    history: History, rows: NDArray[np.intp], known_ND: Array, pending_MD: Array
+) -> Array:
+    """Return the points of these rows of the history and of what runs, less those of trials that
+    failed before they had all their parameters."""
     whole_N = np.concatenate((history.settled_N[rows], history.whole_M))
-    x_ND = np.vstack((known_ND, axes.points(history.pending)))
+    x_ND = np.vstack((known_ND, pending_MD))
     return np.asarray(x_ND[whole_N | ~np.isnan(x_ND).any(axis=1)])
 
 

@@ -179,7 +179,7 @@ def _drawn(axes: Axes, history: History, count: int, rng: np.random.Generator) -
     """Draw so many points, x_MD; of a small space such as no trial has had, while there are any."""
     if axes.size > LISTED:
         return axes.spread(rng.random((count, len(axes))))
-    x_MD = untried(every_point(axes), tried(axes, history, np.arange(0)))
+    x_MD = untried(every_point(axes), tried(axes, history))
     return np.asarray(x_MD[rng.integers(len(x_MD), size=count)])
 
 
