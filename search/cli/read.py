@@ -179,5 +179,8 @@ def replay(name: str, settings: tuple[str, ...], form: str, results_dir: Path) -
 
     state = load_state(open_study_dir(results_dir, name))
     rows = replay_rows(state, other_stopping(state.spec.stopping, settings))
-    columns = ["rule", "grace_epochs", "reduction_factor", "completed", "epochs", "hours"]
-    show(f"{name}: {len(state.trials)} trials", rows, form, [*columns, "unknown", "best", "value"])
+    others = ("max_epochs", "losers", "keep_paused")
+    changed = [key for key in others if len({row[key] for row in rows}) > 1]
+    columns = ["rule", "grace_epochs", "reduction_factor", *changed, "completed", "epochs"]
+    columns += ["hours", "unknown", "best", "value"]
+    show(f"{name}: {len(state.trials)} trials", rows, form, columns)

@@ -1,7 +1,7 @@
 """The rungs of successive halving (Li et al. 2020, arXiv 1810.05934): costs at compared epochs.
 
 η (``reduction_factor``), r (``grace_epochs``) and R (``max_epochs``) are the paper's. The cost of a
-trial at a rung's own epoch, and at no other, stands in that rung.
+trial at a rung's own epoch, and at no other, stands in that rung, unless the trial has failed.
 """
 
 import bisect
@@ -53,6 +53,12 @@ class Rungs:
         """Count a trial that goes on from an epoch, if that is a rung."""
         if epoch in self.went_on:
             self.went_on[epoch] += 1
+
+    def withdraw(self, epoch: int, cost: float, went_on: bool) -> None:
+        """Take a trial's cost out of its rung, and give back the place if it went on."""
+        if epoch in self.costs:
+            self.costs[epoch].remove(cost)
+            self.went_on[epoch] -= went_on
 
     def at(self, epoch: int) -> list[float]:
         """Return the costs at an epoch, in order; none where it is no rung."""

@@ -1,6 +1,6 @@
 """The state of a study: a fold over its journal's events, the same live and at replay."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pydantic import ValidationError
@@ -140,13 +140,19 @@ class StudyState:
         """Put a trial's epochs in the rungs, and let it lead if it is the best."""
         if trial.data != self.data:
             return
-        for epoch in self.rungs.epochs:
-            value = trial.epochs.value(epoch - 1) if epoch <= trial.compared else None
-            if value is not None:
-                self.rungs.record(epoch, self.objective.cost(value))
+        if trial.state != "failed":
+            for epoch, cost in self._costs(trial):
+                self.rungs.record(epoch, cost)
                 if trial.went_on_from(epoch):
                     self.rungs.let_go(epoch)
         self._update_best(trial)
+
+    def _costs(self, trial: Trial) -> Iterator[tuple[int, float]]:
+        """Yield the rungs that a trial came to, with its costs there."""
+        for epoch in self.rungs.epochs:
+            value = trial.epochs.value(epoch - 1) if epoch <= trial.compared else None
+            if value is not None:
+                yield epoch, self.objective.cost(value)
 
     def _create(self, event: TrialCreated) -> None:
         self.trials.add(
@@ -209,6 +215,10 @@ class StudyState:
     def _end(self, event: TrialEnded) -> None:
         trial = self.trials.open(event.trial)
         trial.reason = event.reason
+        if event.state == "failed" and self.is_comparable(trial):
+            # Nobody waits for a place behind one that came to nothing.
+            for epoch, cost in self._costs(trial):
+                self.rungs.withdraw(epoch, cost, trial.went_on_from(epoch))
         self.trials.end(trial, event.state)
 
     def take_back(self, trials: Iterable[Trial], ended_order: Iterable[int]) -> None:

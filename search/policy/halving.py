@@ -25,6 +25,11 @@ def has_room(count: int, went_on: int, reduction_factor: int) -> bool:
     return (went_on + 1) * reduction_factor <= count
 
 
+def has_last_room(count: int, went_on: int, reduction_factor: int) -> bool:
+    """Whether one more goes on where nobody else is to come: ⌈n/η⌉ do, one at least."""
+    return went_on < math.ceil(count / reduction_factor)
+
+
 def is_among_best(better: int, count: int, reduction_factor: int) -> bool:
     """Whether a trial with so many ``better`` ones is among the best ⌈n/η⌉, of which there is one
     at least."""

@@ -6,23 +6,43 @@ from collections.abc import Iterator
 from search.journal.events import TrialEnded
 from search.journal.state import StudyState
 from search.journal.trial import Trial
-from search.policy.halving import has_room, is_among_best
+from search.policy.halving import has_last_room, has_room, is_among_best
 
 
 def goes_on(state: StudyState, epoch: int, cost: float, arriving: bool) -> bool:
     """Whether a trial of this cost, the best that waits at a rung or one that is ``arriving`` and
     not in it yet, goes on from there.
 
-    Those that are among the best 1/η do; while others are to come, one at a time, as there is room.
+    Those that are among the best 1/η do, one at a time, as there is room.
     """
     if not is_promising(state, epoch, cost, arriving):
         return False
-    if len(state.trials) >= state.total:
-        return True
+    share, went_on = state.spec.stopping.reduction_factor, state.rungs.went_on[epoch]
     count = len(state.rungs.at(epoch)) + arriving
-    if not has_room(count, state.rungs.went_on[epoch], state.spec.stopping.reduction_factor):
+    if not has_room(count, went_on, share) and not (
+        has_last_room(count, went_on, share) and _all_came(state, epoch, arriving)
+    ):
         return False
     return not arriving or all(cost < other for other in _waiting_at(state, epoch))
+
+
+def _all_came(state: StudyState, epoch: int, arriving: bool) -> bool:
+    """Whether nobody else is to come to a rung: all trials are made, none trains on its way there,
+    and none that waits before it goes on."""
+    if len(state.trials) < state.total:
+        return False
+    coming = [t for t in state.trials.all_open() if _comes_to(state, t, epoch)]
+    return len(coming) <= arriving and not any(
+        goes_on(state, before, cost, arriving=False)
+        for before, (cost, _) in _best_waiting(state).items()
+        if before < epoch
+    )
+
+
+def _comes_to(state: StudyState, trial: Trial, epoch: int) -> bool:
+    """Whether a trial is on its way to a rung, to be compared there."""
+    compared = trial.audited is None and state.is_comparable(trial)
+    return compared and trial.state != "paused" and trial.epoch < epoch
 
 
 def is_promising(state: StudyState, epoch: int, cost: float, arriving: bool = False) -> bool:
@@ -47,17 +67,25 @@ def next_to_go_on(state: StudyState) -> Trial | None:
 
     One that waits where no rung is any more, since the study was changed, goes on to the next.
     """
-    best: dict[int, tuple[float, int]] = {}
     for trial in _paused(state):
         if trial.epoch not in state.rungs.epochs:
             return trial
-        of_trial = _cost(state, trial), trial.number
-        best[trial.epoch] = min(of_trial, best.get(trial.epoch, of_trial))
+    best = _best_waiting(state)
     for epoch in sorted(best, reverse=True):
         cost, number = best[epoch]
         if goes_on(state, epoch, cost, arriving=False):
             return state.trials[number]
     return None
+
+
+def _best_waiting(state: StudyState) -> dict[int, tuple[float, int]]:
+    """Return the cost and the number of the best trial that waits, by rung."""
+    best: dict[int, tuple[float, int]] = {}
+    for trial in _paused(state):
+        of_trial = _cost(state, trial), trial.number
+        if trial.epoch in state.rungs.epochs:
+            best[trial.epoch] = min(of_trial, best.get(trial.epoch, of_trial))
+    return best
 
 
 def surplus(state: StudyState) -> list[TrialEnded]:

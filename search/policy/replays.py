@@ -50,14 +50,16 @@ class Replay:
 def replay_stopping(state: StudyState, stopping: StoppingSpec) -> Replay:
     """Return what ``stopping`` would have done with the trials over the present data."""
     trials = [trial for trial in state.comparable_trials() if trial.epochs]
-    found, anew = Replay(stopping), _fresh(state, stopping, len(trials))
+    found, anew = Replay(stopping), _fresh(state, stopping)
+    # Of a study that is to make more trials, nobody is the last.
+    anew.total = len(trials) if len(state.trials) >= state.total else state.total
     while (number := _next(anew, trials)) is not None:
         copy, trial = anew.trials[number], trials[number]
         attempt = AttemptStarted(trial=number, attempt=copy.attempts + 1, from_epoch=copy.epoch)
         anew.apply(attempt)
         while copy.state == "running":
             _train(anew, copy, trial, found)
-    for end in all_given_up(anew):
+    for end in all_given_up(anew) if state.finished else ():
         anew.apply(end)
     for copy, trial in zip(anew.trials, trials, strict=True):
         found.epochs[trial.number] = copy.epoch
@@ -67,14 +69,12 @@ def replay_stopping(state: StudyState, stopping: StoppingSpec) -> Replay:
     return found
 
 
-def _fresh(state: StudyState, stopping: StoppingSpec, trials: int) -> StudyState:
+def _fresh(state: StudyState, stopping: StoppingSpec) -> StudyState:
     """Return a study of the same objective that has made no trials."""
     spec = state.spec.model_copy(update={"stopping": stopping})
     changed = {"spec": spec.tables(), "data": state.data}
     changed["hyperparameters"] = state.hyperparameters
-    anew = StudyState(state.created.model_copy(update=changed))
-    anew.total = trials
-    return anew
+    return StudyState(state.created.model_copy(update=changed))
 
 
 def _next(anew: StudyState, trials: Sequence[Trial]) -> int | None:

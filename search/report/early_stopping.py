@@ -85,6 +85,7 @@ def _row(state: StudyState, said: str, replayed: Replay) -> dict[str, Any]:
         "grace_epochs": replayed.stopping.grace_epochs,
         "reduction_factor": replayed.stopping.reduction_factor,
         "losers": replayed.stopping.losers,
+        "keep_paused": replayed.stopping.keep_paused,
         "trials": len(replayed.epochs),
         "completed": len(replayed.completed),
         "epochs": sum(replayed.epochs.values()),

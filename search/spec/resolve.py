@@ -140,7 +140,7 @@ def _check_effects(spec: StudySpec, kind: type[Hyperparameters], before: StudySp
             raise SpecError(f"{name} has no effect: {reason}; take it out")
     stopping = spec.stopping
     usual = type(stopping).model_fields["keep_paused"].default
-    is_new = before is None or stopping != before.stopping
+    is_new = before is None or stopping.keep_paused != before.stopping.keep_paused
     if is_new and stopping.losers == "stop" and stopping.keep_paused != usual:
         raise SpecError(
             'stopping.keep_paused has no effect: losers = "stop" pauses no trial; take it out, '

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from search.journal.events import EpochDone, TrialEnded
 from search.journal.load import load_state
 from search.journal.state import replay
-from search.policy.halving import has_room, is_among_best
+from search.policy.halving import has_last_room, has_room, is_among_best
 from search.report.rows import count_states
 from search.spec.resolve import resolve
 from tests.study_harness import StudyHarness, changed
@@ -48,6 +48,8 @@ def test_nobody_goes_on_for_being_first_and_no_more_than_the_best_share():
 
 
 def test_when_no_others_are_to_come_the_best_goes_on_even_alone():
+    assert has_last_room(1, 0, 3) and not has_last_room(1, 1, 3)
+    assert has_last_room(4, 1, 3) and not has_last_room(4, 2, 3)
     assert is_among_best(0, 1, 3)
     assert is_among_best(1, 4, 3)
     assert not is_among_best(2, 4, 3)
@@ -102,11 +104,54 @@ def test_of_equals_no_more_than_the_best_share_goes_on(harness, total):
     harness.crash_and_reopen(total=total)
     works = [harness.begin() for _ in range(12)]
     passed = [harness.report(work, 1, 0.5) for work in works]
-    assert passed == [total == 12] + [False] * 11, "of the last ones the best goes on in any case"
-    for number in range(1 if total == 12 else 0, 4):
+    assert not any(passed), "each that comes is the last of its equals"
+    for number in range(4):
         assert harness.begin().number == number, "those that came first"
     work = harness.study.next()
     assert work == "wait" if total == 12 else work.number == 12
+
+
+@given(st.permutations(range(14)), st.integers(1, 14))
+@settings(
+    deadline=None,
+    max_examples=30,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+def test_of_a_whole_study_no_more_than_the_best_share_goes_on_and_one_to_the_end(
+    tmp_path_factory, tables, values, workers
+):
+    """Also where all trials are made at once, and each that comes is better than those before."""
+    tables["stopping"]["max_epochs"] = 12
+    harness = StudyHarness(tmp_path_factory.mktemp("study"), tables)
+    harness.crash_and_reopen(total=14)
+    state, busy = harness.study.state, list[Assignment]()
+    while not state.finished:
+        while len(busy) < workers and isinstance(work := harness.study.next(), Assignment):
+            busy.append(work)
+        if busy:
+            work = busy.pop(0)
+            epoch = state.trials[work.number].epoch + 1
+            if harness.report(work, epoch, values[work.number] + epoch / 100):
+                busy.append(work)
+    assert all(state.rungs.went_on[e] <= -(-len(state.rungs.at(e)) // 3) for e in (1, 3, 9))
+    assert state.trials[values.index(13)].state == "completed", "the best of all"
+    if workers == 14:
+        passed = [values[t.number] for t in state.trials if t.epoch > 1]
+        assert set(passed) >= {11, 12, 13}
+    assert replay(harness.events()).rungs == state.rungs == load_state(harness.folder).rungs
+
+
+def test_whoever_diverges_later_leaves_its_place_to_others(tmp_path, tables):
+    """High learning rates lead early, and diverge then."""
+    tables["stopping"]["max_epochs"] = 9
+    harness = StudyHarness(tmp_path / "diverging", tables)
+    harness.crash_and_reopen(total=9)
+    finish(harness, lambda number, epoch: None if number < 3 < 2 + epoch else 0.9 - number / 10)
+    state = harness.study.state
+    assert state.trials.ends["failed"] == 3
+    assert [t.number for t in state.trials if t.state == "completed"] == [3]
+    assert len(state.rungs.at(1)) == 6 and state.rungs.went_on == {1: 2, 3: 1}
+    assert replay(harness.events()).rungs == state.rungs == load_state(harness.folder).rungs
 
 
 def test_one_that_is_among_the_best_goes_on_without_a_pause(harness):
