@@ -66,10 +66,17 @@ def joined(one: BaseDistribution | None, other: BaseDistribution) -> BaseDistrib
     """Return the distribution over the values of both, or the second where they are not alike."""
     if isinstance(one, FloatDistribution) and isinstance(other, FloatDistribution):
         low, high = min(one.low, other.low), max(one.high, other.high)
-        if one.step is None and other.step is None and one.log == other.log:
-            return FloatDistribution(low, high, log=other.log)
+        if one.log == other.log and _on_one_grid(one.low - other.low, one.step, other.step):
+            return FloatDistribution(low, high, log=other.log, step=other.step)
     if isinstance(one, IntDistribution) and isinstance(other, IntDistribution):
         least, most = min(one.low, other.low), max(one.high, other.high)
-        if one.step == other.step == 1 and one.log == other.log:
-            return IntDistribution(least, most, log=other.log)
+        if one.log == other.log and _on_one_grid(one.low - other.low, one.step, other.step):
+            return IntDistribution(least, most, log=other.log, step=other.step)
     return other
+
+
+def _on_one_grid(apart: float, step: float | None, other_step: float | None) -> bool:
+    """Whether two ranges have the same steps, or none, and begin whole steps ``apart``."""
+    if step is None or other_step is None:
+        return step == other_step
+    return step == other_step and abs(apart / step - round(apart / step)) < 1e-6

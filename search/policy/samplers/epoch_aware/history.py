@@ -22,6 +22,9 @@ STEP_SECONDS = "seqtune:step_seconds"
 #: Where a trial carries all that was suggested for it, before its code has asked for each.
 SUGGESTED = "seqtune:suggested"
 
+#: Where Optuna puts parameters that its user has enqueued.
+_ENQUEUED = "fixed_params"
+
 #: So many rungs at most are read off a study whose rungs are not known.
 _MOST_RUNGS = 8
 
@@ -101,7 +104,7 @@ class Reader:
             [row.trial for row in rows],
             Progress(costs_NK, _passed(costs_NK, stopped_N), failed_N),
             np.array([row.seconds for row in rows], dtype=np.float64),
-            [trial.system_attrs.get(SUGGESTED, {}) | trial.params for trial in running],
+            [asked(trial) for trial in running],
             np.array([SUGGESTED in trial.system_attrs for trial in running], dtype=np.bool_),
         )
 
@@ -172,6 +175,21 @@ def _passed(costs_NK: NDArray[np.float64], stopped_N: NDArray[np.bool_]) -> NDAr
     reached_NK = ~np.isnan(costs_NK)
     later_NK = np.flip(np.cumsum(np.flip(reached_NK, axis=1), axis=1), axis=1) > 1
     return np.asarray(reached_NK & (later_NK | ~stopped_N[:, None]))
+
+
+def asked(trial: FrozenTrial) -> dict[str, Any]:
+    """Return the parameters that were suggested for a trial, and those that it has beside them.
+
+    Its code may have had no use for some, or another range: it has others then, or none. What was
+    suggested would seem untried for ever, if it were known by those.
+    """
+    suggested = trial.system_attrs.get(SUGGESTED, {})
+    enqueued = trial.system_attrs.get(_ENQUEUED, {})
+    return {
+        **suggested,
+        **{k: v for k, v in trial.params.items() if k not in suggested},
+        **enqueued,
+    }
 
 
 def step_seconds(trial: FrozenTrial) -> float:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from search.policy.samplers.epoch_aware.beliefs import Beliefs, weights
 from search.policy.samplers.epoch_aware.conditions import learn, without
-from search.policy.samplers.epoch_aware.history import History
+from search.policy.samplers.epoch_aware.history import SUGGESTED, History, asked
 from search.policy.samplers.epoch_aware.pace import relative_pace
 from search.policy.samplers.epoch_aware.ranks import scores
 from search.policy.surrogate.axes import Axes
@@ -47,15 +47,22 @@ class Model:
         z_N = scores(history.progress)
         seen = _seen(z_N)
         self._axes = axes
-        self._x_ND = axes.points([history.known[index].params for index in seen])
+        trials = [history.known[index] for index in seen]
+        suggested_N = np.array([SUGGESTED in one.system_attrs for one in trials], dtype=np.bool_)
+        taken_ND = axes.points([one.params for one in trials])
+        settled_N = history.settled_N[seen]
+        self._conditions = learn(taken_ND[settled_N])
+        self._x_ND = taken_ND
+        if suggested_N.any():  # where trials were to lie, as candidates do
+            asked_ND = axes.points([asked(one) for one in trials])
+            self._x_ND = without(asked_ND, self._conditions)
+        self._optional_D = np.any(np.isnan(self._x_ND[settled_N]), axis=0)
         pending_MD = axes.points(history.pending)
-        settled_ND = self._x_ND[history.settled_N[seen]]
-        self._conditions = learn(settled_ND)
-        self._optional_D = np.any(np.isnan(settled_ND), axis=0)
         if axes.size <= LISTED:
             self._tried_ND = tried(axes, history)
         else:
-            self._tried_ND = _of_whole(history, seen, self._x_ND, pending_MD)
+            self._tried_ND = _of_whole(history, seen, taken_ND, pending_MD)
+        self._tried_ND = np.vstack((self._tried_ND, self._x_ND[suggested_N]))
         self._x_NF = self._features(self._x_ND)
         self._pending_MF = self._features(pending_MD[-_PENDING:])
         self._z_N = (z_N[seen] - z_N[seen].mean()) / (z_N[seen].std() + 1e-9)

@@ -8,6 +8,7 @@ Gaussian process beside halving is MOBSTER's (Klein et al. 2020, arXiv 2003.1086
 """
 
 from collections.abc import Sequence
+from threading import Lock
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -37,6 +38,10 @@ _FAR = 64
 #: The share of trials that are drawn where the model takes most of what it saw for noise: it would
 #: look nowhere but at the edges.
 _BLIND = 0.5
+
+#: Threads of one study ask one after the other, or two would be told the same. (A sampler with a
+#: lock of its own could not be pickled.)
+_ASKING = Lock()
 
 #: Where a trial carries what was fitted for it: no later question, and no resume, fits again.
 FITTED = "seqtune:fitted"
@@ -98,12 +103,18 @@ class EpochAwareSampler(BaseSampler):
     ) -> dict[str, Any]:
         """Suggest a value of every parameter; those not asked for go unused."""
         self._raise_error_if_multi_objective(study)
+        with _ASKING:
+            return self._suggest(study, trial, search_space)
+
+    def _suggest(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
         if not search_space:
             return {}
         axes = axes_of(search_space)
         sign = 1.0 if study.direction == StudyDirection.MINIMIZE else -1.0
         # A pruner with brackets shows those of one alone.
-        trials = [one for one in study.get_trials(deepcopy=False) if one.number < trial.number]
+        trials = [one for one in study.get_trials(deepcopy=False) if one.number != trial.number]
         history = self._reader.read(trials, self._rungs, sign)
         rng = np.random.default_rng([self._seed, trial.number])
         if len(history.known) < self._startup or rng.random() < self._random:

@@ -62,7 +62,8 @@ def best_found(sampler, seeds=range(4), trials=60) -> float:
 
 def test_it_finds_what_random_search_does_not():
     """How well it does under a pruner is for the benchmark to say: there epochs take time."""
-    assert best_found(EpochAwareSampler) < 0.75 * best_found(lambda seed: RandomSampler(seed=seed))
+    random = best_found(lambda seed: RandomSampler(seed=seed), range(20))
+    assert best_found(EpochAwareSampler) < 0.8 * random
 
 
 def test_the_other_direction_is_the_same_search():
@@ -77,11 +78,13 @@ def test_the_same_trials_give_the_same_suggestion():
     study = study_of(EpochAwareSampler(3), pruner=halving())
     study.optimize(learning, n_trials=37)
     asked = []
-    for sampler in (study.sampler, EpochAwareSampler(3), EpochAwareSampler(4)):
+    others = [EpochAwareSampler(seed) for seed in range(4, 8)]
+    for sampler in (study.sampler, EpochAwareSampler(3), *others):
         again = study_of(sampler)
         again.add_trials(study.trials)
         asked.append(again.ask(study.trials[-1].distributions).params)
-    assert asked[0] == asked[1] != asked[2]
+    assert asked[0] == asked[1]
+    assert any(params != asked[0] for params in asked[2:]), "one may move the same axis alone"
 
 
 def test_a_fit_is_kept_with_the_trial_it_was_made_for():
@@ -133,17 +136,18 @@ def test_a_parameter_is_suggested_where_it_is_asked_for():
 
 
 def test_trials_that_fail_are_avoided():
-    study = study_of(EpochAwareSampler(0))
-
     def objective(trial: optuna.Trial) -> float:
         rate = trial.suggest_float("rate", 0, 1)
         if rate > 0.5:
             raise ValueError("diverged")
         return -rate
 
-    study.optimize(objective, n_trials=40, catch=(ValueError,))
-    states = [trial.state == TrialState.FAIL for trial in study.trials]
-    assert sum(states[20:]) < 10
+    failed = 0
+    for seed in range(6):
+        study = study_of(EpochAwareSampler(seed))
+        study.optimize(objective, n_trials=40, catch=(ValueError,))
+        failed += sum(trial.state == TrialState.FAIL for trial in study.trials[20:])
+    assert failed <= 40, "drawn at random 60 ± 5, and the best lies beside them"
 
 
 def test_more_than_one_objective_is_refused():
