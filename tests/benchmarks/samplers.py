@@ -53,7 +53,7 @@ WAYS: dict[str, tuple[str, dict[str, Any]] | None] = {
 _MANY = 64
 
 #: How many searches of each kind, by the number of workers.
-_SEEDS, _QUICK, _FULL = {2: 20, 8: 12, _MANY: 4}, 2, 20
+_SEEDS, _QUICK, _FULL = {2: 20, 8: 8, _MANY: 2}, 2, 20
 
 SAMPLERS["optuna"] = lambda: OptunaSampler(
     lambda seed, state: TPESampler(seed=seed), lambda state: RecentTrialsStorage()
