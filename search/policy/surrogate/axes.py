@@ -18,6 +18,10 @@ Array = NDArray[np.float64]
 #: Two different values of a nominal axis are as far apart as the ends of an ordered one.
 _ONE_HOT = math.sqrt(0.5)
 
+#: How high the parabola over an ordered axis is. A process takes an axis of which it has seen
+#: little but the ends for a slope, and would look nowhere else; so the middle is another place.
+_ARCH = 0.5
+
 
 @dataclass(frozen=True)
 class Axis:
@@ -175,8 +179,11 @@ class Axes:
         }
 
     def features(self, x_ND: Array, optional_D: NDArray[np.bool_]) -> Array:
-        """Return what distances are measured by, x_NF: a nominal axis has a feature a value, and
-        an ``optional`` one has another that says whether it is there."""
+        """Return what distances are measured by, x_NF.
+
+        A nominal axis has a feature a value. An ordered one has its position, and a parabola over
+        it if it has a middle. An ``optional`` one has another that says whether it is there.
+        """
         columns: list[Array] = []
         for axis, x_N, optional in zip(self.axes, x_ND.T, optional_D, strict=True):
             absent_N = np.isnan(x_N)
@@ -184,7 +191,10 @@ class Axes:
                 steps = np.arange(len(axis.values)) / (len(axis.values) - 1)
                 columns += list(_ONE_HOT * np.isclose(x_N[:, None], steps[None, :]).T)
             else:
-                columns.append(np.where(absent_N, 0.5, x_N))
+                place_N = np.where(absent_N, 0.5, x_N)
+                columns.append(place_N)
+                if axis.size > 2:
+                    columns.append(_ARCH * 4.0 * place_N * (1.0 - place_N))
             if optional:
                 columns.append(absent_N.astype(np.float64))
         return np.column_stack(columns)

@@ -201,8 +201,8 @@ def test_the_first_trials_lie_around_the_centre(tmp_path, tables):
 def test_a_centre_that_misleads_only_delays(tmp_path, tables):
     tables["space"]["dropout"] = {"low": 0.0, "high": 0.5, "prior": 0.05}
     tables["space"]["learning_rate"]["prior"] = 0.001
-    harness = finished(tmp_path / "a", tables, ridge, 40)
-    assert best_after(harness, 40) > 0.86
+    harness = finished(tmp_path / "a", tables, ridge, 60)
+    assert best_after(harness, 40) > 0.8 and best_after(harness, 60) > 0.85
 
 
 def test_a_centre_is_soon_outweighed(tmp_path, tables):

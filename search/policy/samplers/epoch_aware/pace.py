@@ -33,4 +33,4 @@ def relative_pace(x_NF: Array, seconds_N: Array, x_MF: Array) -> Array:
 
 
 def _terms(x_NF: Array) -> Array:
-    return np.hstack((np.ones((len(x_NF), 1)), x_NF, x_NF**2))
+    return np.hstack((np.ones((len(x_NF), 1)), x_NF))

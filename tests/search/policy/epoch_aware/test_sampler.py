@@ -135,6 +135,27 @@ def test_a_parameter_is_suggested_where_it_is_asked_for():
         assert ("momentum" in trial.params) == (trial.params["optimizer"] == "sgd")
 
 
+@pytest.mark.parametrize("middle", [0.2, None])
+def test_the_middle_of_an_axis_is_found(middle):
+    """Ends lie farthest from all else, and a model of little but them sees a slope: a dropout of
+    0.2, or two layers of one to three, would never be tried."""
+    worse = list[float]()
+    for seed in range(4):
+        study = study_of(EpochAwareSampler(seed))
+
+        def objective(trial: optuna.Trial) -> float:
+            rate = trial.suggest_float("rate", 1e-4, 1e-1, log=True)
+            if middle is None:
+                off = 0.02 * (trial.suggest_int("layers", 1, 3) != 2)
+            else:
+                off = 0.2 * (trial.suggest_float("dropout", 0, 0.5) - middle) ** 2
+            return float(0.05 * (np.log10(rate) + 2.3) ** 2 + off)
+
+        study.optimize(objective, n_trials=40)
+        worse.append(study.best_value)
+    assert np.median(worse) < 0.002, "at an end it would be 0.008 or 0.02"
+
+
 def test_trials_that_fail_are_avoided():
     def objective(trial: optuna.Trial) -> float:
         rate = trial.suggest_float("rate", 0, 1)

@@ -84,9 +84,10 @@ def test_numbers_are_in_order_and_names_are_not():
     )
     x_NF = axes.features(x_ND, np.zeros(3, dtype=bool))
     assert x_NF[:, 0].tolist() == [0.0, 0.5, 1.0]
-    apart = [np.linalg.norm(x_NF[a, 1:4] - x_NF[b, 1:4]) for a, b in ((0, 1), (1, 2), (0, 2))]
+    assert x_NF[:, 1].tolist() == [0.0, 0.5, 0.0], "the middle is another place than both ends"
+    apart = [np.linalg.norm(x_NF[a, 2:5] - x_NF[b, 2:5]) for a, b in ((0, 1), (1, 2), (0, 2))]
     assert apart == pytest.approx([1.0, 1.0, 1.0])
-    assert x_NF[:, 4].tolist() == [0.0, 1.0, 1.0]
+    assert x_NF[:, 5].tolist() == [0.0, 1.0, 1.0], "of two values neither is the middle"
 
 
 def test_what_a_configuration_lacks_is_a_feature_of_its_own():
@@ -94,8 +95,8 @@ def test_what_a_configuration_lacks_is_a_feature_of_its_own():
     x_ND = axes.points([{"momentum": 0.5, "names": "max"}, {"names": "max"}, {}])
     assert np.isnan(x_ND[1:, 0]).all()
     x_NF = axes.features(x_ND, np.array([True, False]))
-    assert x_NF[:, 1].tolist() == [0.0, 1.0, 1.0], "absent"
-    assert x_NF[0, 0] == x_NF[1, 0] == 0.5
+    assert x_NF[:, 2].tolist() == [0.0, 1.0, 1.0], "absent"
+    assert x_NF[0, :2].tolist() == x_NF[1, :2].tolist() == [0.5, 0.5]
     assert axes.configuration(x_ND[1]) == {"names": "max"}
 
 
