@@ -3,12 +3,13 @@
 from pathlib import Path
 
 from search.driver.changes import declared
-from search.errors import SpecError, StudyNotFound
+from search.errors import JournalDamaged, SpecError, StudyNotFound
 from search.journal.events import WarmStarted
 from search.journal.folder import StudyDir, open_study_dir
 from search.journal.load import load_state
 from search.journal.state import StudyState
 from search.spec.study import StudySpec
+from trainables.errors import SeqtuneError
 
 
 def recall_former(spec: StudySpec, results: Path) -> tuple[WarmStarted, ...]:
@@ -21,10 +22,10 @@ def recall_former(spec: StudySpec, results: Path) -> tuple[WarmStarted, ...]:
         return ()
     from search.policy.samplers.recall import recall
 
-    if len(set(spec.search.warm_start)) < len(spec.search.warm_start):
+    folders = [_folder(name, results) for name in spec.search.warm_start]
+    if len({folder.root.resolve() for folder in folders}) < len(folders):
         raise SpecError("search.warm_start names a study twice")
-    states = [load_state(_folder(name, results)) for name in spec.search.warm_start]
-    return tuple(recall(spec, declared(spec), state) for state in states)
+    return tuple(recall(spec, declared(spec), _loaded(folder)) for folder in folders)
 
 
 def still_to_recall(state: StudyState, results: Path) -> tuple[WarmStarted, ...]:
@@ -40,9 +41,19 @@ def still_to_recall(state: StudyState, results: Path) -> tuple[WarmStarted, ...]
 
 def _folder(name: str, results: Path) -> StudyDir:
     """Return a study's folder, by its name or, with a slash in it, by its path."""
-    if "/" not in name:
-        return open_study_dir(results, name)
-    folder = StudyDir(Path(name).expanduser().absolute())
-    if not folder.exists():
-        raise StudyNotFound(f"search.warm_start: there is no study in {folder.root}")
-    return folder
+    try:
+        if "/" not in name:
+            return open_study_dir(results, name)
+        folder = StudyDir(Path(name).expanduser().absolute())
+        if folder.exists():
+            return folder
+    except (SeqtuneError, RuntimeError, ValueError) as error:  # no such user; a NUL
+        raise StudyNotFound(f"search.warm_start = {name!r}: {error}") from error
+    raise StudyNotFound(f"search.warm_start: there is no study in {folder.root}")
+
+
+def _loaded(folder: StudyDir) -> StudyState:
+    try:
+        return load_state(folder)
+    except JournalDamaged as error:
+        raise JournalDamaged(f"search.warm_start: study in {folder.root}: {error}") from error

@@ -138,7 +138,7 @@ class OutlookTaken(_Event):
         mean, se: of that configuration's value over seeds, and its standard error.
         chance: that it is the best of all tried.
         left: trials that were still to be made.
-        gain, gain_low, gain_high: what they may add to the mean, expected and as a 95 % interval.
+        gain, gain_low, gain_high: what they may gain on the mean, expected and as a 95 % interval.
         findings: what is wrong with the search.
     """
 

@@ -127,14 +127,19 @@ class StudyState:
 
     def _change(self, event: SpecChanged) -> None:
         self.changes.append(event)
-        before = (self.objective, self.data, self.space, self.spec.fixed)
+        before = self._sought()
         self._adopt(event)
         self._leader = None
-        if (self.objective, self.data, self.space, self.spec.fixed) != before:
+        if self._sought() != before:
             self.outlook = None
         for trial in self.trials:
             trial.epochs.revalue(self.objective)
             self._compare(trial)
+
+    def _sought(self) -> tuple[Any, ...]:
+        """Return what an outlook is of: another is to be reckoned where it changes."""
+        spec = self.spec
+        return self.objective, self.data, self.space, spec.fixed, spec.stopping.max_epochs
 
     def _compare(self, trial: Trial) -> None:
         """Put a trial's epochs in the rungs, and let it lead if it is the best."""

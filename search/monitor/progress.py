@@ -125,7 +125,7 @@ class Progress:
         sure = f", trial {said.leader} leads with {chance(said.chance)}"
         if not said.left or self._state.concluded is not None:
             return sure
-        return f"{sure}, {said.left} more may add {short(said.gain)}"
+        return f"{sure}, {said.left} more may gain {short(said.gain)}"
 
     def _done(self) -> int:
         """Count the trials that have ended, or will without much more: few paused ones go on."""

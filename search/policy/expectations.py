@@ -56,15 +56,13 @@ def expectations(state: StudyState) -> Expectations:
     best = sorted(valued, key=lambda t: (_cost(state, t), t.number))[:_BEST]
     trials = _with_other_runs([*best, *valued[:1], *valued[-_LATEST:]], valued)
     rest = _Rest(state, valued)
-    found = [
-        (0.0, 0.0) if trial.state == "completed" else rest.after(trial.epoch) for trial in trials
-    ]
+    found = [(0.0, 0.0) if _is_whole(state, trial) else rest.after(trial.epoch) for trial in trials]
     costs = [_cost(state, trial) for trial in trials]
     return Expectations(
         trials,
         np.array([cost + change for cost, (change, _) in zip(costs, found, strict=True)]),
         np.array([variance for _, variance in found]),
-        np.array([trial.state == "completed" for trial in trials], dtype=np.bool_),
+        np.array([_is_whole(state, trial) for trial in trials], dtype=np.bool_),
     )
 
 
@@ -80,6 +78,12 @@ def _with_other_runs(chosen: Sequence[Trial], valued: Sequence[Trial]) -> list[T
         if len(seen | others) <= _MOST:
             seen |= others
     return [seen[number] for number in sorted(seen)]
+
+
+def _is_whole(state: StudyState, trial: Trial) -> bool:
+    """Whether a trial was trained to its end, and would not be trained further now."""
+    epochs = trial.spec.stopping.max_epochs
+    return trial.state == "completed" and epochs >= state.spec.stopping.max_epochs
 
 
 def _cost(state: StudyState, trial: Trial) -> float:

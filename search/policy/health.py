@@ -14,6 +14,7 @@ from search.journal.trial import Trial
 from search.policy.audits import audit
 from search.policy.merits import ERRORS, Array, Merits
 from search.policy.seeds import derive_seed
+from search.policy.surrogate.axes import Axis
 from search.policy.surrogate.ranking import mid_ranks
 from search.spec.space import Choice, Dimension
 
@@ -29,6 +30,9 @@ _PART, _LOST_INWARDS, _INWARDS = 0.05, 0.1, 0.2
 #: A hyperparameter that explains less of what the model explains has no effect; the model must
 #: explain so much of what was seen.
 _LITTLE, _ENOUGH = 0.01, 0.3
+
+#: Nothing is known of values that were tried less often.
+_TRIED = 3
 
 #: Below this, what is explained is nothing.
 _NOTHING = 0.1
@@ -48,7 +52,7 @@ def findings(state: StudyState, merits: Merits) -> list[Finding]:
     ranked = _ranked(state)
     return [
         *_alike(merits),
-        *_gain(merits),
+        *_gain(state, merits),
         *_edges(state, ranked, merits),
         *_idle(state, merits),
         *_halving(state, ranked),
@@ -70,15 +74,16 @@ def _edges(state: StudyState, ranked: Sequence[Trial], merits: Merits) -> Iterat
     """Yield the ranges at whose end the best lie, unless it can go no further."""
     axes, parts = merits.axes, importance(state, merits)
     x_ND = axes.points([trial.params for trial in ranked[:_BEST]])
-    if len(x_ND) < _BEST:
+    if len(x_ND) < _BEST or _explained(merits) < _ENOUGH:
         return
     for index, (name, axis) in enumerate(zip(axes.names, axes.axes, strict=True)):
         x_N = x_ND[:, index]
         if axis.size < 3 or axis.nominal or np.any(np.isnan(x_N)) or parts[name] < _PART:
             continue
-        for end, off_N in (("low", x_N), ("high", 1.0 - x_N)):
-            at_end = off_N[0] <= _END and float(np.median(off_N)) <= _OUTER
+        for end in ("low", "high"):
             limit = _limit(state.space[name], end)
+            off_N = np.abs(x_N - axis.position(limit))
+            at_end = off_N[0] <= _END and float(np.median(off_N)) <= _OUTER
             if at_end and not _is_bound(state, name, limit) and _falls(merits, x_ND[0], index):
                 yield Finding(kind="edge", name=name, end=end, value=float(limit))
 
@@ -106,9 +111,12 @@ def _is_bound(state: StudyState, name: str, limit: float) -> bool:
 
 def _explained(merits: Merits) -> float:
     """Return which share of what was seen the process explains."""
-    smooth_M = merits.posterior.mean(merits.features(merits.x_MD))
-    rest = float(np.var(merits.z_M - smooth_M))
-    return max(0.0, 1.0 - rest / max(float(np.var(merits.z_M)), 1e-12))
+    rest_M = merits.z_M - merits.posterior.mean(merits.features(merits.x_MD))
+    # What is only expected of a trial that was stopped counts for less.
+    weight_M = 1.0 / (merits.variance_M + merits.posterior.noise)
+    apart_M = merits.z_M - np.average(merits.z_M, weights=weight_M)
+    rest, apart = (float(np.sum(weight_M * one_M**2)) for one_M in (rest_M, apart_M))
+    return max(0.0, 1.0 - rest / max(apart, 1e-12))
 
 
 def _alike(merits: Merits) -> Iterator[Finding]:
@@ -117,9 +125,9 @@ def _alike(merits: Merits) -> Iterator[Finding]:
         yield Finding(kind="alike", value=explained)
 
 
-def _gain(merits: Merits) -> Iterator[Finding]:
+def _gain(state: StudyState, merits: Merits) -> Iterator[Finding]:
     """Yield the gain over the first configuration, if it is within what chance explains."""
-    if 0 not in merits.first:
+    if 0 not in merits.first or state.former:  # then it is what led before
         return
     first = merits.first.index(0)
     mean_M, covariance_MM = merits.worths(merits.x_MD[:0])
@@ -141,10 +149,21 @@ def _idle(state: StudyState, merits: Merits) -> Iterator[Finding]:
     if len(merits.first) < _MANY or _explained(merits) < _ENOUGH:
         return
     axes = merits.axes
-    several = {name for name, axis in zip(axes.names, axes.axes, strict=True) if axis.size > 1}
+    several = {
+        name
+        for name, axis, x_M in zip(axes.names, axes.axes, merits.x_MD.T, strict=True)
+        if axis.size > 1 and _is_seen_throughout(axis, x_M)
+    }
     for name, share in importance(state, merits).items():
         if share < _LITTLE and name in several:
             yield Finding(kind="no_effect", name=name, value=share)
+
+
+def _is_seen_throughout(axis: Axis, x_M: Array) -> bool:
+    """Whether each value of an axis, or each third of one that has an order, was tried enough."""
+    parts = int(axis.size) if axis.nominal else int(min(axis.size, 3))
+    place_M = np.minimum(np.floor(x_M[~np.isnan(x_M)] * parts), parts - 1)
+    return bool(np.bincount(place_M.astype(int), minlength=parts).min() >= _TRIED)
 
 
 def importance(state: StudyState, merits: Merits) -> dict[str, float]:
@@ -183,11 +202,21 @@ def _halving(state: StudyState, ranked: Sequence[Trial]) -> Iterator[Finding]:
         chance = 2.0 / math.sqrt(len(whole) - 1)  # two errors of one where there is no relation
         if correlation < -max(_CORRELATED, chance):
             yield Finding(kind="harsh", value=correlation, other=float(len(whole)))
-    came = len(state.rungs.at(first))
-    passing = sum(t.epoch > first and t.audited != first for t in state.comparable_trials())
+    came, passing = _passing(state, first)
     share = passing / max(came, 1)
     if came >= _MANY and share > _PASSING / state.spec.stopping.reduction_factor:
         yield Finding(kind="mild", value=share)
+
+
+def _passing(state: StudyState, first: int) -> tuple[int, int]:
+    """Return how many trials came to the first rung under the present stopping, and how many of
+    them went on."""
+    came = [
+        t
+        for t in state.comparable_trials()
+        if t.epoch >= first and t.spec.stopping == state.spec.stopping and t.state != "failed"
+    ]
+    return len(came), sum(t.epoch > first and t.audited != first for t in came)
 
 
 def _rank_correlation(a: Sequence[float], b: Sequence[float]) -> float:

@@ -3,7 +3,6 @@
 Legend: N trials, M configurations, C others, X both, D axes.
 """
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -54,7 +53,8 @@ class Tail:
     def drawn_in(self, worth_N: Array) -> Array:
         """Return worths with the tail drawn in."""
         below_N = np.maximum(self.middle - worth_N, 0.0)
-        return worth_N + below_N - self.unit * np.log1p(below_N / self.unit)
+        drawn_N = self.middle - self.unit * np.log1p(below_N / self.unit)
+        return np.asarray(np.where(below_N > 0.0, drawn_N, worth_N))
 
     def slopes(self, worth_N: Array) -> Array:
         """Return by how much a drawn in worth moves with the worth itself."""
@@ -62,8 +62,9 @@ class Tail:
 
     def back(self, drawn_in: float) -> float:
         """Return the worth that was drawn in to this."""
-        below = max(self.middle - drawn_in, 0.0)
-        return drawn_in + below - self.unit * math.expm1(below / self.unit)
+        if drawn_in >= self.middle:
+            return drawn_in
+        return self.middle - self.unit * math.expm1((self.middle - drawn_in) / self.unit)
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ class Merits:
         first: the trial that had each configuration first.
         x_MD: the configurations.
         z_M: what was observed of each: worth, its ``tail`` drawn in, less ``centre``, by ``scale``.
+        variance_M: of that, as far as it is known.
         whole_M: whether one was trained to its end.
         chance: the variance of a trial's worth around its configuration's, as z.
     """
@@ -82,6 +84,7 @@ class Merits:
     first: list[int]
     x_MD: Array
     z_M: Array
+    variance_M: Array
     whole_M: NDArray[np.bool_]
     posterior: Posterior
     tail: Tail
@@ -127,7 +130,7 @@ def learn_merits(state: StudyState) -> Merits | None:
     z_N = (worth_N - centre) / scale
     variances_N = known.variances_N * tail.slopes(-known.costs_N) ** 2
     known_N = np.minimum(variances_N / scale**2, 100.0)
-    groups = _groups(x_ND, _networks(known.trials))
+    groups = _groups(known.trials)
     if len(groups) < _FEWEST:
         return None
     x_NF = axes.features(x_ND, np.any(np.isnan(x_ND), axis=0))
@@ -141,6 +144,7 @@ def learn_merits(state: StudyState) -> Merits | None:
         first=[known.trials[row].number for row in rows],
         x_MD=x_ND[rows],
         z_M=z_M,
+        variance_M=known_M,
         whole_M=np.array([known.whole_N[group].any() for group in groups], dtype=np.bool_),
         posterior=Posterior(theta, x_NF[rows], z_M, known_M),
         tail=tail,
@@ -150,20 +154,11 @@ def learn_merits(state: StudyState) -> Merits | None:
     )
 
 
-def _networks(trials: Sequence[Trial]) -> list[str]:
-    """Return what each trial had fixed: with other values, equal parameters are other networks."""
-    written: dict[int, str] = {}  # by their study's tables, of which there are few
-    for trial in trials:
-        if id(trial.spec) not in written:
-            written[id(trial.spec)] = json.dumps(trial.spec.fixed, sort_keys=True)
-    return [written[id(trial.spec)] for trial in trials]
-
-
-def _groups(x_ND: Array, networks: Sequence[str]) -> list[list[int]]:
+def _groups(trials: Sequence[Trial]) -> list[list[int]]:
     """Return the rows of each configuration, in the order of their first."""
-    rows: dict[tuple[bytes, str], list[int]] = {}
-    for index, (row, network) in enumerate(zip(np.round(x_ND, 9), networks, strict=True)):
-        rows.setdefault((row.tobytes(), network), []).append(index)
+    rows: dict[int, list[int]] = {}
+    for index, trial in enumerate(trials):
+        rows.setdefault(trial.first, []).append(index)
     return list(rows.values())
 
 

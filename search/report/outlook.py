@@ -27,7 +27,7 @@ def outlook_sentences(state: StudyState) -> list[str]:
     if state.concluded is not None:
         said_of.append(f"the search was ended: {state.concluded}")
     elif said.left:
-        said_of.append(f"{said.left} more trials may add {gain} ({low} to {high})")
+        said_of.append(f"{said.left} more trials may gain {gain} ({low} to {high})")
     return said_of
 
 
@@ -73,6 +73,11 @@ def _no_effect(finding: Finding, state: StudyState) -> str:
 
 
 def _no_gain(finding: Finding, state: StudyState) -> str:
+    if state.outlook is not None and state.outlook.leader == 0:
+        return (
+            "nothing better than the first configuration was found: ask for more trials, or search "
+            "other hyperparameters"
+        )
     scale = abs(state.outlook.mean) if state.outlook else None
     gain, error = figure(finding.value, scale, "+"), figure(finding.other or 0.0, scale)
     return (

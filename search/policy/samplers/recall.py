@@ -26,8 +26,8 @@ def recall(spec: StudySpec, declared: Mapping[str, Declaration], past: StudyStat
         SpecError: none of its trials fits the space.
     """
     space = parse_space(spec.space, declared)
-    found, misfit = list[FormerTrial](), "it has no trials with a result"
-    for trial, score in scored(past):
+    found, misfit = list[FormerTrial](), "none of its trials has a result"
+    for trial, score in scored(past) if past.best() else ():
         whole = _configuration(past, trial)
         outside = _outside(space, whole)
         if outside is None:

@@ -115,7 +115,7 @@ def _to_repeat(state: StudyState) -> int | None:
     if made + 1 > share * (len(state.trials) + 1):
         return None
     # What could not be repeated while nobody had come to an end is not made up for at a stretch.
-    apart = math.ceil(1.0 / share) - 1
+    apart = math.floor(1.0 / share) - 1
     if any(trial.origin == "replicate" for trial in state.trials[len(state.trials) - apart :]):
         return None
     from search.policy.outlook import to_repeat

@@ -155,6 +155,11 @@ class Posterior:
         )
         self._x_NF, self._weights_N = x_NF, cho_solve((self._lower, True), z_N)
 
+    @property
+    def noise(self) -> float:
+        """The variance by which an observation deviates from the process."""
+        return math.exp(float(self._theta[-1]))
+
     def believing(self, x_MF: Array) -> "Posterior":
         """Return the process as if points had come to what it expects of them."""
         if not len(x_MF):

@@ -451,6 +451,6 @@ def test_lines_hold_where_the_study_has_changed_or_paused_trials_go_on(tmp_path,
                 gain_high=0.002,
             )
         )
-        assert "5 more may add 0.001" in progress._headline()
+        assert "5 more may gain 0.001" in progress._headline()
         state.apply(SearchConcluded(total=6, reason="nothing left to find"))
-        assert "leads with 90%" in progress._headline() and "may add" not in progress._headline()
+        assert "leads with 90%" in progress._headline() and "may gain" not in progress._headline()

@@ -1,12 +1,17 @@
 """What is said to be wrong with a search, and what is not."""
 
+import math
+
+import numpy as np
 import pytest
 
+from search.journal.events import WarmStarted
 from search.policy.health import findings, importance
 from search.policy.merits import learn_merits
-from search.report.outlook import health_sentences
+from search.report.outlook import health_sentences, sentences
+from search.spec.resolve import resolve
 from tests.search.policy.searches import hill, search
-from tests.study_harness import StudyHarness
+from tests.study_harness import StudyHarness, changed
 
 
 @pytest.fixture
@@ -41,6 +46,32 @@ def test_the_best_at_the_end_of_a_range(tmp_path, tables):
     assert (edge.end, edge.value) == ("high", 1e-3)
 
 
+@pytest.mark.parametrize("log", [False, True])
+@pytest.mark.parametrize(("end", "sign"), [("low", -1), ("high", 1)])
+def test_the_best_at_the_end_of_whole_numbers(tmp_path, tables, log, end, sign):
+    """A whole number owns half a step on either side, which is far on a short logarithmic axis."""
+    tables["space"] = {
+        "learning_rate": {"low": 1e-3, "high": 1e-1, "log": True},
+        "num_layers": {"low": 2, "high": 6, "log": log},
+    }
+    tables["fixed"].pop("num_layers", None)
+    peak = hill(noise=0.001)
+    said = found(
+        tmp_path, tables, lambda p, n, e: peak(p, n, e) + sign * 0.02 * math.log(p["num_layers"])
+    )
+    assert said["edge", "num_layers"].end == end
+
+
+def test_no_edge_is_named_where_chance_explains_the_best(tmp_path, tables):
+    """In seven of forty such searches the best lay at an end."""
+    tables["search"]["trials"] = 40
+    for seed in range(8):
+        tables["search"]["seed"] = 100 + seed
+        luck = np.random.default_rng(seed).normal(0.8, 0.01, 40)
+        said = found(tmp_path / str(seed), tables, lambda p, n, e, of=luck: of[n] - 0.1 / e)
+        assert not any(kind == "edge" for kind, _ in said)
+
+
 def test_an_end_beyond_which_there_is_nothing_is_no_fault(tmp_path, tables):
     """Dropout cannot be less than 0."""
     tables["search"]["sampler"] = "random"
@@ -53,6 +84,20 @@ def test_a_hyperparameter_without_effect(tmp_path, tables):
     said = found(tmp_path, tables, hill(noise=0.001))
     assert ("no_effect", "dropout") in said
     assert ("no_effect", "learning_rate") not in said
+
+
+def test_values_that_were_never_tried_are_not_said_to_have_no_effect(tmp_path, tables):
+    tables["space"]["dropout"] = [0.0, 0.1, 0.2, 0.3, 0.4]
+    tables["search"]["sampler"] = "random"
+    seen = {0.0, 0.4}
+
+    def value(params, number, epoch):
+        return None if params["dropout"] not in seen else hill(noise=0.001)(params, number, epoch)
+
+    said = found(tmp_path / "ends", tables, value)
+    assert ("no_effect", "dropout") not in said
+    tables["space"]["dropout"] = [0.0, 0.4]
+    assert ("no_effect", "dropout") in found(tmp_path / "two", tables, value)
 
 
 def test_the_part_that_each_has(tmp_path, tables):
@@ -70,6 +115,28 @@ def test_no_gain_over_the_first(tmp_path, tables):
     tables["first"] = [{"learning_rate": 0.01, "dropout": 0.1, "hidden_size": 4}]
     said = found(tmp_path, tables, hill(noise=0.01))
     assert ("no_gain", None) in said
+
+
+def test_the_first_is_still_the_best(tmp_path, tables):
+    tables["first"] = [{"learning_rate": 0.01, "dropout": 0.1, "hidden_size": 4}]
+    peak = hill(noise=0.001)
+    harness = StudyHarness(tmp_path, tables)
+    harness.crash_and_reopen(total=40)
+    search(harness, lambda p, n, e: peak(p, n, e) + (0.05 if n == 0 else 0.0))
+    assert harness.study.state.outlook.leader == 0
+    assert any("nothing better than the first" in said for said in sentences(harness.study.state))
+
+
+def test_a_study_that_began_with_the_best_of_another_has_not_gained_nothing(tmp_path, tables):
+    tables["first"] = [{"learning_rate": 0.01, "dropout": 0.1, "hidden_size": 4}]
+    harness = StudyHarness(tmp_path, tables)
+    harness.crash_and_reopen(total=60)
+    search(harness, hill(noise=0.01))
+    state = harness.study.state
+    merits = learn_merits(state)
+    assert any(finding.kind == "no_gain" for finding in findings(state, merits))
+    state.former.append(WarmStarted(study="other", trials=[]))
+    assert not any(finding.kind == "no_gain" for finding in findings(state, merits))
 
 
 def test_a_gain_over_a_bad_first(tmp_path, tables):
@@ -91,6 +158,21 @@ def test_halving_that_lets_nearly_all_pass(tmp_path, tables):
     tables["stopping"]["losers"] = "stop"
     said = found(tmp_path, tables, lambda params, n, e: 0.5 + n / 1000 + params["dropout"] / 1e3)
     assert said["mild", None].value > 0.6
+
+
+def test_only_the_present_stopping_is_mild(tmp_path, tables):
+    tables["search"]["sampler"] = "random"
+    tables["stopping"] |= {"grace_epochs": 4, "losers": "stop"}
+    harness = StudyHarness(tmp_path, tables)
+    harness.crash_and_reopen(total=40)
+    search(harness, hill(noise=0.01))
+    tables["stopping"] |= {"grace_epochs": 1}
+    harness.crash_and_reopen(total=80, change=changed(resolve(tables, "x")))
+    search(harness, hill(noise=0.01))
+    state = harness.study.state
+    merits = learn_merits(state)
+    assert sum(trial.epoch > 1 for trial in state.trials) > 0.6 * len(state.trials)
+    assert not any(finding.kind == "mild" for finding in findings(state, merits))
 
 
 def test_audits_that_beat_the_winner(tmp_path, tables):

@@ -6,10 +6,11 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from search.policy.merits import Merits, Tail
+from search.policy.merits import Merits, Tail, learn_merits
 from search.policy.outlook import take_outlook
+from search.spec.resolve import resolve
 from tests.search.policy.searches import hill, search
-from tests.study_harness import StudyHarness
+from tests.study_harness import StudyHarness, changed
 
 WORTHS = np.array([-9.0, 0.5, 0.5, 0.78, 0.8, 0.82, 0.84, 0.85, 0.86, 0.87])
 
@@ -22,6 +23,30 @@ def test_a_tail_is_drawn_in_and_what_is_good_stays_as_it_is():
     assert np.array_equal(drawn[upper], WORTHS[upper])
     assert drawn[0] > tail.middle - 8 * tail.unit, "so bad, and no further from the others"
     assert [tail.back(float(one)) for one in drawn] == pytest.approx(WORTHS.tolist())
+
+
+def test_what_diverged_does_not_come_to_nothing_by_rounding():
+    worths = np.array([-0.693 - number / 1e5 for number in range(9)] + [-1e17, -1e20])
+    tail = Tail.of(worths)
+    drawn = tail.drawn_in(worths)
+    assert np.all(np.diff(drawn) < 0) and drawn[-1] < drawn[-2] < drawn[8] - tail.unit
+    assert tail.back(float(drawn[-1])) == pytest.approx(-1e20, rel=1e-6)
+
+
+def test_configurations_stay_apart_when_what_told_them_apart_is_fixed(tmp_path, tables):
+    tables["space"] = {"cell": ["lstm", "gru", "rnn"], "hidden_size": [4, 8, 16, 32]}
+    tables["search"] |= {"trials": 12, "sampler": "auto"}
+    tables["stopping"] |= {"max_epochs": 1}
+    harness = StudyHarness(tmp_path, tables)
+    harness.crash_and_reopen(total=12)
+    worth = {"lstm": 0.8, "gru": 0.7, "rnn": 0.6}
+    search(harness, lambda p, n, e: worth[p["cell"]] + p["hidden_size"] / 1e4)
+    fixed = {**tables["fixed"], "cell": "gru"}
+    space = {"hidden_size": tables["space"]["hidden_size"]}
+    change = changed(resolve({**tables, "space": space, "fixed": fixed}, "x"))
+    harness.crash_and_reopen(total=12, change=change)
+    merits = learn_merits(harness.study.state)
+    assert len(merits.first) == 12
 
 
 def test_errors_are_in_the_units_of_worths():

@@ -215,6 +215,26 @@ def test_with_other_things_fixed_the_outlook_is_forgotten(tmp_path, tables):
     assert harness.study.state.outlook is None
 
 
+def test_with_longer_trainings_the_outlook_is_forgotten_and_none_is_whole(tmp_path, tables):
+    harness = study(tmp_path, tables, 20)
+    search(harness, hill())
+    assert harness.study.state.outlook is not None
+    assert expectations(harness.study.state).whole_N.any()
+    longer = {**tables, "stopping": {**tables["stopping"], "max_epochs": 12}}
+    harness.crash_and_reopen(total=40, change=changed(resolve(longer, "x")))
+    assert harness.study.state.outlook is None
+    assert not expectations(harness.study.state).whole_N.any()
+
+
+@pytest.mark.parametrize("share", [0.3, 0.45])
+def test_a_share_that_is_no_whole_fraction_is_reached(tmp_path, tables, share):
+    tables["search"]["replicates"] = share
+    harness = study(tmp_path, tables, 60)
+    search(harness, hill(noise=0.01))
+    made = sum(trial.origin == "replicate" for trial in harness.study.state.trials)
+    assert share - 0.07 <= made / 60 <= share
+
+
 def test_one_that_failed_is_not_expected_to_come_to_anything(tmp_path, tables):
     harness = study(tmp_path, tables, 20)
     for value in (0.5, 0.6, 0.9):

@@ -8,7 +8,7 @@ import pytest
 from search.driver.changes import declared
 from search.driver.former import recall_former, still_to_recall
 from search.driver.plan import Options, changed_study, study_of_tables
-from search.errors import SpecError, StudyNotFound
+from search.errors import JournalDamaged, SpecError, StudyNotFound
 from search.journal.events import WarmStarted
 from search.journal.journal import Journal
 from search.journal.load import load_state
@@ -18,6 +18,7 @@ from search.policy.samplers.recall import recall, scored
 from search.spec.resolve import resolve
 from tests.search.policy.searches import hill, search
 from tests.study_harness import StudyHarness, created
+from trainables.attempts.messages import Assignment
 
 
 @pytest.fixture
@@ -160,7 +161,8 @@ def test_what_cannot_be_used_is_refused(tmp_path, tables):
     tables["search"]["warm_start"] = ["x/nowhere"]
     with pytest.raises(StudyNotFound, match="there is no study in"):
         recall_former(resolve(tables, "x"), tmp_path)
-    tables["search"]["warm_start"] = [str(harness.folder.root)] * 2
+    other = f"{harness.folder.root.parent}/./{harness.folder.root.name}"
+    tables["search"]["warm_start"] = [str(harness.folder.root), other]
     with pytest.raises(SpecError, match="twice"):
         recall_former(resolve(tables, "x"), tmp_path)
 
@@ -196,6 +198,31 @@ def test_the_first_trials_lie_around_the_centre(tmp_path, tables):
     harness = finished(tmp_path / "a", tables, ridge, 8)
     near = [abs(trial.params["dropout"] - 0.4) < 0.2 for trial in harness.study.state.trials]
     assert sum(near) >= 6
+
+
+def test_a_study_of_which_all_failed_is_of_no_use(tmp_path, tables):
+    harness = StudyHarness(tmp_path / "failed", tables)
+    harness.crash_and_reopen(total=5)
+    while isinstance(work := harness.study.next(), Assignment):
+        harness.report(work, 1, None)
+    with pytest.raises(SpecError, match="none of its trials has a result"):
+        taken(tables, harness)
+
+
+@pytest.mark.parametrize("name", ["~nobodyxyz/x", "\0/x"])
+def test_a_path_that_is_none_names_the_setting(tmp_path, tables, name):
+    tables["search"]["warm_start"] = [name]
+    with pytest.raises(StudyNotFound, match=r"search\.warm_start"):
+        recall_former(resolve(tables, "x"), tmp_path)
+
+
+def test_a_damaged_former_study_names_the_setting(tmp_path, tables):
+    harness = StudyHarness(tmp_path / "old", tables)
+    harness.journal.close()
+    harness.folder.journal.write_text("nonsense\n" * 3, encoding="utf-8")
+    tables["search"]["warm_start"] = [str(harness.folder.root)]
+    with pytest.raises(JournalDamaged, match=r"search\.warm_start"):
+        recall_former(resolve(tables, "x"), tmp_path)
 
 
 def test_a_centre_that_misleads_only_delays(tmp_path, tables):

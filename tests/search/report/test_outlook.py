@@ -20,7 +20,7 @@ def test_figures_of_an_accuracy_have_four_decimals(tmp_path, tables):
     figures = {"mean": 0.85972, "se": 0.01934, "gain": 0.0012, "gain_low": -2e-5, "gain_high": 0.01}
     text = said(tmp_path, tables, figures | {"chance": 1.0})
     assert "val/accuracy 0.8597 ± 0.0193 on average" in text
-    assert "5 more trials may add 0.0012 (0.0000 to 0.0100)" in text
+    assert "5 more trials may gain 0.0012 (0.0000 to 0.0100)" in text
     assert "truly the best of those tried is over 99%" in text
 
 
@@ -28,7 +28,7 @@ def test_those_of_a_small_metric_have_more(tmp_path, tables):
     figures = {"mean": 1.234e-5, "se": 2e-7, "gain": 3e-7, "gain_low": 1e-7, "gain_high": 9e-7}
     found = Finding(kind="no_gain", value=2e-7, other=4e-7)
     text = said(tmp_path, tables, figures, found)
-    assert "0.00001234 ± 0.00000020" in text and "add 0.00000030 (0.00000010 to" in text
+    assert "0.00001234 ± 0.00000020" in text and "gain 0.00000030 (0.00000010 to" in text
     assert "beyond chance, +0.00000020 ± 0.00000040:" in text
 
 
