@@ -134,6 +134,7 @@ def test_a_study_that_began_with_the_best_of_another_has_not_gained_nothing(tmp_
     search(harness, hill(noise=0.01))
     state = harness.study.state
     merits = learn_merits(state)
+    assert merits is not None
     assert any(finding.kind == "no_gain" for finding in findings(state, merits))
     state.former.append(WarmStarted(study="other", trials=[]))
     assert not any(finding.kind == "no_gain" for finding in findings(state, merits))
@@ -171,6 +172,7 @@ def test_only_the_present_stopping_is_mild(tmp_path, tables):
     search(harness, hill(noise=0.01))
     state = harness.study.state
     merits = learn_merits(state)
+    assert merits is not None
     assert sum(trial.epoch > 1 for trial in state.trials) > 0.6 * len(state.trials)
     assert not any(finding.kind == "mild" for finding in findings(state, merits))
 
