@@ -80,9 +80,9 @@ def _edges(state: StudyState, ranked: Sequence[Trial], merits: Merits) -> Iterat
         x_N = x_ND[:, index]
         if axis.size < 3 or axis.nominal or np.any(np.isnan(x_N)) or parts[name] < _PART:
             continue
-        for end in ("low", "high"):
+        for end, place in zip(("low", "high"), axis.span, strict=True):
             limit = _limit(state.space[name], end)
-            off_N = np.abs(x_N - axis.position(limit))
+            off_N = np.abs(x_N - place)
             at_end = off_N[0] <= _END and float(np.median(off_N)) <= _OUTER
             if at_end and not _is_bound(state, name, limit) and _falls(merits, x_ND[0], index):
                 yield Finding(kind="edge", name=name, end=end, value=float(limit))

@@ -54,6 +54,12 @@ class Axis:
         return self.high - self.low + 1 if self.whole else math.inf
 
     @property
+    def span(self) -> tuple[float, float]:
+        """The positions of its least value and of its greatest: whole numbers of a range own half a
+        step on either side."""
+        return (0.0, 1.0) if self._even else (self.position(self.low), self.position(self.high))
+
+    @property
     def _even(self) -> bool:
         """Whether its values are evenly spaced positions, by their places in the order."""
         return self.values is not None or self.step is not None
