@@ -14,7 +14,7 @@ from search.policy.samplers.registry import SAMPLERS, TrialChooser
 from search.report.content import Subject, Table
 from search.report.early_stopping import audit_section, replay_rows
 from search.spec.overrides import other_stopping
-from tests.search.policy.searches import hill
+from tests.search.policy.searches import hill, search
 from tests.study_harness import LOST, StudyHarness
 from trainables.attempts.messages import Assignment
 
@@ -244,3 +244,16 @@ def test_the_report_has_the_chance_and_other_rules(harness):
     table = section.parts[-1]
     assert isinstance(table, Table)
     assert {row[:2] for row in table.rows} == {(g, r) for g in (1, 2) for r in (2, 3, 4)}
+
+
+def test_of_a_study_that_is_to_make_more_trials_nobody_is_the_last(tmp_path, tables):
+    """As it was set, it is what was done: nobody goes on because no others are to come."""
+    tables["stopping"] |= {"audit": 0.0, "max_epochs": 9, "reduction_factor": 3}
+    tables["search"] |= {"trials": 30, "sampler": "random"}
+    harness = StudyHarness(tmp_path, tables)
+    harness.crash_and_reopen(total=30)
+    search(harness, hill(noise=0.01), until=7)
+    state = harness.study.state
+    found = replay_stopping(state, state.spec.stopping)
+    assert found.unknown == [] and len(state.trials) == 8
+    assert list(found.epochs.values()) == [trial.epoch for trial in state.trials[:7]]

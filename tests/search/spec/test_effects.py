@@ -67,3 +67,12 @@ def test_a_study_that_has_begun_goes_on_as_it_is(tables):
     frozen = changed(begun.tables(), {"fixed.freeze_embedding": True, "fixed.freeze_epochs": 2})
     with pytest.raises(SpecError, match="freeze_epochs has no effect"):
         resolve(frozen, "x", before=begun)
+
+
+def test_a_study_with_paused_trials_may_stop_losers_from_now_on(tables):
+    """How many stay paused still bounds those that are."""
+    begun = resolve(changed(tables, {"stopping.losers": "pause", "stopping.keep_paused": 5}), "x")
+    now = changed(begun.tables(), {"stopping.losers": "stop"})
+    assert resolve(now, "x", before=begun).stopping.losers == "stop"
+    with pytest.raises(SpecError, match="keep_paused has no effect"):
+        resolve(changed(now, {"stopping.keep_paused": 6}), "x", before=begun)
