@@ -27,7 +27,7 @@ def has_room(count: int, went_on: int, reduction_factor: int) -> bool:
 
 def has_last_room(count: int, went_on: int, reduction_factor: int) -> bool:
     """Whether one more goes on where nobody else is to come: ⌈n/η⌉ do, one at least."""
-    return went_on < math.ceil(count / reduction_factor)
+    return is_among_best(went_on, count, reduction_factor)
 
 
 def is_among_best(better: int, count: int, reduction_factor: int) -> bool:

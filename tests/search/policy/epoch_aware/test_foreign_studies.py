@@ -44,7 +44,7 @@ def test_where_all_are_alike_it_looks_everywhere(noise):
         study.optimize(objective, n_trials=60)
         found = [trial.number for trial in study.trials if trial.value < 0.5]
         first.append(min(found, default=60))
-    assert np.median(first) < 30 and first.count(60) <= 2, first
+    assert np.median(first) < 30 and first.count(60) * 6 <= len(first), first
 
 
 def conditional(trial: optuna.Trial) -> float:
@@ -198,7 +198,7 @@ def test_ranges_that_change_from_trial_to_trial():
 
         study.optimize(objective, n_trials=15)
         found += [trial.params["k"] for trial in study.trials[5:]]
-    assert np.mean(found) < 5, "drawn at random it would be ten"
+    assert np.mean(found) < 3, "drawn at random it would be ten"
 
 
 def test_what_a_trial_cannot_take_is_not_suggested_for_ever():

@@ -63,7 +63,7 @@ def best_found(sampler, seeds=range(4), trials=60) -> float:
 def test_it_finds_what_random_search_does_not():
     """How well it does under a pruner is for the benchmark to say: there epochs take time."""
     random = best_found(lambda seed: RandomSampler(seed=seed), range(20))
-    assert best_found(EpochAwareSampler) < 0.8 * random
+    assert best_found(EpochAwareSampler) < 0.65 * random
 
 
 def test_the_other_direction_is_the_same_search():
