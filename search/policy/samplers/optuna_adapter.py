@@ -23,7 +23,8 @@ from optuna.trial import FrozenTrial, TrialState
 from search.journal.state import StudyState
 from search.journal.trial import Trial
 from search.policy.samplers.base import Sampler, Suggestion
-from search.policy.samplers.epoch_aware.history import STEP_SECONDS, SUGGESTED
+from search.policy.samplers.epoch_aware.history import STEP_SECONDS
+from search.policy.samplers.epoch_aware.places import SUGGESTED
 from search.policy.samplers.storage import StudyStorage
 from search.policy.seeds import derive_seed
 from search.spec.space import Choice, Dimension, contains

@@ -22,6 +22,9 @@ _ONE_HOT = math.sqrt(0.5)
 #: little but the ends for a slope, and would look nowhere else; so the middle is another place.
 _ARCH = 0.5
 
+#: In place of what a configuration lacks; no axis has it.
+_LACKED = object()
+
 
 @dataclass(frozen=True)
 class Axis:
@@ -66,26 +69,30 @@ class Axis:
 
     def position(self, value: Any) -> float:
         """Return where a value lies, 0 to 1; NaN where the axis does not have it."""
-        if self.values is not None:
-            if value not in self.values:
-                return math.nan
-            return self.values.index(value) / max(self.size - 1, 1)
-        if not isinstance(value, Real) or not self.low <= float(value) <= self.high:
-            return math.nan
-        value = float(value)
+        return float(self.positions_of([value])[0])
+
+    def positions_of(self, values: Sequence[Any]) -> Array:
+        """Return where values lie, 0 to 1; NaN where the axis does not have one."""
+        known = self.values
+        if known is not None:
+            places = [known.index(value) if value in known else math.nan for value in values]
+            return np.array(places, dtype=np.float64) / max(self.size - 1, 1)
+        numbers_N = np.array([_number(value) for value in values], dtype=np.float64)
+        within_N = (self.low <= numbers_N) & (numbers_N <= self.high)
         if self.step is not None:
-            place = (value - self.low) / self.step
-            return (
-                round(place) / max(self.size - 1, 1) if abs(place % 1 - 0.5) > 0.499 else math.nan
-            )
+            place_N = (numbers_N - self.low) / self.step
+            within_N &= np.abs(place_N % 1 - 0.5) > 0.499
+            return np.where(within_N, np.round(place_N) / max(self.size - 1, 1), math.nan)
         low, high = self._ends
-        return (self._scale(value) - low) / (high - low)
+        place_N = np.full(len(numbers_N), math.nan)
+        place_N[within_N] = [self._scale(number) for number in numbers_N[within_N].tolist()]
+        return np.asarray((place_N - low) / (high - low))
 
     def positions(self) -> Array:
         """Return the positions of all values of an axis that has not infinitely many."""
         if self._even:
             return np.arange(self.size) / max(self.size - 1, 1)
-        return np.array([self.position(value) for value in np.arange(self.low, self.high + 1)])
+        return self.positions_of(np.arange(self.low, self.high + 1).tolist())
 
     def spread(self, shares_N: Array) -> Array:
         """Return positions of values, spread over the axis as shares from 0 to 1 are."""
@@ -129,6 +136,11 @@ class Axis:
         return math.log(value) if self.log else float(value)
 
 
+def _number(value: Any) -> float:
+    """Return a number as one of floating point; NaN for anything else."""
+    return float(value) if isinstance(value, (float, int, Real)) else math.nan
+
+
 def choice(options: Sequence[Any]) -> Axis:
     """Return the axis of a list of values. A list of numbers is ordered. So is a pair of values."""
     if all(isinstance(option, (int, float)) for option in options):
@@ -155,14 +167,11 @@ class Axes:
 
     def points(self, configurations: Sequence[Mapping[str, Any]]) -> Array:
         """Return the points of configurations, x_ND."""
-        rows = [
-            [
-                axis.position(params[name]) if name in params else math.nan
-                for name, axis in zip(self.names, self.axes, strict=True)
-            ]
-            for params in configurations
+        columns = [
+            axis.positions_of([params.get(name, _LACKED) for params in configurations])
+            for name, axis in zip(self.names, self.axes, strict=True)
         ]
-        return np.array(rows, dtype=np.float64).reshape(len(rows), len(self.axes))
+        return np.column_stack(columns)
 
     def spread(self, shares_ND: Array) -> Array:
         """Return the points of values that lie where the shares say."""

@@ -28,6 +28,9 @@ _LENGTHS, _SIGNAL, _NOISE = (-5.0, 8.0), (-4.0, 4.0), (-7.0, 3.0)
 #: Steps of a fit: the first, and one that starts from another.
 _STEPS, _LATER_STEPS = 25, 15
 
+#: So many points are predicted together: what is reckoned of them stays in the cache.
+_TOGETHER = 256
+
 #: So many observations can be taken for noise.
 _FEW = 60
 
@@ -176,6 +179,14 @@ class Posterior:
 
     def predict(self, x_MF: Array) -> tuple[Array, Array]:
         """Return what is expected at points, and its standard deviation, without the noise."""
+        parts = [
+            self._predict(x_MF[first : first + _TOGETHER])
+            for first in range(0, len(x_MF), _TOGETHER)
+        ]
+        means, deviations = zip(*parts, strict=True)
+        return np.concatenate(means), np.concatenate(deviations)
+
+    def _predict(self, x_MF: Array) -> tuple[Array, Array]:
         covariance = _kernel(x_MF, self._x_NF, self._theta)
         explained = solve_triangular(self._lower, covariance.T, lower=True, check_finite=False)
         variance = math.exp(self._theta[-2]) - np.sum(explained**2, axis=0)

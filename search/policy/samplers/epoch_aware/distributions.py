@@ -58,8 +58,10 @@ def _add(space: dict[str, BaseDistribution], trials: Sequence[FrozenTrial]) -> N
     for trial in trials:
         for name, distribution in trial.distributions.items():
             known = space.get(name)
-            if distribution is not known and distribution != known:
-                space[name] = joined(known, distribution)
+            if distribution is known:
+                continue
+            # Of equal ones the latest: the trials after it have the same object, and need no look.
+            space[name] = distribution if distribution == known else joined(known, distribution)
 
 
 def joined(one: BaseDistribution | None, other: BaseDistribution) -> BaseDistribution:

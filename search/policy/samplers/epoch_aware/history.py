@@ -6,6 +6,7 @@ Legend: N trials, K rungs; the last is the end of the training.
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -14,16 +15,11 @@ from numpy.typing import NDArray
 from optuna.trial import FrozenTrial, TrialState
 
 from search.policy.samplers.epoch_aware.distributions import Spaces
+from search.policy.samplers.epoch_aware.places import SUGGESTED, Places, asked
 from search.policy.samplers.epoch_aware.ranks import Progress
 
 #: Where a trial may carry how many seconds a step took; else that follows from its duration.
 STEP_SECONDS = "seqtune:step_seconds"
-
-#: Where a trial carries all that was suggested for it, before its code has asked for each.
-SUGGESTED = "seqtune:suggested"
-
-#: Where Optuna puts parameters that its user has enqueued.
-_ENQUEUED = "fixed_params"
 
 #: So many rungs at most are read off a study whose rungs are not known.
 _MOST_RUNGS = 8
@@ -38,6 +34,7 @@ class History:
         seconds_N: how long a step of each took; NaN where that is not known.
         pending: the parameters of trials that have reported nothing yet.
         whole_M: whether those are all that a trial will have.
+        places: where trials lie.
     """
 
     known: list[FrozenTrial]
@@ -45,8 +42,9 @@ class History:
     seconds_N: NDArray[np.float64]
     pending: list[dict[str, Any]]
     whole_M: NDArray[np.bool_]
+    places: Places
 
-    @property
+    @cached_property
     def settled_N(self) -> NDArray[np.bool_]:
         """Which have all parameters that their code asks for: they ended, and did not fail."""
         ended = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -72,7 +70,7 @@ class Reader:
     """
 
     def __init__(self) -> None:
-        self.spaces = Spaces()
+        self.spaces, self._places = Spaces(), Places()
         self._of: tuple[tuple[tuple[int, ...], float], list[_Row]] = (((), 1.0), [])
         self._ends: list[tuple[FrozenTrial, int | None]] = []
 
@@ -106,6 +104,7 @@ class Reader:
             np.array([row.seconds for row in rows], dtype=np.float64),
             [asked(trial) for trial in running],
             np.array([SUGGESTED in trial.system_attrs for trial in running], dtype=np.bool_),
+            self._places,
         )
 
     def _stops(self, trials: Sequence[FrozenTrial]) -> set[int]:
@@ -175,21 +174,6 @@ def _passed(costs_NK: NDArray[np.float64], stopped_N: NDArray[np.bool_]) -> NDAr
     reached_NK = ~np.isnan(costs_NK)
     later_NK = np.flip(np.cumsum(np.flip(reached_NK, axis=1), axis=1), axis=1) > 1
     return np.asarray(reached_NK & (later_NK | ~stopped_N[:, None]))
-
-
-def asked(trial: FrozenTrial) -> dict[str, Any]:
-    """Return the parameters that were suggested for a trial, and those that it has beside them.
-
-    Its code may have had no use for some, or another range: it has others then, or none. What was
-    suggested would seem untried for ever, if it were known by those.
-    """
-    suggested = trial.system_attrs.get(SUGGESTED, {})
-    enqueued = trial.system_attrs.get(_ENQUEUED, {})
-    return {
-        **suggested,
-        **{k: v for k, v in trial.params.items() if k not in suggested},
-        **enqueued,
-    }
 
 
 def step_seconds(trial: FrozenTrial) -> float:

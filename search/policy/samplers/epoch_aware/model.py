@@ -4,14 +4,16 @@ Legend: N trials that it sees, D axes, F features.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from search.policy.samplers.epoch_aware.beliefs import Beliefs, weights
 from search.policy.samplers.epoch_aware.conditions import learn, without
-from search.policy.samplers.epoch_aware.history import SUGGESTED, History, asked
+from search.policy.samplers.epoch_aware.history import History
 from search.policy.samplers.epoch_aware.pace import relative_pace
+from search.policy.samplers.epoch_aware.places import SUGGESTED
 from search.policy.samplers.epoch_aware.ranks import scores
 from search.policy.surrogate.axes import Axes
 from search.policy.surrogate.candidates import LISTED, candidates, expected_improvement
@@ -49,12 +51,11 @@ class Model:
         self._axes = axes
         trials = [history.known[index] for index in seen]
         suggested_N = np.array([SUGGESTED in one.system_attrs for one in trials], dtype=np.bool_)
-        taken_ND = axes.points([one.params for one in trials])
+        taken_ND, asked_ND = history.places.look(axes, trials)
         settled_N = history.settled_N[seen]
         self._conditions = learn(taken_ND[settled_N])
         self._x_ND = taken_ND
         if suggested_N.any():  # where trials were to lie, as candidates do
-            asked_ND = axes.points([asked(one) for one in trials])
             self._x_ND = without(asked_ND, self._conditions)
         self._optional_D = np.any(np.isnan(self._x_ND[settled_N]), axis=0)
         pending_MD = axes.points(history.pending)
@@ -117,7 +118,7 @@ def _seen(z_N: Array) -> NDArray[np.intp]:
 
 def tried(axes: Axes, history: History) -> Array:
     """Return the points that need no other trial, x_ND."""
-    known_ND = axes.points([trial.params for trial in history.known])
+    known_ND, _ = history.places.look(axes, history.known)
     every = np.arange(len(known_ND))
     return _of_whole(history, every, known_ND, axes.points(history.pending))
 
@@ -139,9 +140,20 @@ def untried(x_MD: Array, tried_ND: Array) -> Array:
     """
     fresh_M = np.ones(len(x_MD), dtype=np.bool_)
     rounded_MD, tried_ND = np.round(x_MD, 9), np.round(tried_ND, 9)
-    for lacking_D in np.unique(np.isnan(tried_ND), axis=0):
-        like_N = (np.isnan(tried_ND) == lacking_D).all(axis=1)
-        had = {row.tobytes() for row in tried_ND[like_N][:, ~lacking_D]}
-        shared_MD = np.ascontiguousarray(rounded_MD[:, ~lacking_D])
-        fresh_M &= np.array([row.tobytes() not in had for row in shared_MD], dtype=np.bool_)
+    lacking_ND = np.isnan(tried_ND)
+    patterns = np.unique(lacking_ND, axis=0) if lacking_ND.any() else lacking_ND[:1]
+    for lacking_D in patterns:
+        like_N = (lacking_ND == lacking_D).all(axis=1)
+        had = set(_keys(tried_ND[like_N][:, ~lacking_D]))
+        keys = _keys(rounded_MD[:, ~lacking_D])
+        fresh_M &= np.array([key not in had for key in keys], dtype=np.bool_)
     return x_MD[fresh_M] if fresh_M.any() else x_MD
+
+
+def _keys(x_ND: Array) -> list[bytes]:
+    """Return what tells points apart, a key a point."""
+    if not x_ND.shape[1]:
+        return [b""] * len(x_ND)
+    row = np.dtype((np.void, x_ND.itemsize * x_ND.shape[1]))
+    keys: list[Any] = np.ascontiguousarray(x_ND).view(row).ravel().tolist()
+    return keys

@@ -21,8 +21,9 @@ from optuna.trial import FrozenTrial
 
 from search.policy.samplers.epoch_aware.beliefs import Beliefs
 from search.policy.samplers.epoch_aware.distributions import axes_of, axis_of
-from search.policy.samplers.epoch_aware.history import SUGGESTED, History, Reader
+from search.policy.samplers.epoch_aware.history import History, Reader
 from search.policy.samplers.epoch_aware.model import Model, says_little, tried, untried
+from search.policy.samplers.epoch_aware.places import SUGGESTED
 from search.policy.surrogate.axes import Axes
 from search.policy.surrogate.candidates import LISTED, every_point
 from search.policy.surrogate.threads import one_thread
@@ -196,7 +197,8 @@ def _drawn(axes: Axes, history: History, count: int, rng: np.random.Generator) -
 
 def _draw_afar(axes: Axes, history: History, rng: np.random.Generator) -> Array:
     """Draw a point far from those of all trials, x_D (maximin distance, Johnson et al. 1990)."""
-    tried_ND = axes.points([*(trial.params for trial in history.known), *history.pending])
+    known_ND, _ = history.places.look(axes, history.known)
+    tried_ND = np.vstack((known_ND, axes.points(history.pending)))
     if not len(tried_ND):
         return _draw(axes, history, rng)
     drawn_MD = _drawn(axes, history, _FAR, rng)

@@ -14,7 +14,8 @@ from optuna.trial import TrialState, create_trial
 from threadpoolctl import threadpool_info
 
 from search.policy.samplers.epoch_aware.distributions import Spaces, joined
-from search.policy.samplers.epoch_aware.history import SUGGESTED, Reader, asked, read, step_seconds
+from search.policy.samplers.epoch_aware.history import Reader, read, step_seconds
+from search.policy.samplers.epoch_aware.places import SUGGESTED, asked
 from search.policy.samplers.epoch_aware.ranks import Progress, scores
 from search.policy.samplers.epoch_aware.sampler import EpochAwareSampler
 

@@ -33,6 +33,17 @@ def test_a_surface_is_learnt_and_a_dimension_without_effect_gets_a_long_scale():
     assert np.corrcoef(Posterior(theta, x, z).mean(others), truth)[0, 1] > 0.95
 
 
+def test_many_points_are_predicted_as_each_alone_is():
+    x, z = surface()
+    posterior = Posterior(fit(x, z, None), x, z)
+    others, _ = surface(seed=1, points=600)
+    alone = [posterior.predict(others[row : row + 1]) for row in (0, 255, 256, 511, 512, 599)]
+    mean, deviation = (part[[0, 255, 256, 511, 512, 599]] for part in posterior.predict(others))
+    assert mean == pytest.approx(np.concatenate([one[0] for one in alone]))
+    assert deviation == pytest.approx(np.concatenate([one[1] for one in alone]))
+    assert len(posterior.predict(others)[0]) == 600
+
+
 def test_noise_is_seen_as_noise():
     x, z = surface(noise=1.0)
     clean_x, clean_z = surface()
