@@ -5,6 +5,9 @@ from search.journal.state import StudyState
 from search.report.content import Listing, Paragraph, Part, Section, Subject
 from search.report.tables import chance, figure
 
+#: Trials that must have ended before anything is said of values that are all the same.
+_SOME = 15
+
 #: A study that has begun keeps its stopping, unless somebody insists.
 _ANOTHER_STOPPING = "(in a new study, or with `resume NAME --force --set stopping.KEY=VALUE`)"
 
@@ -33,8 +36,26 @@ def outlook_sentences(state: StudyState) -> list[str]:
 
 def health_sentences(state: StudyState) -> list[str]:
     """Return what is wrong with a search, each with what to change."""
-    found = state.outlook.findings if state.outlook else []
-    return [_SENTENCES[finding.kind](finding, state) for finding in found]
+    if state.outlook is None:
+        return _one_value(state)
+    return [_SENTENCES[finding.kind](finding, state) for finding in state.outlook.findings]
+
+
+def _one_value(state: StudyState) -> list[str]:
+    """Return what is to be said where every trial came to the same: no model has anything to tell
+    them apart by, so there is no outlook."""
+    ended = [
+        trial.best_value
+        for trial in state.comparable_trials()
+        if trial.state in ("completed", "pruned") and trial.best_value is not None
+    ]
+    if len(ended) < _SOME or len(set(ended)) > 1:
+        return []
+    value = figure(ended[0], abs(ended[0]))
+    return [
+        f"all {len(ended)} trials that ended came to {state.objective.metric} {value}, whatever "
+        "their configuration: look at the labels and the metric, or search wider ranges"
+    ]
 
 
 def sentences(state: StudyState) -> list[str]:
@@ -45,16 +66,15 @@ def sentences(state: StudyState) -> list[str]:
 def outlook_section(subject: Subject) -> Section | None:
     """Return how the search stood when that was last reckoned."""
     state = subject.state
-    said = state.outlook
-    if said is None:
-        return None
-    told = outlook_sentences(state)
-    text = ". ".join(sentence[0].upper() + sentence[1:] for sentence in told)
-    parts: list[Part] = [Paragraph(f"{text}. (After {said.ended} ended trials.)")]
-    health = health_sentences(state)
+    said, health = state.outlook, health_sentences(state)
+    parts: list[Part] = []
+    if said is not None:
+        told = outlook_sentences(state)
+        text = ". ".join(sentence[0].upper() + sentence[1:] for sentence in told)
+        parts.append(Paragraph(f"{text}. (After {said.ended} ended trials.)"))
     if health:
         parts.append(Listing(tuple(health)))
-    return Section("Apart from luck", tuple(parts))
+    return Section("Apart from luck", tuple(parts)) if parts else None
 
 
 def _edge(finding: Finding, state: StudyState) -> str:

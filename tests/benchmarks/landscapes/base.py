@@ -108,6 +108,7 @@ class Landscape(ABC):
         """What random configurations are like."""
         space = parse_space(self.problem.space, self.problem.declarations)
         distributions = to_distributions(space)
+        optuna.logging.set_verbosity(optuna.logging.ERROR)  # it tells of every study
         study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
         curves = [self.curve(study.ask(distributions).params, 0) for _ in range(_SAMPLED)]
         best = max if self.problem.mode == "max" else min

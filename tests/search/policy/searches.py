@@ -20,10 +20,10 @@ def search(harness: StudyHarness, value: Value, until: int | None = None) -> Non
         trial = state.trials[work.number]
         if until is not None and work.number >= until:
             return
-        while harness.report(
-            work, trial.epoch + 1, value(trial.params, work.number, trial.epoch + 1)
-        ):
-            pass
+        going_on = True
+        while going_on:
+            reached = value(trial.params, work.number, trial.epoch + 1)
+            going_on = harness.report(work, trial.epoch + 1, reached, loss=reached)
 
 
 def hill(noise: float = 0.0, width: float = 1.0) -> Value:

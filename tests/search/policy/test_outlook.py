@@ -13,7 +13,7 @@ from search.policy.expectations import expectations
 from search.policy.merits import learn_merits
 from search.policy.outlook import take_outlook
 from search.report.content import Subject
-from search.report.outlook import outlook_section, outlook_sentences
+from search.report.outlook import outlook_section, outlook_sentences, sentences
 from search.report.rows import best_row, status_row
 from search.spec.resolve import resolve
 from tests.search.policy.searches import hill, search
@@ -43,10 +43,27 @@ def test_nothing_is_said_of_few_trials(tmp_path, tables):
     assert "leader" not in best_row(harness.study.state, False, harness.folder)
 
 
-def test_trials_that_are_all_alike_say_nothing(tmp_path, tables):
-    harness = study(tmp_path, tables)
+@pytest.mark.parametrize("trials", [14, 30])
+def test_of_trials_that_all_come_to_one_value_it_is_said_that_they_do(tmp_path, tables, trials):
+    """None leads, and nothing is foretold: no search ends by that."""
+    tables["stopping"]["when_gain_below"] = 0.01
+    harness = study(tmp_path, tables, trials)
     search(harness, lambda params, number, epoch: 0.5)
-    assert harness.study.state.outlook is None
+    state = harness.study.state
+    assert state.outlook is None and state.concluded is None and state.trials.ended == trials
+    told = [line for line in sentences(state) if "came to" in line]
+    section = outlook_section(Subject(harness.folder, state, False))
+    if trials < 15:
+        assert not told and section is None
+    else:
+        assert f"all {trials} trials that ended came to val/accuracy 0.5" in told[0]
+        assert section is not None and len(section.parts) == 1
+
+
+def test_where_one_trial_differs_they_do_not_all_come_to_one_value(tmp_path, tables):
+    harness = study(tmp_path, tables, 30)
+    search(harness, lambda params, number, epoch: 0.5 + 1e-6 * (number == 7))
+    assert not any("came to" in line for line in sentences(harness.study.state))
 
 
 def test_the_leader_is_near_what_is_truly_best(tmp_path, tables):
@@ -62,6 +79,17 @@ def test_the_leader_is_near_what_is_truly_best(tmp_path, tables):
     assert abs(said.mean - truth) < 3 * said.se + 0.01
     assert said.mean < state.best().value, "the best of many is lucky"
     assert 0 < said.chance <= 1
+
+
+def test_the_leader_of_a_study_of_losses_has_the_least(tmp_path, tables):
+    tables |= {"metric": "val/loss", "mode": "min"}
+    harness, peak = study(tmp_path, tables, 40), hill(noise=0.01)
+    search(harness, lambda *of: 1.0 - peak(*of))
+    state = harness.study.state
+    said = state.outlook
+    assert said is not None
+    truth = 1.0 - hill()(state.trials[said.leader].params, said.leader, 4)
+    assert truth < 0.18 and abs(said.mean - truth) < 3 * said.se + 0.01
 
 
 def test_a_search_has_less_to_gain_the_longer_it_goes(tmp_path, tables):
