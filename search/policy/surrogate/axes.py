@@ -78,15 +78,14 @@ class Axis:
             places = [known.index(value) if value in known else math.nan for value in values]
             return np.array(places, dtype=np.float64) / max(self.size - 1, 1)
         numbers_N = np.array([_number(value) for value in values], dtype=np.float64)
-        within_N = (self.low <= numbers_N) & (numbers_N <= self.high)
+        numbers_N[(numbers_N < self.low) | (numbers_N > self.high)] = math.nan
         if self.step is not None:
             place_N = (numbers_N - self.low) / self.step
-            within_N &= np.abs(place_N % 1 - 0.5) > 0.499
-            return np.where(within_N, np.round(place_N) / max(self.size - 1, 1), math.nan)
+            is_one_N = np.abs(place_N % 1 - 0.5) > 0.499
+            return np.where(is_one_N, np.round(place_N) / max(self.size - 1, 1), math.nan)
         low, high = self._ends
-        place_N = np.full(len(numbers_N), math.nan)
-        place_N[within_N] = [self._scale(number) for number in numbers_N[within_N].tolist()]
-        return np.asarray((place_N - low) / (high - low))
+        scaled_N = np.array([self._scale(number) for number in numbers_N.tolist()])
+        return np.asarray((scaled_N - low) / (high - low))
 
     def positions(self) -> Array:
         """Return the positions of all values of an axis that has not infinitely many."""

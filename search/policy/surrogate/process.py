@@ -181,7 +181,7 @@ class Posterior:
         """Return what is expected at points, and its standard deviation, without the noise."""
         parts = [
             self._predict(x_MF[first : first + _TOGETHER])
-            for first in range(0, len(x_MF), _TOGETHER)
+            for first in range(0, max(len(x_MF), 1), _TOGETHER)
         ]
         means, deviations = zip(*parts, strict=True)
         return np.concatenate(means), np.concatenate(deviations)

@@ -1,5 +1,7 @@
 """Values as positions on an axis, and back."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -125,3 +127,6 @@ def test_a_value_of_another_space_has_no_position():
     assert np.isnan(axis_of(DISTRIBUTIONS["int"]).position(9))
     assert np.isnan(axis_of(DISTRIBUTIONS["log"]).position(1.0))
     assert np.isnan(axis_of(DISTRIBUTIONS["names"]).position("attention"))
+    for name in ("tenths", "intgrid", "int", "log", "float"):
+        strange = [None, "0.1", math.inf, -math.inf, math.nan, (1,)]
+        assert np.isnan(axis_of(DISTRIBUTIONS[name]).positions_of(strange)).all()

@@ -41,7 +41,8 @@ def test_many_points_are_predicted_as_each_alone_is():
     mean, deviation = (part[[0, 255, 256, 511, 512, 599]] for part in posterior.predict(others))
     assert mean == pytest.approx(np.concatenate([one[0] for one in alone]))
     assert deviation == pytest.approx(np.concatenate([one[1] for one in alone]))
-    assert len(posterior.predict(others)[0]) == 600
+    assert [len(one) for one in posterior.predict(others)] == [600, 600]
+    assert [len(one) for one in posterior.predict(others[:0])] == [0, 0]
 
 
 def test_noise_is_seen_as_noise():
