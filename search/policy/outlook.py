@@ -18,7 +18,7 @@ from search.journal.trial import Trial
 from search.policy.health import findings
 from search.policy.merits import ERRORS, Array, Merits, learn_merits
 from search.policy.seeds import derive_seed
-from search.policy.surrogate.axes import Axes
+from search.policy.surrogate.axes import Axes, keys
 from search.policy.surrogate.candidates import LISTED, every_point, neighbours
 from search.policy.surrogate.threads import one_thread
 from search.spec.space import contains
@@ -32,9 +32,6 @@ _GAINS, _LOWEST, _HIGHEST = 1.2, 0.5, 2.5
 
 #: A search of fewer trials does not conclude: what advice waits for, too.
 _CONCLUDES_FROM = 15
-
-#: Points that agree in so many places are one configuration.
-_PLACES = 9
 
 
 class _Worths(NamedTuple):
@@ -116,17 +113,12 @@ def _untried(state: StudyState, axes: Axes, x_CD: Array) -> Array:
     """Return the points that no trial of the present network has, each once."""
     fixed = state.spec.fixed
     tried = [trial.params for trial in state.comparable_trials() if trial.spec.fixed == fixed]
-    seen, rows = set(_keys(axes.points(tried))), list[int]()
-    for index, key in enumerate(_keys(x_CD)):
+    seen, rows = set(keys(axes.points(tried))), list[int]()
+    for index, key in enumerate(keys(x_CD)):
         if key not in seen:
             seen.add(key)
             rows.append(index)
     return x_CD[rows]
-
-
-def _keys(x_ND: Array) -> list[bytes]:
-    """Return what is equal for equal configurations; adding 0 makes −0 the same as 0."""
-    return [row.tobytes() for row in np.round(x_ND, _PLACES) + 0.0]
 
 
 def _draw(merits: Merits, x_CD: Array, rng: np.random.Generator) -> _Worths:

@@ -22,6 +22,9 @@ _ONE_HOT = math.sqrt(0.5)
 #: little but the ends for a slope, and would look nowhere else; so the middle is another place.
 _ARCH = 0.5
 
+#: Points that agree in so many places are one configuration.
+_PLACES = 9
+
 #: In place of what a configuration lacks; no axis has it.
 _LACKED = object()
 
@@ -145,6 +148,17 @@ def choice(options: Sequence[Any]) -> Axis:
     if all(isinstance(option, (int, float)) for option in options):
         return Axis(tuple(sorted(options)))
     return Axis(tuple(options), nominal=len(options) > 2)
+
+
+def keys(x_ND: Array) -> list[Any]:
+    """Return what is equal for equal configurations, a key a point; adding 0 makes −0 the same as
+    0."""
+    if not x_ND.shape[1]:
+        return [b""] * len(x_ND)
+    row = np.dtype((np.void, 8 * x_ND.shape[1]))
+    rounded_ND = np.ascontiguousarray(np.round(x_ND, _PLACES) + 0.0)
+    found: list[Any] = rounded_ND.view(row).ravel().tolist()
+    return found
 
 
 class Axes:

@@ -4,7 +4,6 @@ Legend: N trials that it sees, D axes, F features.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +14,7 @@ from search.policy.samplers.epoch_aware.history import History
 from search.policy.samplers.epoch_aware.pace import relative_pace
 from search.policy.samplers.epoch_aware.places import SUGGESTED
 from search.policy.samplers.epoch_aware.ranks import scores
-from search.policy.surrogate.axes import Axes
+from search.policy.surrogate.axes import Axes, keys
 from search.policy.surrogate.candidates import LISTED, candidates, expected_improvement
 from search.policy.surrogate.process import Posterior, fit
 
@@ -139,21 +138,11 @@ def untried(x_MD: Array, tried_ND: Array) -> Array:
     A parameter that a trial lacks would be missing at every point that is otherwise like it.
     """
     fresh_M = np.ones(len(x_MD), dtype=np.bool_)
-    rounded_MD, tried_ND = np.round(x_MD, 9), np.round(tried_ND, 9)
     lacking_ND = np.isnan(tried_ND)
     patterns = np.unique(lacking_ND, axis=0) if lacking_ND.any() else lacking_ND[:1]
     for lacking_D in patterns:
         like_N = (lacking_ND == lacking_D).all(axis=1)
-        had = set(_keys(tried_ND[like_N][:, ~lacking_D]))
-        keys = _keys(rounded_MD[:, ~lacking_D])
-        fresh_M &= np.array([key not in had for key in keys], dtype=np.bool_)
+        had = set(keys(tried_ND[like_N][:, ~lacking_D]))
+        shared = keys(x_MD[:, ~lacking_D])
+        fresh_M &= np.array([key not in had for key in shared], dtype=np.bool_)
     return x_MD[fresh_M] if fresh_M.any() else x_MD
-
-
-def _keys(x_ND: Array) -> list[bytes]:
-    """Return what tells points apart, a key a point."""
-    if not x_ND.shape[1]:
-        return [b""] * len(x_ND)
-    row = np.dtype((np.void, x_ND.itemsize * x_ND.shape[1]))
-    keys: list[Any] = np.ascontiguousarray(x_ND).view(row).ravel().tolist()
-    return keys

@@ -34,7 +34,7 @@ def distinct(study: optuna.Study) -> int:
 def test_where_all_are_alike_it_looks_everywhere(noise):
     """Most of the space is a plateau; what is better lies in a corner of its midst."""
     first = []
-    for seed in range(12 if noise else 4):
+    for seed in range(12):
         study, rng = study_of(seed), np.random.default_rng(seed)
 
         def objective(trial: optuna.Trial, rng: np.random.Generator = rng) -> float:
@@ -45,7 +45,7 @@ def test_where_all_are_alike_it_looks_everywhere(noise):
         study.optimize(objective, n_trials=60)
         found = [trial.number for trial in study.trials if trial.value < 0.5]
         first.append(min(found, default=60))
-    assert np.median(first) < 30 and first.count(60) * 6 <= len(first), first
+    assert np.median(first) < 30 and first.count(60) <= 2, first
 
 
 def conditional(trial: optuna.Trial) -> float:

@@ -14,7 +14,7 @@ from optuna.distributions import (
 )
 
 from search.policy.samplers.epoch_aware.distributions import axes_of, axis_of
-from search.policy.surrogate.axes import Axis
+from search.policy.surrogate.axes import Axis, keys
 
 DISTRIBUTIONS = {
     "float": FloatDistribution(-2.0, 3.0),
@@ -130,3 +130,11 @@ def test_a_value_of_another_space_has_no_position():
     for name in ("tenths", "intgrid", "int", "log", "float"):
         strange = [None, "0.1", math.inf, -math.inf, math.nan, (1,)]
         assert np.isnan(axis_of(DISTRIBUTIONS[name]).positions_of(strange)).all()
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_equal_points_have_equal_keys(order):
+    x_ND = np.array([[0.1 + 0.2, 0.0], [0.3, -0.0], [0.3, 1e-6], [0.3, np.nan]], order=order)
+    first, second, third, lacking = keys(x_ND)
+    assert first == second and len({first, third, lacking}) == 3
+    assert keys(x_ND[:, :0]) == [b""] * 4 and keys(x_ND[:0]) == []
