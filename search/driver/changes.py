@@ -14,6 +14,7 @@ from search.errors import SpecError
 from search.journal.events import SessionStarted, SpecChanged
 from search.journal.state import StudyState
 from search.monitor.say import say
+from search.policy.samplers.registry import unheeded
 from search.spec.study import ResourcesSpec, StudySpec
 from trainables.core.hyperparameters import Declaration, declare
 from trainables.tasks.registry import code_of, find_task
@@ -82,7 +83,7 @@ def find_changes(
         remedy = "Run a new study with --name" + ("" if never else ", or insist with --force")
         listed = "; ".join(never or unsafe)
         raise SpecError(f"study {name!r} cannot be resumed with another {listed}. {remedy}")
-    texts = [*changes.values(), *_redeclared(state, spec)]
+    texts = [*changes.values(), *_unheeded(old, spec), *_redeclared(state, spec)]
     return SpecChange(spec, tuple(texts)) if texts else None
 
 
@@ -96,6 +97,12 @@ def _differences(old: Any, new: Any, path: str = "") -> list[tuple[str, Any, Any
             )
         ]
     return [] if old == new else [(path, old, new)]
+
+
+def _unheeded(old: StudySpec, new: StudySpec) -> list[str]:
+    """Name what the study had set that its sampler, now another, does not heed."""
+    idle = sorted(set(unheeded(new)) - set(unheeded(old)))
+    return [f"{setting}: no effect with sampler {new.search.sampler!r}" for setting in idle]
 
 
 def _redeclared(state: StudyState, spec: StudySpec) -> list[str]:

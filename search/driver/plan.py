@@ -95,10 +95,13 @@ def study_of_tables(tables: dict[str, Any], options: Options, origin: str) -> St
     return _checked(resolve(apply_settings(tables, options.as_settings()), origin), origin)
 
 
-def _checked(spec: StudySpec, origin: str) -> StudySpec:
-    """Return a study whose sampler exists and whose local files have whole paths."""
+def _checked(spec: StudySpec, origin: str, begun: bool = False) -> StudySpec:
+    """Return a study whose sampler exists and whose local files have whole paths.
+
+    One that has ``begun`` may no longer leave out what it was begun with.
+    """
     try:
-        check_sampler(spec)
+        check_sampler(spec, begun)
     except SpecError as error:
         raise SpecError(f"{origin}: {error}") from None
     sections = find_task(spec.task).declaration.inputs.parse(spec.inputs)
@@ -106,7 +109,7 @@ def _checked(spec: StudySpec, origin: str) -> StudySpec:
         name: section.located().model_dump(mode="json", exclude_none=True)
         for name, section in sections.items()
     }
-    return spec.model_copy(update={"inputs": inputs})
+    return spec.model_copy(update={"inputs": inputs, "search": spec.search.located()})
 
 
 def changed_study(
@@ -121,7 +124,7 @@ def changed_study(
     name = state.created.name
     origin, old = f"study {name!r}", state.present_spec()
     tables = apply_settings(old.tables(), options.as_settings())
-    spec = _checked(resolve(tables, origin, before=old), origin)
+    spec = _checked(resolve(tables, origin, before=old), origin, begun=True)
     if spec.search.trials < len(state.trials):
         raise SpecError(
             f"--trials {spec.search.trials} is the TOTAL; study {name!r} has "

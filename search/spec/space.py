@@ -56,6 +56,16 @@ class Range:
 Dimension = Choice | Range
 
 
+def centres(space: Mapping[str, Dimension]) -> dict[str, Value]:
+    """Return the values around which the good ones are believed to lie, where one is given."""
+    given = {name: one for name, one in space.items() if isinstance(one, Range)}
+    return {
+        name: int(one.prior) if one.kind == "int" else float(one.prior)
+        for name, one in given.items()
+        if one.prior is not None
+    }
+
+
 def parse_space(
     table: Mapping[str, Any], declarations: Mapping[str, Declaration]
 ) -> dict[str, Dimension]:

@@ -42,6 +42,19 @@ class SearchSpec(_Section):
     replicates: float = Field(default=0.0, ge=0.0, le=0.5)
     warm_start: tuple[str, ...] = ()
 
+    def located(self) -> Self:
+        """Return a copy in which every former study's folder is an absolute path."""
+        whole = [_whole_folder(name) for name in self.warm_start]
+        return self.model_copy(update={"warm_start": tuple(whole)})
+
+
+def _whole_folder(name: str) -> str:
+    """Return a folder's absolute path; a study's name, or what is no path, as it is."""
+    try:
+        return str(Path(name).expanduser().absolute()) if "/" in name else name
+    except RuntimeError:  # of a user whom there is not: whoever opens it says so
+        return name
+
 
 class StoppingSpec(_Section):
     """Successive halving: the longest training, the first comparison, the share that goes on.

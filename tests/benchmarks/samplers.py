@@ -1,18 +1,20 @@
 """Which way of searching finds good configurations soonest: searches simulated on learning curves.
 
 ``python tests/benchmarks/samplers.py [--quick] [--full] [--on develop]``. Landscapes are our own
-recorded searches and LCBench's tasks that are kept for judging (``landscapes/``). Every way gets
-the same seeds, and two full trainings a worker of time. Regret is 0 for the best of 400 random
-configurations, 1 for their median. ``--keep FILE`` goes on where a run was broken off.
-``--record NAME JOURNAL…`` makes a landscape of a study whose trials are random and were trained to
-their ends, and of others that train some of them again.
+recorded searches (``--on recorded``: they alone) and LCBench's tasks that are kept for judging
+(``landscapes/``). Every way gets the same seeds, and two full trainings a worker of time. Regret is
+0 for the best of 400 random configurations, 1 for their median. ``--keep FILE`` goes on where a run
+was broken off. ``--record NAME JOURNAL…`` makes a landscape of a study whose trials are random and
+were trained to their ends, and of others that train some of them again.
 """
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Callable
 from functools import cache
+from itertools import product
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +25,7 @@ from landscapes.base import Array, Landscape
 from landscapes.lcbench import DEVELOP, JUDGE, LcbenchTask
 from landscapes.recorded import RECORDED, RecordedSearch, record
 from optuna.samplers import TPESampler
+from scipy.special import stdtrit
 from simulation import HORIZON, MARKS, Setting, keep_the_best, simulate
 from threadpoolctl import threadpool_limits
 from verdict import Figure, conclude
@@ -47,6 +50,15 @@ WAYS: dict[str, tuple[str, dict[str, Any]] | None] = {
     "Optuna's default + ASHA": ("optuna", _ASHA),
     "keep the best": None,
 }
+
+#: Those of them that are others' ways.
+_BASELINES = (REFERENCE, "TPE + ASHA", "Optuna's default + ASHA", "keep the best")
+
+#: In so many comparisons of equals one of them is surely behind, by chance.
+_CHANCE = 0.025
+
+#: LCBench's tasks to search beside the recorded landscapes.
+_TASKS = {"judge": JUDGE, "develop": DEVELOP, "recorded": ()}
 
 #: So many workers are many: there a search takes seconds to simulate, and only the default is
 #: compared with the reference.
@@ -107,8 +119,13 @@ def mean(regrets: Regrets) -> Array:
 
 def error(regrets: Regrets) -> Array:
     """Return the standard error of the mean over these landscapes, from the seeds alone."""
-    squares = [r_SM.var(axis=0, ddof=1) / len(r_SM) for r_SM in regrets.values()]
-    return np.asarray(np.sqrt(np.sum(squares, axis=0)) / len(squares))
+    errors = [_error(r_SM) for r_SM in regrets.values()]
+    return np.asarray(np.linalg.norm(errors, axis=0) / len(errors))
+
+
+def _error(r_SM: Array) -> Array:
+    """Return the standard error of the mean over seeds, e_M."""
+    return np.asarray(r_SM.std(axis=0, ddof=1) / math.sqrt(len(r_SM)))
 
 
 def drawn_again(
@@ -166,10 +183,25 @@ def judge(workers: int, ways: dict[str, Regrets]) -> dict[str, Figure]:
     return figures
 
 
+def behind(workers: int, ways: dict[str, Regrets]) -> dict[str, Figure]:
+    """Print where the default is surely behind a baseline: on one landscape after one part of the
+    time, by pairs of seeds (Student's t). Return in which share of all such comparisons it is."""
+    found, compared = list[str](), 0
+    for way, name in product([way for way in _BASELINES if way in ways], ways[DEFAULT]):
+        apart_SM = ways[DEFAULT][name] - ways[way][name]
+        surely = float(stdtrit(len(apart_SM) - 1, 1.0 - _CHANCE))
+        for mark, by, e in zip(MARKS, apart_SM.mean(axis=0), _error(apart_SM), strict=True):
+            compared += 1
+            if by > surely * e + 1e-9:
+                found.append(f"  {name}, after {mark:g}, behind {way} by {by:.3f} ±{e:.3f}")
+    said = f"default surely behind in {len(found)} of {compared} comparisons"
+    print(f"\n{workers} workers: {said}, one landscape each", *sorted(found), sep="\n")
+    return {f"behind_{workers}": Figure(len(found) / max(compared, 1), f"<={_CHANCE}")}
+
+
 def jobs_of(given: argparse.Namespace) -> list[Job]:
     """Every search to simulate; long ones first, so that both processes end together."""
-    tasks = list(DEVELOP if given.on == "develop" else JUDGE)
-    landscapes = [*tasks[: 3 if given.quick else None], *RECORDED]
+    landscapes = [*_TASKS[given.on][: 3 if given.quick else None], *RECORDED]
     return [
         Job(landscape, way, workers, seed, given.horizon)
         for workers in sorted(given.workers, reverse=True)
@@ -227,16 +259,19 @@ def tell(workers: int, ways: dict[str, Regrets], on: str) -> dict[str, Figure]:
     for landscape in RECORDED:
         chosen = {way: {landscape: of[landscape]} for way, of in ways.items()}
         tabulate(f"{workers} workers, {landscape}", chosen)
+    figures = behind(workers, ways) if DEFAULT in ways and workers < _MANY else {}
     tasks = {way: {n: r for n, r in of.items() if n not in RECORDED} for way, of in ways.items()}
-    tabulate(f"{workers} workers, LCBench ({on})", tasks)
-    return judge(workers, tasks) if DEFAULT in tasks else {}
+    if _TASKS[on]:
+        tabulate(f"{workers} workers, LCBench ({on})", tasks)
+        figures |= judge(workers, tasks) if DEFAULT in tasks else {}
+    return figures
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few searches, judges nothing")
     parser.add_argument("--full", action="store_true", help="20 seeds of everything: hours")
-    parser.add_argument("--on", choices=["develop", "judge"], default="judge")
+    parser.add_argument("--on", choices=[*_TASKS], default="judge")
     parser.add_argument("--workers", type=int, nargs="*", default=[2, 8, 64])
     parser.add_argument("--seeds", type=int, help="searches of each kind, two or more")
     parser.add_argument("--only", nargs="*", choices=[*WAYS], help="with the reference among them")
@@ -257,7 +292,7 @@ def main() -> int:
     figures: dict[str, Figure] = {}
     for workers in given.workers:
         figures |= tell(workers, table[workers], given.on)
-    return conclude("samplers", figures, given.quick or given.on == "develop")
+    return conclude("samplers", figures, given.quick or given.on != "judge")
 
 
 if __name__ == "__main__":

@@ -2,15 +2,10 @@
 
 from search.journal.state import StudyState
 from search.policy.samplers.epoch_aware.beliefs import Beliefs, Former
-from search.spec.space import Range
+from search.spec.space import centres
 
 
 def beliefs_of(state: StudyState) -> Beliefs:
     """Return what is believed of a study's space before its first trial."""
-    centres = {
-        name: dimension.prior
-        for name, dimension in state.space.items()
-        if isinstance(dimension, Range) and dimension.prior is not None
-    }
     searches = [[Former(t.params, t.score) for t in former.trials] for former in state.former]
-    return Beliefs(searches, centres, after=len(state.spec.first))
+    return Beliefs(searches, centres(state.space), after=len(state.spec.first))

@@ -9,6 +9,7 @@ from search.errors import SpecError
 from search.journal.events import TrialCreated
 from search.journal.state import StudyState
 from search.policy.samplers.base import Sampler
+from search.spec.space import centres
 from search.spec.study import StudySpec
 from trainables.errors import did_you_mean
 
@@ -81,12 +82,16 @@ SAMPLERS: dict[str, Callable[[], Sampler]] = {
 }
 
 
+#: The setting that names former studies.
+WARM_START = "search.warm_start"
+
 #: The samplers that heed former studies and the centres of ranges.
 _BELIEVING = ("auto",)
 
 
-def check_sampler(spec: StudySpec) -> None:
-    """Make sure that a study's sampler exists, and heeds what is said to it.
+def check_sampler(spec: StudySpec, begun: bool = False) -> None:
+    """Make sure that a study's sampler exists, and heeds what is said to it; of one that has
+    ``begun``, but for the former studies that it began with.
 
     Raises:
         SpecError: there is none of that name, or a setting would have no effect.
@@ -95,16 +100,22 @@ def check_sampler(spec: StudySpec) -> None:
     if name not in SAMPLERS:
         hint = did_you_mean(name, list(SAMPLERS))
         raise SpecError(f"search.sampler = {name!r}: no such sampler: {hint}")
-    if name in _BELIEVING:
-        return
+    for setting in unheeded(spec):
+        if not (begun and setting == WARM_START):
+            raise SpecError(
+                f"{setting} has no effect with search.sampler = {name!r}: "
+                "take it out, or take 'auto'"
+            )
+
+
+def unheeded(spec: StudySpec) -> list[str]:
+    """Return the settings that would have no effect with a study's sampler."""
+    if spec.search.sampler in _BELIEVING:
+        return []
     centred = [
         key for key, table in spec.space.items() if isinstance(table, dict) and "prior" in table
     ]
-    idle = ["search.warm_start"] * bool(spec.search.warm_start)
-    for setting in [*idle, *(f"space.{key}.prior" for key in centred)]:
-        raise SpecError(
-            f"{setting} has no effect with search.sampler = {name!r}: take it out, or take 'auto'"
-        )
+    return [*[WARM_START] * bool(spec.search.warm_start), *(f"space.{k}.prior" for k in centred)]
 
 
 def _to_repeat(state: StudyState) -> int | None:
@@ -134,7 +145,8 @@ class TrialChooser:
     def choose(self, state: StudyState) -> TrialCreated:
         """Choose the next trial.
 
-        The first trials take ``[[first]]`` in order; what one leaves open is drawn at random.
+        The first trials take ``[[first]]`` in order; what one leaves open takes its ``prior``, or
+        is drawn at random.
         """
         number, first = len(state.trials), state.spec.first
         if number < len(first) and first[number]:
@@ -168,7 +180,7 @@ class TrialChooser:
         from search.policy.samplers.random_search import draw
 
         left = {name: dimension for name, dimension in state.space.items() if name not in preset}
-        values = draw(state, number, left) | preset
+        values = draw(state, number, left) | centres(left) | preset
         params = {name: values[name] for name in state.space}
         first = self._first_with(state, params)
         return TrialCreated(trial=number, params=params, origin="first", repeats=first)

@@ -186,6 +186,37 @@ def test_a_study_that_has_begun_cannot_begin_with_another(tmp_path, tables):
         changed_study(harness.study.state, options, force=True)
 
 
+def test_one_that_began_so_may_take_a_sampler_that_does_not_heed_it(tmp_path, tables):
+    old = finished(tmp_path / "a", tables, ridge, 12)
+    tables["search"]["warm_start"] = [str(old.folder.root)]
+    former = recall_former(resolve(tables, "x"), tmp_path)
+    harness = finished(tmp_path / "b", tables, ridge, 3, former)
+    options = Options(settings=("search.sampler=tpe",))
+    spec, change = changed_study(harness.study.state, options, force=True)
+    assert spec.search.sampler == "tpe" and spec.search.warm_start
+    assert "search.warm_start: no effect with sampler 'tpe'" in change.texts
+
+
+def test_folders_are_whole_paths_and_names_stay_names(tmp_path, tables, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tables["search"]["warm_start"] = ["old", "runs/older", "~nobodyxyz/x"]
+    spec = study_of_tables(tables, Options(), "x")
+    assert spec.search.warm_start == ("old", str(tmp_path / "runs/older"), "~nobodyxyz/x")
+
+
+def test_what_a_named_configuration_leaves_open_lies_at_its_centre(tmp_path, tables):
+    tables["space"]["dropout"] = {"low": 0.0, "high": 0.5, "prior": 0.4}
+    tables["space"]["hidden_size"] = {"low": 4, "high": 64, "prior": 9.0}
+    tables["first"] = [{"learning_rate": 0.01}, {"dropout": 0.1}]
+    harness = finished(tmp_path / "a", tables, ridge, 2)
+    params = [trial.params for trial in harness.study.state.trials]
+    assert [one["dropout"] for one in params] == [0.4, 0.1]
+    assert [one["hidden_size"] for one in params] == [9, 9] and type(
+        params[0]["hidden_size"]
+    ) is int
+    assert params[0]["weight_decay"] != params[1]["weight_decay"], "drawn"
+
+
 @pytest.mark.parametrize("prior", [0.6, -0.1, 0.33])
 def test_a_centre_is_a_value_of_its_range(tables, prior):
     tables["space"]["dropout"] = {"low": 0.0, "high": 0.5, "step": 0.1, "prior": prior}
