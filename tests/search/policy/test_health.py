@@ -73,6 +73,38 @@ def test_no_edge_is_named_where_chance_explains_the_best(tmp_path, tables):
         assert not any(kind == "edge" for kind, _ in said)
 
 
+def test_no_edge_is_named_where_nothing_is_lost_further_inwards(tmp_path, tables):
+    """The best five lie at the end, but by a hair."""
+    tables["search"]["sampler"] = "random"
+    tables["space"] = {"learning_rate": {"low": 1e-3, "high": 1e-1, "log": True}}
+
+    def level(from_share: float):
+        def value(params, number, epoch):
+            place = (math.log10(params["learning_rate"]) + 3.0) / 2.0
+            return 0.8 - max(0.0, from_share - place) + 1e-4 * place - 0.1 / epoch
+
+        return value
+
+    assert ("edge", "learning_rate") not in found(tmp_path / "level", tables, level(0.6))
+    assert ("edge", "learning_rate") in found(tmp_path / "rising", tables, level(1.0))
+
+
+def test_no_edge_is_named_of_what_has_little_part(tmp_path, tables):
+    tables["search"]["sampler"] = "random"
+    tables["space"] = {"cell": ["gru", "lstm", "rnn"], "num_layers": {"low": 2, "high": 6}}
+    tables["fixed"].pop("num_layers", None)
+
+    def value(part: float):
+        def of(params, number, epoch):
+            layers = (params["num_layers"] - 2) / 4
+            return 0.3 * (params["cell"] == "gru") + part * layers - 0.1 / epoch
+
+        return of
+
+    assert ("edge", "num_layers") not in found(tmp_path / "little", tables, value(0.08))
+    assert ("edge", "num_layers") in found(tmp_path / "more", tables, value(0.3))
+
+
 def test_an_end_beyond_which_there_is_nothing_is_no_fault(tmp_path, tables):
     """Dropout cannot be less than 0."""
     tables["search"]["sampler"] = "random"
@@ -178,14 +210,24 @@ def test_only_the_present_stopping_is_mild(tmp_path, tables):
     assert not any(finding.kind == "mild" for finding in findings(state, merits))
 
 
+def late(params, number, epoch) -> float:
+    """The better at first, the worse at the end."""
+    good = params["dropout"]
+    return 0.5 + good / 10 if epoch < 4 else 1.5 - good
+
+
 def test_audits_that_beat_the_winner(tmp_path, tables):
     tables["stopping"]["audit"] = 0.5
     tables["search"]["sampler"] = "random"
-
-    def late(params, number, epoch):
-        """The better at first, the worse at the end."""
-        good = params["dropout"]
-        return 0.5 + good / 10 if epoch < 4 else 0.9 - good
-
     said = found(tmp_path, tables, late)
     assert said["harsh", None].end == "audited"
+
+
+def test_a_first_rung_that_says_the_opposite_of_the_end(tmp_path, tables):
+    tables["search"]["sampler"] = "random"
+    tables["stopping"]["reduction_factor"] = 2
+    said = found(tmp_path / "late", tables, late)
+    assert said["harsh", None].value == pytest.approx(-1.0)
+    assert said["harsh", None].other >= 12
+    even = found(tmp_path / "even", tables, lambda p, n, e: late(p, n, 1) - 0.1 / e)
+    assert ("harsh", None) not in even

@@ -136,6 +136,14 @@ def test_a_search_ends_that_has_nothing_left_to_find(tmp_path, tables):
     assert "the search was ended" in " ".join(outlook_sentences(again))
 
 
+def test_a_search_of_few_trials_concludes_nothing(tmp_path, tables):
+    """However little is asked for: advice waits for as many."""
+    tables["stopping"]["when_gain_below"] = 1e9
+    harness = study(tmp_path, tables, 40)
+    search(harness, hill())
+    assert len(harness.study.state.trials) == 15 and harness.study.state.finished
+
+
 def test_a_conclusion_that_was_not_written_any_more_is_drawn_at_the_resume(tmp_path, tables):
     tables["stopping"]["when_gain_below"] = 0.01
     tables["search"]["sampler"] = "auto"
