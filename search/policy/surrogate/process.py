@@ -163,6 +163,12 @@ class Posterior:
         """The variance by which an observation deviates from the process."""
         return math.exp(float(self._theta[-1]))
 
+    def left_out(self) -> Array:
+        """Return how far each observation is from what all others make expect, r_N (Rasmussen &
+        Williams 2006, eq. 5.12)."""
+        inverse_NN = cho_solve((self._lower, True), np.eye(len(self._z_N)), check_finite=False)
+        return np.asarray(self._weights_N / np.diag(inverse_NN))
+
     def believing(self, x_MF: Array) -> "Posterior":
         """Return the process as if points had come to what it expects of them."""
         if not len(x_MF):

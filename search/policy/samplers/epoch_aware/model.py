@@ -40,7 +40,7 @@ class Model:
 
     Attributes:
         features: how many features it measures distances by.
-        all_alike: whether no trial is any better than another.
+        all_alike: whether no trial is any better than another; then nothing else may be asked.
     """
 
     def __init__(self, axes: Axes, history: History, beliefs: Beliefs) -> None:
@@ -81,9 +81,20 @@ class Model:
         explain."""
         return fit(self._x_NF, self._rest_N, start)
 
-    def choose(self, theta: Sequence[float], rng: np.random.Generator) -> Array:
+    def posterior(self, theta: Sequence[float]) -> Posterior:
+        """Return the process of these parameters, behind what it saw."""
+        return Posterior(theta, self._x_NF, self._rest_N)
+
+    def foretells(self, posterior: Posterior) -> float:
+        """Return which share of the trials' differences is foretold, of each by all others: 1 at
+        most, and less than 0 where the mean of the others would be nearer."""
+        count = len(self._z_N)
+        from_mean_N = self._z_N * count / (count - 1)
+        return float(1.0 - np.sum(posterior.left_out() ** 2) / np.sum(from_mean_N**2))
+
+    def choose(self, posterior: Posterior, rng: np.random.Generator) -> Array:
         """Return the point of the greatest expected improvement for its time, x_D."""
-        posterior = Posterior(theta, self._x_NF, self._rest_N).believing(self._pending_MF)
+        posterior = posterior.believing(self._pending_MF)
         expected_N = posterior.mean(self._x_NF) + self._believed(self._x_ND)
         leaders = np.argsort(-expected_N, kind="stable")[:_LEADERS]
         x_MD = candidates(self._axes, self._x_ND[leaders], rng)
@@ -101,11 +112,6 @@ class Model:
     def _believed(self, x_ND: Array) -> Array:
         """Return what the former searches expect of points."""
         return self._beliefs.expected(self._axes, x_ND) @ self._weights_S
-
-
-def says_little(theta: Sequence[float]) -> bool:
-    """Whether a fitted process takes more of what it saw for noise than for the surface."""
-    return theta[-2] < theta[-1]
 
 
 def _seen(z_N: Array) -> NDArray[np.intp]:

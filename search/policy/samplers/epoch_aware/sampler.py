@@ -22,7 +22,7 @@ from optuna.trial import FrozenTrial
 from search.policy.samplers.epoch_aware.beliefs import Beliefs
 from search.policy.samplers.epoch_aware.distributions import axes_of, axis_of
 from search.policy.samplers.epoch_aware.history import History, Reader
-from search.policy.samplers.epoch_aware.model import Model, says_little, tried, untried
+from search.policy.samplers.epoch_aware.model import Model, tried, untried
 from search.policy.samplers.epoch_aware.places import SUGGESTED
 from search.policy.surrogate.axes import Axes
 from search.policy.surrogate.candidates import LISTED, every_point
@@ -36,9 +36,9 @@ _DRAWN = 32
 #: So many points are drawn to choose one of the first trials: the one that is farthest from others.
 _FAR = 64
 
-#: The share of trials that are drawn where the model takes most of what it saw for noise: it would
-#: look nowhere but at the edges.
-_BLIND = 0.5
+#: A model that foretells less of the trials' differences takes luck for merit, where hardly any
+#: configuration learns: a trial is drawn at random instead.
+_FORETOLD = 0.1
 
 #: Threads of one study ask one after the other, or two would be told the same. (A sampler with a
 #: lock of its own could not be pickled.)
@@ -130,14 +130,14 @@ class EpochAwareSampler(BaseSampler):
     def _look(
         self, study: Study, trial: FrozenTrial, look: Look, rng: np.random.Generator
     ) -> Array:
-        """Return the point that a model chooses, x_D, or one far off while it could say nothing.
+        """Return the point that a model chooses, x_D, or any while it could say nothing.
 
         What was fitted is kept with the trial that it was fitted for.
         """
         axes, history, known = look.axes, look.history, len(look.history.known)
         model = Model(axes, history, self._beliefs)
         if model.all_alike:
-            return _draw_afar(axes, history, rng)
+            return self._draw(axes, history, rng)
         before = _last_fitted(look.trials, axes, model.features)
         if before is not None and 0 <= known - before["known"] < min(10, max(1, known // 10)):
             theta = before["theta"]
@@ -145,9 +145,10 @@ class EpochAwareSampler(BaseSampler):
             theta = model.fit(None if before is None else before["theta"])
             fitted: dict[str, Any] = {"known": known, "axes": list(axes.names), "theta": theta}
             study._storage.set_trial_system_attr(trial._trial_id, FITTED, fitted)
-        if says_little(theta) and rng.random() < _BLIND:
-            return _draw(axes, history, rng)
-        return model.choose(theta, rng)
+        posterior = model.posterior(theta)
+        if model.foretells(posterior) < _FORETOLD:
+            return self._draw(axes, history, rng)
+        return model.choose(posterior, rng)
 
     def _begin(self, axes: Axes, history: History, number: int, rng: np.random.Generator) -> Array:
         """Return a point that no model has chosen, x_D: of the first trials the best of former
@@ -155,10 +156,16 @@ class EpochAwareSampler(BaseSampler):
         former = self._beliefs.to_begin_with(number) if number < self._startup else None
         if former is not None:
             return np.asarray(axes.points([former])[0])
+        if not self._beliefs.centres and len(history.known) < self._startup:
+            return _draw_afar(axes, history, rng)
+        return self._draw(axes, history, rng)
+
+    def _draw(self, axes: Axes, history: History, rng: np.random.Generator) -> Array:
+        """Draw a point, x_D, near the centres at first, if there are any; of a small space one that
+        no trial has had, if there is one."""
         if not self._beliefs.centres:
-            draw = _draw_afar if len(history.known) < self._startup else _draw
-            return draw(axes, history, rng)
-        drawn_MD = np.array([_draw(axes, history, rng) for _ in range(_DRAWN)])
+            return np.asarray(_drawn(axes, history, 1, rng)[0])
+        drawn_MD = _drawn(axes, history, _DRAWN, rng)
         liked_M = self._beliefs.log_density(axes, drawn_MD, len(history.known))
         return np.asarray(drawn_MD[int(np.argmax(liked_M + rng.gumbel(size=_DRAWN)))])
 
@@ -182,11 +189,6 @@ class EpochAwareSampler(BaseSampler):
         return axis.value(float(drawn_M1[at, 0]))
 
 
-def _draw(axes: Axes, history: History, rng: np.random.Generator) -> Array:
-    """Draw a point, x_D; of a small space one that no trial has had, if there is one."""
-    return np.asarray(_drawn(axes, history, 1, rng)[0])
-
-
 def _drawn(axes: Axes, history: History, count: int, rng: np.random.Generator) -> Array:
     """Draw so many points, x_MD; of a small space such as no trial has had, while there are any."""
     if axes.size > LISTED:
@@ -200,7 +202,7 @@ def _draw_afar(axes: Axes, history: History, rng: np.random.Generator) -> Array:
     known_ND, _ = history.places.look(axes, history.known)
     tried_ND = np.vstack((known_ND, axes.points(history.pending)))
     if not len(tried_ND):
-        return _draw(axes, history, rng)
+        return np.asarray(_drawn(axes, history, 1, rng)[0])
     drawn_MD = _drawn(axes, history, _FAR, rng)
     optional_D = np.any(np.isnan(tried_ND), axis=0)
     tried_NF, drawn_MF = axes.features(tried_ND, optional_D), axes.features(drawn_MD, optional_D)

@@ -190,7 +190,7 @@ def test_ranges_that_change_from_trial_to_trial():
     assert joined(halves, quarters) == FloatDistribution(0, 0.75, step=0.25)
     assert joined(wide, choice) == choice and joined(None, wide) == wide
     found = list[int]()
-    for seed in range(4):
+    for seed in range(12):
         study, rng = study_of(seed), np.random.default_rng(seed)
 
         def objective(trial: optuna.Trial, rng: np.random.Generator = rng) -> float:

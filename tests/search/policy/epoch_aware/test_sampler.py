@@ -135,6 +135,24 @@ def test_a_parameter_is_suggested_where_it_is_asked_for():
         assert ("momentum" in trial.params) == (trial.params["optimizer"] == "sgd")
 
 
+def test_where_luck_alone_tells_trials_apart_it_looks_everywhere():
+    """A model of luck would look near who was lucky, and at the edges."""
+    at_edge = list[bool]()
+    for seed in range(8):
+        luck = np.random.default_rng(seed + 1000)
+        study = study_of(EpochAwareSampler(seed), pruner=halving())
+
+        def objective(trial: optuna.Trial, luck: np.random.Generator = luck) -> float:
+            trial.suggest_float("x", 0, 1)
+            trial.suggest_float("y", 0, 1)
+            return float(luck.normal(0.5, 0.01))
+
+        study.optimize(objective, n_trials=40)
+        late = np.array([list(trial.params.values()) for trial in study.trials[10:]])
+        at_edge += list(np.any((late < 0.05) | (late > 0.95), axis=1))
+    assert np.mean(at_edge) < 0.35, "drawn at random it would be a fifth"
+
+
 @pytest.mark.parametrize("middle", [0.2, None])
 def test_the_middle_of_an_axis_is_found(middle):
     """Ends lie farthest from all else, and a model of little but them sees a slope: a dropout of
