@@ -45,6 +45,17 @@ def test_many_points_are_predicted_as_each_alone_is():
     assert [len(one) for one in posterior.predict(others[:0])] == [0, 0]
 
 
+def test_each_observation_is_foretold_by_all_others():
+    rng = np.random.default_rng(0)
+    x, z = rng.random((30, 4)), rng.normal(size=30)
+    theta = [0.5] * 4 + [0.2, -2.0]
+    left_out = Posterior(theta, x, z).left_out()
+    for row in (0, 17):
+        others = np.arange(30) != row
+        expected = Posterior(theta, x[others], z[others]).mean(x[[row]])[0]
+        assert left_out[row] == pytest.approx(z[row] - expected)
+
+
 def test_noise_is_seen_as_noise():
     x, z = surface(noise=1.0)
     clean_x, clean_z = surface()
