@@ -210,24 +210,28 @@ def test_only_the_present_stopping_is_mild(tmp_path, tables):
     assert not any(finding.kind == "mild" for finding in findings(state, merits))
 
 
-def late(params, number, epoch) -> float:
+def late(end: float):
     """The better at first, the worse at the end."""
-    good = params["dropout"]
-    return 0.5 + good / 10 if epoch < 4 else 1.5 - good
+
+    def value(params, number, epoch) -> float:
+        good = params["dropout"]
+        return 0.5 + good / 10 if epoch < 4 else end - good
+
+    return value
 
 
 def test_audits_that_beat_the_winner(tmp_path, tables):
     tables["stopping"]["audit"] = 0.5
     tables["search"]["sampler"] = "random"
-    said = found(tmp_path, tables, late)
+    said = found(tmp_path, tables, late(0.9))
     assert said["harsh", None].end == "audited"
 
 
 def test_a_first_rung_that_says_the_opposite_of_the_end(tmp_path, tables):
     tables["search"]["sampler"] = "random"
     tables["stopping"]["reduction_factor"] = 2
-    said = found(tmp_path / "late", tables, late)
+    said = found(tmp_path / "late", tables, late(1.5))
     assert said["harsh", None].value == pytest.approx(-1.0)
     assert said["harsh", None].other >= 12
-    even = found(tmp_path / "even", tables, lambda p, n, e: late(p, n, 1) - 0.1 / e)
+    even = found(tmp_path / "even", tables, lambda p, n, e: late(1.5)(p, n, 1) - 0.1 / e)
     assert ("harsh", None) not in even
