@@ -17,10 +17,10 @@ test: $(VENV)/.dev
 	$(BIN)/pytest -n $(WORKERS) -m "not thorough"
 
 test-fast: $(VENV)/.dev
-	$(BIN)/pytest -n $(WORKERS) -m "not slow"
+	$(BIN)/pytest -n $(WORKERS) -m "not (slow or lengthy or thorough)"
 
 coverage: $(VENV)/.dev
-	$(BIN)/coverage run -m pytest -q -m "not slow"
+	$(BIN)/coverage run -m pytest -q -m "not (slow or thorough)"
 	$(BIN)/coverage report
 
 test-faults: $(VENV)/.dev
@@ -44,7 +44,7 @@ test-light:
 	  dev = project["optional-dependencies"]["dev"]; \
 	  print(*(one for one in project["dependencies"] + dev if not one.startswith(("torch", "seqtune"))), sep="\n")' > .venv-light/needed.txt
 	.venv-light/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -r .venv-light/needed.txt
-	PYTHONPATH=. .venv-light/bin/python -m pytest -n $(WORKERS) -m "not slow" $(addprefix tests/search/,$(LIGHT)) tests/cluster tests/trainables/data
+	PYTHONPATH=. .venv-light/bin/python -m pytest -n $(WORKERS) -m "not (slow or thorough)" $(addprefix tests/search/,$(LIGHT)) tests/cluster tests/trainables/data
 
 # What the laboratory of test-cluster needs; its tests are left out where that cannot be had.
 lab:

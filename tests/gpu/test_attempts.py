@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from tests.gpu.sections import attempts
 from tests.gpu.setting import Setting
@@ -21,6 +22,7 @@ class Counting(ThreadPoolExecutor):
         return super().submit(*call, **named)
 
 
+@pytest.mark.lengthy
 def test_an_attempt_is_timed_behind_training_and_in_line(tmp_path, monkeypatch):
     storing = Counting(1)
 

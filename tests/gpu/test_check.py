@@ -164,6 +164,7 @@ time.sleep(600)
 """
 
 
+@pytest.mark.lengthy
 def test_a_section_that_hangs_ends_with_all_that_it_has_started_and_keeps_its_figures(
     tmp_path, monkeypatch
 ):

@@ -44,6 +44,7 @@ def test_a_part_that_has_trained_keeps_its_memory_until_it_is_ended(tmp_path):
     assert part.returncode == 0
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize(
     ("script", "why"),
     [

@@ -71,6 +71,7 @@ def test_an_address_that_the_host_has_not():
         HERE.ask(survey_of("192.0.2.1"))
 
 
+@pytest.mark.lengthy
 def test_all_of_a_session_is_ended_and_nothing_else(tmp_path):
     neighbour = subprocess.Popen(["sleep", "60"], start_new_session=True)
     # One that ignores SIGTERM, and one in a process group of its own.

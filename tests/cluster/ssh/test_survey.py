@@ -43,6 +43,7 @@ print("whole")
 """
 
 
+@pytest.mark.lengthy
 @pytest.mark.whole
 def test_trials_need_nothing_that_hosts_are_not_asked_for():
     done = subprocess.run(

@@ -166,6 +166,7 @@ DAMAGE = st.tuples(
 )
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("losers", ["pause", "stop"])
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -297,6 +298,7 @@ def load_after_taking(harness: StudyHarness) -> Loaded:
     return load(harness.folder)
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("kind", ["auto", "tpe", "gp"])
 def test_a_model_of_the_past_says_the_same_after_a_replay(tmp_path, tables, kind, monkeypatch):
     """Behind more trials than are seen, and more than a sampler draws at random to begin with."""
@@ -322,6 +324,7 @@ def replayed_suggestion(events):
     return SAMPLERS[state.spec.search.sampler]().suggest(state, len(state.trials))
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("kind", ["auto", "tpe", "random", "gp"])
 def test_every_sampler_stays_in_the_space_and_repeats(tmp_path, tables, kind):
     tables["search"]["sampler"] = kind

@@ -60,6 +60,7 @@ def test_once_the_search_asks_a_signal_waits_for_the_next_step():
             interrupter.check()
 
 
+@pytest.mark.lengthy
 def test_asked_to_stop_from_a_thread():
     interrupter = Interrupter()
     with pytest.raises(Halt, match="terminated"), interrupter.listening():

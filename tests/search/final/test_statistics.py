@@ -53,6 +53,7 @@ def test_less_may_be_better():
     assert gain.mean == pytest.approx(1.0, abs=0.05) and gain.ci95[0] > 0
 
 
+@pytest.mark.lengthy
 def test_the_interval_covers_texts_and_seeds():
     """Of a hundred experiments, some ninety-five intervals hold the truth."""
     rng, held = np.random.default_rng(1), 0
@@ -64,6 +65,7 @@ def test_the_interval_covers_texts_and_seeds():
     assert 85 <= held <= 100
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("count", [2, 3, 5])
 def test_a_few_seeds_claim_no_more_than_they_show(count):
     """Of two hundred comparisons of equals, about one in twenty claims a difference."""

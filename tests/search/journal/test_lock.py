@@ -71,6 +71,7 @@ class Elsewhere:
         self.thread.join()
 
 
+@pytest.mark.lengthy
 def test_a_living_driver_elsewhere_is_not_disturbed(study):
     with Elsewhere(study):
         assert study.running_driver().host == "elsewhere"
@@ -79,6 +80,7 @@ def test_a_living_driver_elsewhere_is_not_disturbed(study):
         assert study.running_driver().host == "elsewhere"
 
 
+@pytest.mark.lengthy
 def test_a_dead_driver_elsewhere_loses_the_study_unasked(study):
     write_foreign(study)
     assert study.running_driver() is None
@@ -184,6 +186,7 @@ def holder(study):
         process.kill()
 
 
+@pytest.mark.lengthy
 def test_a_frozen_driver_awakes_without_its_study(study, holder):
     holder.send_signal(signal.SIGSTOP)
     with pytest.raises(StudyLocked, match="--take-over"), study.locked():
@@ -202,6 +205,7 @@ def test_a_frozen_driver_awakes_without_its_study(study, holder):
         journal.close()
 
 
+@pytest.mark.lengthy
 def test_a_stop_file_is_seen(study, holder):
     began = time.monotonic()
     study.stop.touch()
@@ -246,6 +250,7 @@ def test_file_systems_without_locks_are_known(study, monkeypatch, error):
         assert not held.in_kernel and study.running_driver().pid == os.getpid()
 
 
+@pytest.mark.lengthy
 def test_without_kernel_locks_the_process_and_its_heart_speak(study, monkeypatch):
     without_locks(monkeypatch, errno.ENOLCK)
     assert study.running_driver() is None

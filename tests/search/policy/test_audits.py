@@ -68,6 +68,7 @@ def test_replay_and_snapshot_know_what_was_audited(harness):
     assert again.rungs == harness.study.state.rungs
 
 
+@pytest.mark.lengthy
 def test_the_share_of_the_losers_is_drawn_by_lot(tmp_path, tables):
     tables["stopping"]["audit"] = 0.3
     tables["search"]["trials"] = 200
@@ -204,6 +205,7 @@ def test_where_nothing_else_was_tried_nobody_has_beaten_the_winner(harness):
     assert audit(harness.study.state) is None
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_replayed_search_goes_on_as_the_live_one_would(tmp_path, tables, seed):
     """With several audited trials at a time, whose epochs take as long as they like."""

@@ -13,6 +13,8 @@ from search.spec.resolve import resolve
 from tests.search.policy.searches import hill, search
 from tests.study_harness import StudyHarness, changed
 
+pytestmark = pytest.mark.lengthy
+
 
 @pytest.fixture
 def tables(tables):

@@ -71,6 +71,7 @@ def test_worths_of_which_most_are_equal_have_a_tail_too(worths):
     assert tail.unit > 0 and np.isfinite(tail.drawn_in(np.array(worths))).all()
 
 
+@pytest.mark.lengthy
 def test_many_that_learn_nothing_do_not_pass_for_luck(tmp_path, tables):
     """A third never leaves one half; what is left to gain is as among the others."""
     tables["stopping"] |= {"losers": "pause", "max_epochs": 4, "reduction_factor": 3}

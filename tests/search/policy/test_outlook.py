@@ -92,6 +92,7 @@ def test_the_leader_of_a_study_of_losses_has_the_least(tmp_path, tables):
     assert truth < 0.18 and abs(said.mean - truth) < 3 * said.se + 0.01
 
 
+@pytest.mark.lengthy
 def test_a_search_has_less_to_gain_the_longer_it_goes(tmp_path, tables):
     tables["search"]["sampler"] = "auto"
     harness = study(tmp_path, tables, 60)
@@ -171,6 +172,7 @@ def test_a_change_of_the_stopping_keeps_what_is_known(tmp_path, tables):
     assert harness.study.state.outlook == before is not None
 
 
+@pytest.mark.lengthy
 def test_a_resumed_search_looks_ahead_when_one_that_went_through_does(tmp_path, tables):
     def looks(harness):
         return [event.ended for event in harness.events() if event.event == "outlook"]
@@ -262,6 +264,7 @@ def test_with_longer_trainings_the_outlook_is_forgotten_and_none_is_whole(tmp_pa
     assert not expectations(harness.study.state).whole_N.any()
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("share", [0.3, 0.45])
 def test_a_share_that_is_no_whole_fraction_is_reached(tmp_path, tables, share):
     tables["search"]["replicates"] = share
@@ -283,6 +286,7 @@ def test_one_that_failed_is_not_expected_to_come_to_anything(tmp_path, tables):
     assert not {t.number for t in expectations(harness.study.state).trials} & set(failed)
 
 
+@pytest.mark.lengthy
 def test_a_configuration_is_seen_with_its_unlucky_runs_too(tmp_path, tables):
     """Of many trials the best and the latest are looked at: the lucky ones, and not by luck."""
     tables["stopping"] |= {"grace_epochs": 4}
@@ -297,6 +301,7 @@ def test_a_configuration_is_seen_with_its_unlucky_runs_too(tmp_path, tables):
     assert [trial.repeats for trial in harness.study.state.trials[:5]] == [None, 0, 0, 0, 0]
 
 
+@pytest.mark.lengthy
 def test_the_share_of_replicates_names_what_it_repeats(tmp_path, tables):
     tables["search"]["replicates"] = 0.25
     harness = study(tmp_path, tables, 60)
@@ -316,6 +321,7 @@ def test_the_share_of_replicates_names_what_it_repeats(tmp_path, tables):
     assert np.mean(worth) > np.median(everyone), "leaders are repeated"
 
 
+@pytest.mark.lengthy
 def test_replicates_tell_how_much_is_luck(tmp_path, tables):
     """With runs of the same configurations apart, the chance of a training is known."""
     tables["search"]["replicates"] = 0.5

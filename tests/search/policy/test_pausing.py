@@ -55,6 +55,7 @@ def test_when_no_others_are_to_come_the_best_goes_on_even_alone():
     assert not is_among_best(2, 4, 3)
 
 
+@pytest.mark.lengthy
 @given(st.permutations(range(12)), st.integers(2, 4))
 @settings(
     deadline=None,
@@ -111,6 +112,7 @@ def test_of_equals_no_more_than_the_best_share_goes_on(harness, total):
     assert work == "wait" if total == 12 else work.number == 12
 
 
+@pytest.mark.lengthy
 @given(st.permutations(range(14)), st.integers(1, 14))
 @settings(
     deadline=None,

@@ -65,6 +65,7 @@ def best_after(harness, trials: int) -> float:
     return max(t.best_value for t in harness.study.state.trials[:trials])
 
 
+@pytest.mark.lengthy
 def test_a_former_study_is_copied_best_first_and_bounded(tmp_path, tables):
     tables["search"]["sampler"] = "random"
     harness = finished(tmp_path / "a", tables, ridge, 200)
@@ -76,6 +77,7 @@ def test_a_former_study_is_copied_best_first_and_bounded(tmp_path, tables):
     assert found.trials[0].params == best.params
 
 
+@pytest.mark.lengthy
 def test_it_begins_with_the_best_and_finds_more_sooner(tmp_path, tables):
     former = taken(tables, finished(tmp_path / "a", tables, ridge, 60))
     warm = finished(tmp_path / "b", tables, ridge, 10, (former,))
@@ -85,6 +87,7 @@ def test_it_begins_with_the_best_and_finds_more_sooner(tmp_path, tables):
     assert best_after(warm, 10) > best_after(cold, 10) + 0.02
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("first", [0, 1, 3, 8])
 def test_named_configurations_come_before_the_best_former_ones(tmp_path, tables, first):
     former = taken(tables, finished(tmp_path / "a", tables, ridge, 60))
@@ -95,6 +98,7 @@ def test_named_configurations_come_before_the_best_former_ones(tmp_path, tables,
     assert [params[first + place] for place in (0, 2, 4)] == best[:3]
 
 
+@pytest.mark.lengthy
 def test_former_trials_are_taken_from_good_to_bad(tmp_path, tables):
     tables["search"]["sampler"] = "random"
     past = finished(tmp_path / "a", tables, ridge, 170)
@@ -114,6 +118,7 @@ def test_a_study_killed_as_it_was_created_still_takes_them(tmp_path, tables):
     assert still_to_recall(torn, tmp_path) == ()
 
 
+@pytest.mark.lengthy
 def test_one_that_misleads_only_delays(tmp_path, tables):
     former = taken(tables, finished(tmp_path / "a", tables, mirrored, 60))
     misled = finished(tmp_path / "b", tables, ridge, 60, (former,))
@@ -128,6 +133,7 @@ def test_expectations_that_are_not_borne_out_lose_their_weight():
     assert weights(np.zeros((0, 2)), np.zeros(0)) == pytest.approx([0.5, 0.5])
 
 
+@pytest.mark.lengthy
 def test_a_resume_needs_the_former_study_no_more(tmp_path, tables):
     old = finished(tmp_path / "a", tables, ridge, 30)
     tables["search"]["warm_start"] = [str(old.folder.root)]
@@ -256,6 +262,7 @@ def test_a_damaged_former_study_names_the_setting(tmp_path, tables):
         recall_former(resolve(tables, "x"), tmp_path)
 
 
+@pytest.mark.lengthy
 def test_a_centre_that_misleads_only_delays(tmp_path, tables):
     tables["space"]["dropout"] = {"low": 0.0, "high": 0.5, "prior": 0.05}
     tables["space"]["learning_rate"]["prior"] = 0.001

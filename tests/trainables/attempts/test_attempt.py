@@ -216,6 +216,7 @@ def test_a_newest_checkpoint_that_is_gone_is_told(corpus, tmp_path, left):
     assert report.restored.reason == "its newest checkpoint is gone"
 
 
+@pytest.mark.lengthy
 def test_a_trainer_of_a_damaged_checkpoint_goes_before_the_next_is_built(
     corpus, tmp_path, monkeypatch
 ):

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 _TRAIN = """
 import sys
 from pathlib import Path
@@ -18,6 +20,7 @@ print("torch" in sys.modules, "torch._dynamo" in sys.modules)
 """
 
 
+@pytest.mark.lengthy
 def test_a_process_that_trains_never_imports_the_compiler(tmp_path):
     """It would take 72 MB and 1.8 s, in every trial's process."""
     command = [sys.executable, "-c", _TRAIN, str(tmp_path / "x.safetensors")]

@@ -114,6 +114,7 @@ def on_device(monkeypatch):
     return make
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize(
     ("cell", "pooling"),
     [
@@ -131,6 +132,7 @@ def test_no_step_of_an_epoch_waits(on_device, crossings, monkeypatch, cell, pool
     assert trainer.epoch == 2 and crossings.returned == 0
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("more", [{}, ALL])
 def test_no_step_waits_for_texts_of_the_host(on_device, crossings, monkeypatch, more):
     trainer = on_device(batch_size=40, **more)

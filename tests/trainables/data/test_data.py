@@ -176,6 +176,7 @@ def test_only_an_empty_cell_is_missing(tmp_path):
     assert corpus.classes == ("NA", "None", "nan") and sum(corpus.sizes.values()) == 61
 
 
+@pytest.mark.lengthy
 def test_strange_texts_survive(tmp_path):
     texts = ["nul \0 inside", "\U0001f600 é", "x" * 50, "word " * 300_000, "<br/>", "a\u2028b"]
     lines = [json.dumps({"text": f"{t} {i}", "label": i % 2}) for i, t in enumerate(texts * 10)]

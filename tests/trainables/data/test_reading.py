@@ -96,6 +96,7 @@ TEXTS = st.text(LETTERS, min_size=1, max_size=12).filter(str.strip)
 LABELS = st.sampled_from(["a", "b", "1", "01", "1.0", "None", "NaN", 'c"d', "e,f", "g\th"])
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("writer", WRITERS)
 @settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

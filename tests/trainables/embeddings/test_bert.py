@@ -120,6 +120,7 @@ def no_room(*given):
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
+@pytest.mark.lengthy
 def test_a_trial_reads_what_was_computed_once(reviews, tmp_path):
     corpus, _ = prepared(reviews, tmp_path, "bert-features", max_tokens=16)
     data = DataSpec(source=str(reviews), tokens="bert", max_tokens=16)
@@ -141,6 +142,7 @@ def test_a_trial_reads_what_was_computed_once(reviews, tmp_path):
     assert next_epochs(attempt, 0.0)[0].metrics["val/loss"] is not None
 
 
+@pytest.mark.lengthy
 def test_a_recurrent_network_learns_over_features(reviews, tmp_path):
     """Nothing of them is stored with the model, and all the noise works on positions."""
     corpus, features_ME = prepared(reviews, tmp_path, "bert-features", max_tokens=16)

@@ -150,6 +150,7 @@ MORE: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.lengthy
 def test_onnxruntime_says_the_same_of_every_network(tmp_path):
     folders, expected = exported(tmp_path, "onnx", EVERY + MORE)
     for said, wanted in zip(run_elsewhere(WITH_ONNX, folders, tmp_path), expected, strict=True):
@@ -164,6 +165,7 @@ def test_torch_says_the_same_of_every_network(tmp_path):
         assert said == pytest.approx(wanted, abs=1e-4)
 
 
+@pytest.mark.lengthy
 def test_torch_says_the_same(tmp_path):
     folders, expected = exported(tmp_path, "torch-export", [*EVERY[::12], *MORE])
     for said, wanted in zip(run_elsewhere(WITH_TORCH, folders, tmp_path), expected, strict=True):

@@ -228,6 +228,7 @@ def over_bert(tables):
     return one_trial(tables, tokens="bert")
 
 
+@pytest.mark.lengthy
 def test_one_that_reads_bert_says_what_the_trainer_says(tmp_path, over_bert, monkeypatch):
     monkeypatch.setattr("trainables.serving.model._FEATURED", 5)
     folder, study, state, cache = made(tmp_path, over_bert)
@@ -246,6 +247,7 @@ def test_one_that_reads_bert_says_what_the_trainer_says(tmp_path, over_bert, mon
         load_model(folder)
 
 
+@pytest.mark.lengthy
 def test_features_stay_with_their_texts_where_parts_are_joined(tmp_path, over_bert):
     over_bert["space"]["embedding"] = ["bert-features", "bert"]
     del over_bert["fixed"]["embedding"]

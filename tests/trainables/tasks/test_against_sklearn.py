@@ -18,6 +18,7 @@ from trainables.tasks.text_regression import TextRegression
 NAMES = ("a", "b", "c", "d")
 
 
+@pytest.mark.lengthy
 @given(st.integers(2, 4), st.integers(5, 40), st.booleans(), st.integers(0, 10**6))
 def test_of_classes(classes, texts, ties, seed):
     rng = np.random.default_rng(seed)

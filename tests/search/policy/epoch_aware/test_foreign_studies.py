@@ -30,6 +30,7 @@ def distinct(study: optuna.Study) -> int:
     return len({tuple(sorted(trial.params.items())) for trial in study.trials})
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("noise", [0.0, 0.01])
 def test_where_all_are_alike_it_looks_everywhere(noise):
     """Most of the space is a plateau; what is better lies in a corner of its midst."""
@@ -75,6 +76,7 @@ def test_what_would_be_left_out_is_not_tried_again():
     assert distinct(study) >= 38
 
 
+@pytest.mark.lengthy
 def test_a_finite_space_is_exhausted_before_anything_is_tried_again():
     study = study_of()
     study.optimize(
@@ -175,6 +177,7 @@ def test_trials_that_have_reported_nothing_but_nan():
     assert len({trial.params["x"] for trial in study.trials}) == 10
 
 
+@pytest.mark.lengthy
 def test_ranges_that_change_from_trial_to_trial():
     wide, narrow = IntDistribution(0, 40), IntDistribution(0, 0)
     assert joined(wide, narrow) == joined(narrow, wide) == wide
@@ -272,6 +275,7 @@ def test_how_long_a_step_takes_however_rarely_it_is_reported(steps):
     assert step_seconds(trial) == pytest.approx(1.0)
 
 
+@pytest.mark.lengthy
 def test_a_pruner_with_brackets():
     def objective(trial: optuna.Trial) -> float:
         x = trial.suggest_float("x", 0, 1)
@@ -289,6 +293,7 @@ def test_a_pruner_with_brackets():
     assert np.median(apart) < 0.15, "drawn at random it would be 0.27"
 
 
+@pytest.mark.lengthy
 def test_many_conditions_take_no_longer():
     """Eight models of four parameters: how long is for the benchmark, how often for this."""
     study = study_of(pruner=SuccessiveHalvingPruner())

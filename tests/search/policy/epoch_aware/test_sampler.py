@@ -60,6 +60,7 @@ def best_found(sampler, seeds=range(4), trials=60) -> float:
     return float(np.mean(found))
 
 
+@pytest.mark.lengthy
 def test_it_finds_what_random_search_does_not():
     """How well it does under a pruner is for the benchmark to say: there epochs take time."""
     random = best_found(lambda seed: RandomSampler(seed=seed), range(20))
@@ -135,6 +136,7 @@ def test_a_parameter_is_suggested_where_it_is_asked_for():
         assert ("momentum" in trial.params) == (trial.params["optimizer"] == "sgd")
 
 
+@pytest.mark.lengthy
 def test_where_luck_alone_tells_trials_apart_it_looks_everywhere():
     """A model of luck would look near who was lucky, and at the edges."""
     at_edge = list[bool]()
@@ -153,6 +155,7 @@ def test_where_luck_alone_tells_trials_apart_it_looks_everywhere():
     assert np.mean(at_edge) < 0.35, "drawn at random it would be a fifth"
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("middle", [0.2, None])
 def test_the_middle_of_an_axis_is_found(middle):
     """Ends lie farthest from all else, and a model of little but them sees a slope: a dropout of
@@ -174,6 +177,7 @@ def test_the_middle_of_an_axis_is_found(middle):
     assert np.median(worse) < 0.002, "at an end it would be 0.008 or 0.02"
 
 
+@pytest.mark.lengthy
 def test_trials_that_fail_are_avoided():
     def objective(trial: optuna.Trial) -> float:
         rate = trial.suggest_float("rate", 0, 1)
