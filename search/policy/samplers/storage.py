@@ -37,7 +37,10 @@ class StudyStorage(InMemoryStorage):
         states: Container[TrialState] | None = None,
     ) -> list[FrozenTrial]:
         """Return the trials, in number order."""
+        asked_for = (TrialState.WAITING,)
+        if states == asked_for:  # by every suggestion; no paused trial is one
+            return list(super().get_all_trials(study_id, deepcopy, asked_for))
         trials: list[FrozenTrial] = super().get_all_trials(study_id, deepcopy)
-        if self._paused:
-            trials = [self._paused.get(trial.number, trial) for trial in trials]
-        return [trial for trial in trials if states is None or trial.state in states]
+        for number, trial in self._paused.items():
+            trials[number] = trial
+        return trials if states is None else [t for t in trials if t.state in states]

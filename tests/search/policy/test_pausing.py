@@ -137,9 +137,6 @@ def test_of_a_whole_study_no_more_than_the_best_share_goes_on_and_one_to_the_end
                 busy.append(work)
     assert all(state.rungs.went_on[e] <= -(-len(state.rungs.at(e)) // 3) for e in (1, 3, 9))
     assert state.trials[values.index(13)].state == "completed", "the best of all"
-    if workers == 14:
-        passed = [values[t.number] for t in state.trials if t.epoch > 1]
-        assert set(passed) >= {11, 12, 13}
     assert replay(harness.events()).rungs == state.rungs == load_state(harness.folder).rungs
 
 

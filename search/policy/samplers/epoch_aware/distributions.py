@@ -33,24 +33,22 @@ def axis_of(distribution: BaseDistribution) -> Axis:
 
 
 class Spaces:
-    """Joins the distributions of trials; those that have ended are looked at once."""
+    """Joins the distributions of trials; those that are the same objects are looked at once."""
 
     def __init__(self) -> None:
-        self._ended: tuple[int, FrozenTrial | None, dict[str, BaseDistribution]] = (0, None, {})
+        self._seen: tuple[list[FrozenTrial], dict[str, BaseDistribution]] = ([], {})
 
     def join(self, trials: Sequence[FrozenTrial]) -> dict[str, BaseDistribution]:
         """Return the distribution over all values of each parameter that some trial had."""
-        count, last, space = self._ended
-        if count and (count > len(trials) or trials[count - 1] is not last):
-            count, space = 0, {}
-        space = dict(space)
-        begun = next(
-            (i for i in range(count, len(trials)) if not trials[i].state.is_finished()), None
-        )
-        ended = len(trials) if begun is None else begun
-        _add(space, trials[count:ended])
-        self._ended = ended, trials[ended - 1] if ended else None, dict(space)
-        _add(space, trials[ended:])
+        seen, before = self._seen
+        changed = [now for now, known in zip(trials, seen, strict=False) if now is not known]
+        space = dict(before)
+        _add(space, changed)
+        # Which came first counts, and what is no more does not: then all are joined anew.
+        if space != before or len(changed) == len(seen) or len(trials) < len(seen):
+            seen, space = [], {}
+        _add(space, trials[len(seen) :])
+        self._seen = list(trials), dict(space)
         return space
 
 

@@ -315,3 +315,15 @@ def test_a_parameter_that_a_running_trial_asks_for_later_joins_the_space():
     both = {"x": FloatDistribution(0, 1), "late": IntDistribution(0, 3)}
     assert spaces.join(study.trials) == both == spaces.join(study.trials)
     assert spaces.join(study_of().trials) == {}, "of another study"
+
+
+def test_the_latest_trial_says_what_a_parameter_is_whenever_it_was_asked():
+    """Ranges that cannot be joined; a trial that began first asks for its own last."""
+    study, spaces = study_of(), Spaces()
+    early, late = study.ask(), study.ask()
+    late.suggest_float("x", 0, 1)
+    whole = {"x": FloatDistribution(0, 1)}
+    assert spaces.join(study.get_trials(deepcopy=False)) == whole
+    early.suggest_float("x", 0, 1, step=0.25)
+    trials = study.get_trials(deepcopy=False)
+    assert spaces.join(trials) == Spaces().join(trials) == whole
