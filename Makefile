@@ -16,8 +16,9 @@ demo: $(VENV)/.demo
 test: $(VENV)/.dev
 	$(BIN)/pytest -n $(WORKERS) -m "not thorough"
 
+# A core for each of them.
 test-fast: $(VENV)/.dev
-	$(BIN)/pytest -n $(WORKERS) -m "not (slow or lengthy or thorough)"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) -m "not (slow or lengthy or thorough)"
 
 coverage: $(VENV)/.dev
 	$(BIN)/coverage run -m pytest -q -m "not (slow or thorough)"

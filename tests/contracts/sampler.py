@@ -12,6 +12,8 @@ from search.spec.resolve import resolve
 from search.spec.space import contains
 from tests.study_harness import LOST, StudyHarness, changed
 
+MANY = pytest.param(30, marks=pytest.mark.lengthy)
+
 
 class SamplerContract:
     """Needs a fixture ``make``: a new sampler at each call."""
@@ -58,7 +60,7 @@ class SamplerContract:
         harness.report(works[0], 1, 0.6)
         harness.study.fail(works[1].number, works[1].attempt, LOST)
 
-    @pytest.mark.parametrize("trials", [0, 1, 5, 30])
+    @pytest.mark.parametrize("trials", [0, 1, 5, MANY])
     def test_suggestions_lie_in_the_space(self, make: Callable[[], Sampler], harness, trials):
         self.play(harness, trials)
         state = harness.study.state
@@ -69,7 +71,7 @@ class SamplerContract:
             kinds = {"hidden_size": int, "num_layers": int, "dropout": float, "pooling": str}
             assert type(suggestion.params[name]) is kinds.get(name, type(suggestion.params[name]))
 
-    @pytest.mark.parametrize("trials", [0, 12, 30])
+    @pytest.mark.parametrize("trials", [0, 12, MANY])
     def test_the_same_state_gives_the_same_suggestion(self, make, harness, trials):
         """In one sampler twice, in another, and after a replay."""
         self.play(harness, trials)
@@ -87,6 +89,7 @@ class SamplerContract:
         make().suggest(state, len(state.trials))
         assert repr((state.trials, state.rungs, state.best())) == before
 
+    @pytest.mark.lengthy
     def test_one_sampler_serves_a_whole_study(self, make, harness):
         """Asked behind every prefix, it says what a new one says."""
         self.play(harness, 24)

@@ -7,6 +7,7 @@ hyperparameter that a study may fix or search. A field has a default. Its type g
 """
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
@@ -216,8 +217,13 @@ def declare(hyperparameters: type[Hyperparameters]) -> dict[str, Declaration]:
     Raises:
         TaskError: a field has no default, or its type cannot be searched.
     """
+    return dict(_declared(hyperparameters))
+
+
+@cache  # a schema takes milliseconds, and a session asks for it a few times
+def _declared(hyperparameters: type[Hyperparameters]) -> tuple[tuple[str, Declaration], ...]:
     schemas = hyperparameters.model_json_schema()["properties"]
-    return {name: _declaration(name, schema) for name, schema in schemas.items()}
+    return tuple((name, _declaration(name, schema)) for name, schema in schemas.items())
 
 
 def _declaration(name: str, schema: dict[str, Any]) -> Declaration:

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import shutil
 
 import pyarrow
 import pyarrow.parquet
@@ -11,21 +12,30 @@ from click.testing import CliRunner
 
 from search.cli.main import main
 from tests.finished_study import train_study
-from tests.reviews import write_reviews
+from tests.reviews import small_study, write_reviews
 from trainables.serving import load_model
 from trainables.storage import Cache
 
 
-@pytest.fixture
-def here(tmp_path, tables, monkeypatch):
-    """A folder with a finished study, and the model of its first trial in ``model``."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("SEQTUNE_CACHE", str(tmp_path / "cache"))
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A folder with a finished study, which was trained once, and its cache."""
+    folder = tmp_path_factory.mktemp("finished")
+    tables = small_study(write_reviews(folder / "reviews.csv"))
     tables["search"] = {"trials": 2, "sampler": "random", "seed": 3}
     tables["space"]["learning_rate"] = {"low": 0.02, "high": 0.1, "log": True}
     tables["stopping"] = {"max_epochs": 4, "grace_epochs": 4}
     tables["resources"] = {"precision": "float32"}
-    train_study(tmp_path / "results" / "small", tables, Cache(tmp_path / "cache"))
+    train_study(folder / "results" / "small", tables, Cache(folder / "cache"))
+    return folder
+
+
+@pytest.fixture
+def here(tmp_path, finished, monkeypatch):
+    """A folder with a finished study, and the model of its first trial in ``model``."""
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SEQTUNE_CACHE", str(tmp_path / "cache"))
     done = run("export", "small", "--trial", "0", "--output", "model")
     assert done.exit_code == 0 and done.stdout == "model\n"
     return tmp_path
