@@ -26,6 +26,10 @@ _FEWEST = 8
 #: the tasks that are for developing.
 ERRORS = 1.5
 
+#: Of few configurations the process itself is uncertain: of so many, errors are larger by the root
+#: of two (chosen on simulated searches of 9 to 60 trials; CONTRIBUTING, 2026-11-30).
+_LITTLE = 20.0
+
 #: What a configuration deviates by from the process is taken for chance by half, where it was not
 #: run again. So many further runs weigh as much as that.
 _CHANCE, _WEIGHT = 0.5, 4.0
@@ -104,6 +108,11 @@ class Merits:
     def error(self, error: float, z: float) -> float:
         """Return a small error of a z in the metric's units."""
         return self.scale * error / float(self.tail.slopes(np.array(self.worth(z))))
+
+    def standard_error(self, variance: float, z: float) -> float:
+        """Return how uncertain a z of so much ``variance`` is, in the metric's units."""
+        few = math.sqrt(1.0 + _LITTLE / len(self.first))
+        return ERRORS * few * self.error(math.sqrt(variance), z)
 
     def best(self, worth_M: Array) -> int:
         """Return the best of those that were trained to their ends: of others, how they would have

@@ -75,7 +75,7 @@ def _outlook(state: StudyState, merits: Merits) -> OutlookTaken:
         ended=state.trials.ended,
         leader=merits.first[leader],
         mean=sign * merits.worth(mean),
-        se=ERRORS * merits.error(math.sqrt(variance), mean),
+        se=merits.standard_error(variance, mean),
         chance=_chance(worths, leader),
         left=left,
         gain=gain,

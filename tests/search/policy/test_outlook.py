@@ -93,6 +93,27 @@ def test_the_leader_of_a_study_of_losses_has_the_least(tmp_path, tables):
 
 
 @pytest.mark.lengthy
+def test_of_few_trials_the_leaders_error_is_no_smaller_than_it_is(tmp_path, tables):
+    """Luck is a third of what the learning rate makes."""
+    tables["search"]["sampler"] = "random"
+    within, peak = 0, hill()
+
+    def lucky(luck):
+        return lambda params, number, epoch: peak(params, number, epoch) + luck[number]
+
+    for seed in range(20):
+        tables["search"]["seed"] = seed
+        harness = study(tmp_path / str(seed), tables, 12)
+        search(harness, lucky(np.random.default_rng(seed).normal(0.0, 0.01, 12)))
+        state = harness.study.state
+        said = state.outlook
+        assert said is not None
+        truth = peak(state.trials[said.leader].params, said.leader, 4)
+        within += abs(said.mean - truth) < 2.0 * said.se
+    assert within >= 16
+
+
+@pytest.mark.lengthy
 def test_a_search_has_less_to_gain_the_longer_it_goes(tmp_path, tables):
     tables["search"]["sampler"] = "auto"
     harness = study(tmp_path, tables, 60)
