@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,21 @@ from trainables.attempts.messages import Assignment
 
 #: A trial's value after an epoch, by its parameters and its number.
 Value = Callable[[dict[str, Any], int, int], float]
+
+
+def pausing(tables: dict[str, Any], sampler: str, trials: int = 24) -> dict[str, Any]:
+    """Pause losers: of those at a rung a third goes on, to four epochs at most."""
+    tables["stopping"] |= {"losers": "pause", "max_epochs": 4, "reduction_factor": 3}
+    tables["search"] |= {"trials": trials, "sampler": sampler}
+    return tables
+
+
+def study(tmp_path: Path, tables: dict[str, Any], total: int = 24) -> StudyHarness:
+    """Begin a study of so many trials."""
+    tables["search"]["trials"] = total
+    harness = StudyHarness(tmp_path, tables)
+    harness.crash_and_reopen(total=total)
+    return harness
 
 
 def search(harness: StudyHarness, value: Value, until: int | None = None) -> None:

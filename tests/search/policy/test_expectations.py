@@ -4,15 +4,11 @@ import numpy as np
 import pytest
 
 from search.policy.expectations import expectations
-from tests.search.policy.searches import hill, search
-from tests.study_harness import StudyHarness
+from tests.search.policy.searches import hill, pausing, search, study
 
 
 def expected(tmp_path, tables, value, trials: int = 30):
-    tables["stopping"] |= {"losers": "pause", "max_epochs": 4, "reduction_factor": 3}
-    tables["search"] |= {"trials": trials, "sampler": "random"}
-    harness = StudyHarness(tmp_path, tables)
-    harness.crash_and_reopen(total=trials)
+    harness = study(tmp_path, pausing(tables, "random"), trials)
     search(harness, value)
     return expectations(harness.study.state)
 

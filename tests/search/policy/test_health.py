@@ -10,7 +10,7 @@ from search.policy.health import findings, importance
 from search.policy.merits import learn_merits
 from search.report.outlook import health_sentences, sentences
 from search.spec.resolve import resolve
-from tests.search.policy.searches import hill, search
+from tests.search.policy.searches import hill, pausing, search
 from tests.study_harness import StudyHarness, changed
 
 pytestmark = pytest.mark.lengthy
@@ -18,9 +18,7 @@ pytestmark = pytest.mark.lengthy
 
 @pytest.fixture
 def tables(tables):
-    tables["stopping"] |= {"losers": "pause", "max_epochs": 4, "reduction_factor": 3}
-    tables["search"] |= {"trials": 60, "sampler": "auto"}
-    return tables
+    return pausing(tables, "auto", trials=60)
 
 
 def found(tmp_path, tables, value) -> dict:

@@ -1,12 +1,8 @@
-"""Who leads apart from luck, what is left to gain, and a search that ends for that."""
-
-import shutil
-from itertools import pairwise
+"""Who leads apart from luck, and what is left to gain."""
 
 import numpy as np
 import pytest
 
-from search.journal.events import SearchConcluded
 from search.journal.load import load_state
 from search.policy import outlook
 from search.policy.expectations import expectations
@@ -16,22 +12,13 @@ from search.report.content import Subject
 from search.report.outlook import outlook_section, outlook_sentences, sentences
 from search.report.rows import best_row, status_row
 from search.spec.resolve import resolve
-from tests.search.policy.searches import hill, search
-from tests.study_harness import StudyHarness, changed
+from tests.search.policy.searches import hill, pausing, search, study
+from tests.study_harness import changed
 
 
 @pytest.fixture
 def tables(tables):
-    tables["stopping"] |= {"losers": "pause", "max_epochs": 4, "reduction_factor": 3}
-    tables["search"] |= {"trials": 24, "sampler": "random"}
-    return tables
-
-
-def study(tmp_path, tables, total: int = 24) -> StudyHarness:
-    tables["search"]["trials"] = total
-    harness = StudyHarness(tmp_path, tables)
-    harness.crash_and_reopen(total=total)
-    return harness
+    return pausing(tables, "random")
 
 
 def test_nothing_is_said_of_few_trials(tmp_path, tables):
@@ -142,46 +129,6 @@ def test_a_snapshot_has_it_too_and_a_change_forgets_it(tmp_path, tables):
     assert loaded.outlook is None
 
 
-def test_a_search_ends_that_has_nothing_left_to_find(tmp_path, tables):
-    tables["stopping"]["when_gain_below"] = 0.01
-    tables["search"]["sampler"] = "auto"
-    harness = study(tmp_path, tables, 400)
-    search(harness, hill())
-    state = harness.study.state
-    assert state.finished and 8 <= len(state.trials) < 200
-    assert state.total == len(state.trials) and "surely gain less than 0.01" in state.concluded
-    assert not state.trials.paused
-    [line] = [event for event in harness.events() if isinstance(event, SearchConcluded)]
-    assert line.total == state.total
-    again = load_state(harness.folder)
-    assert (again.total, again.concluded) == (state.total, state.concluded)
-    assert "the search was ended" in " ".join(outlook_sentences(again))
-
-
-def test_a_search_of_few_trials_concludes_nothing(tmp_path, tables):
-    """However little is asked for: advice waits for as many."""
-    tables["stopping"]["when_gain_below"] = 1e9
-    harness = study(tmp_path, tables, 40)
-    search(harness, hill())
-    assert len(harness.study.state.trials) == 15 and harness.study.state.finished
-
-
-def test_a_conclusion_that_was_not_written_any_more_is_drawn_at_the_resume(tmp_path, tables):
-    tables["stopping"]["when_gain_below"] = 0.01
-    tables["search"]["sampler"] = "auto"
-    harness = study(tmp_path, tables, 400)
-    search(harness, hill())
-    trials = len(harness.study.state.trials)
-    path = harness.folder.journal
-    lines = path.read_bytes().splitlines(keepends=True)
-    [place] = [i for i, line in enumerate(lines) if b'"event":"concluded"' in line]
-    path.write_bytes(b"".join(lines[:place]))
-    shutil.rmtree(harness.folder.snapshot, ignore_errors=True)
-    harness.crash_and_reopen(total=400)
-    search(harness, hill())
-    assert len(harness.study.state.trials) == trials and harness.study.state.concluded
-
-
 def test_a_change_of_the_stopping_keeps_what_is_known(tmp_path, tables):
     harness = study(tmp_path, tables)
     search(harness, hill(noise=0.01))
@@ -226,45 +173,6 @@ def test_a_leader_was_trained_to_its_end(tmp_path, tables):
             assert state.trials[event.leader].state == "completed"
 
 
-def test_only_what_the_present_space_has_is_repeated(tmp_path, tables):
-    tables["search"]["replicates"] = 0.5
-    harness = study(tmp_path, tables, 16)
-    search(harness, hill(noise=0.01))
-    space = {name: one for name, one in tables["space"].items() if name != "dropout"}
-    other = {**tables, "space": space, "fixed": {**tables["fixed"], "dropout": 0.5}}
-    harness.crash_and_reopen(total=48, change=changed(resolve(other, "x")))
-    search(harness, hill(noise=0.01))
-    state = harness.study.state
-    later = [trial for trial in state.trials[16:] if trial.origin == "replicate"]
-    assert later and all(trial.repeats >= 16 for trial in later)
-    assert all(trial.params.keys() == space.keys() for trial in later)
-
-
-def test_a_search_that_was_ended_goes_on_when_more_is_asked_for(tmp_path, tables):
-    tables["stopping"]["when_gain_below"] = 10.0
-    harness = study(tmp_path, tables, 100)
-    search(harness, hill())
-    ended = len(harness.study.state.trials)
-    assert ended < 30
-    tables["stopping"]["when_gain_below"] = 0.0
-    harness.crash_and_reopen(total=ended + 6)
-    assert harness.study.state.concluded is None
-    harness.study.state.spec.stopping.__dict__["when_gain_below"] = 0.0
-    search(harness, hill())
-    assert len(harness.study.state.trials) == ended + 6
-
-
-def test_whoever_asks_for_more_gets_one_trial_at_least(tmp_path, tables):
-    """It is looked at anew before the search concludes again."""
-    tables["stopping"]["when_gain_below"] = 10.0
-    harness = study(tmp_path, tables, 100)
-    search(harness, hill())
-    ended = len(harness.study.state.trials)
-    harness.crash_and_reopen(total=100)
-    search(harness, hill())
-    assert ended < len(harness.study.state.trials) < 100
-
-
 def test_with_other_things_fixed_the_outlook_is_forgotten(tmp_path, tables):
     harness = study(tmp_path, tables, 20)
     search(harness, hill())
@@ -285,16 +193,6 @@ def test_with_longer_trainings_the_outlook_is_forgotten_and_none_is_whole(tmp_pa
     assert not expectations(harness.study.state).whole_N.any()
 
 
-@pytest.mark.lengthy
-@pytest.mark.parametrize("share", [0.3, 0.45])
-def test_a_share_that_is_no_whole_fraction_is_reached(tmp_path, tables, share):
-    tables["search"]["replicates"] = share
-    harness = study(tmp_path, tables, 60)
-    search(harness, hill(noise=0.01))
-    made = sum(trial.origin == "replicate" for trial in harness.study.state.trials)
-    assert share - 0.07 <= made / 60 <= share
-
-
 def test_one_that_failed_is_not_expected_to_come_to_anything(tmp_path, tables):
     harness = study(tmp_path, tables, 20)
     for value in (0.5, 0.6, 0.9):
@@ -305,67 +203,6 @@ def test_one_that_failed_is_not_expected_to_come_to_anything(tmp_path, tables):
     failed = [t.number for t in harness.study.state.trials if t.state == "failed"]
     assert failed
     assert not {t.number for t in expectations(harness.study.state).trials} & set(failed)
-
-
-@pytest.mark.lengthy
-def test_a_configuration_is_seen_with_its_unlucky_runs_too(tmp_path, tables):
-    """Of many trials the best and the latest are looked at: the lucky ones, and not by luck."""
-    tables["stopping"] |= {"grace_epochs": 4}
-    tables["search"]["sampler"] = "random"
-    preset = {"learning_rate": 1e-3, "dropout": 0.1, "hidden_size": 4}
-    tables["first"] = [preset] * 5
-    harness = study(tmp_path, tables, 300)
-    values = [0.9, 0.1, 0.1, 0.1, 0.1]
-    search(harness, lambda p, number, e: values[number] if number < 5 else 0.5 + number / 1000)
-    seen = {trial.number for trial in expectations(harness.study.state).trials}
-    assert set(range(5)) <= seen and len(seen) < 240
-    assert [trial.repeats for trial in harness.study.state.trials[:5]] == [None, 0, 0, 0, 0]
-
-
-@pytest.mark.lengthy
-def test_the_share_of_replicates_names_what_it_repeats(tmp_path, tables):
-    tables["search"]["replicates"] = 0.25
-    harness = study(tmp_path, tables, 60)
-    search(harness, hill(noise=0.01))
-    state = harness.study.state
-    repeated = [trial for trial in state.trials if trial.origin == "replicate"]
-    assert 8 <= len(repeated) <= 15
-    assert all(b.number - a.number >= 4 for a, b in pairwise(repeated)), "not in one go"
-    for trial in repeated:
-        assert trial.repeats is not None
-        original = state.trials[trial.repeats]
-        assert original.number < trial.number and original.params == trial.params
-        assert original.repeats is None, "the first of its configuration"
-    assert load_state(harness.folder).trials[repeated[0].number].repeats == repeated[0].repeats
-    worth = [hill()(trial.params, 0, 4) for trial in repeated]
-    everyone = [hill()(trial.params, 0, 4) for trial in state.trials if trial.repeats is None]
-    assert np.mean(worth) > np.median(everyone), "leaders are repeated"
-
-
-@pytest.mark.lengthy
-def test_replicates_tell_how_much_is_luck(tmp_path, tables):
-    """With runs of the same configurations apart, the chance of a training is known."""
-    tables["search"]["replicates"] = 0.5
-    tables["stopping"] |= {"grace_epochs": 4}
-    found = []
-    for index, noise in enumerate((0.001, 0.03)):
-        harness = study(tmp_path / str(index), tables, 80)
-        search(harness, hill(noise=noise))
-        merits = learn_merits(harness.study.state)
-        found.append(merits.scale * np.sqrt(merits.chance))
-    assert found[0] < 0.005
-    assert 0.015 < found[1] < 0.06
-
-
-def test_a_small_space_names_what_it_tries_again(tmp_path, tables):
-    tables["space"] = {"hidden_size": [4, 8], "dropout": {"low": 0.0, "high": 0.5, "step": 0.5}}
-    tables["search"]["sampler"] = "auto"
-    harness = study(tmp_path, tables, 10)
-    search(harness, lambda params, number, epoch: params["dropout"] + number / 1000)
-    state = harness.study.state
-    firsts = [trial.number for trial in state.trials if trial.repeats is None]
-    assert firsts == [0, 1, 2, 3]
-    assert all(state.trials[t.repeats or 0].params == t.params for t in state.trials[4:])
 
 
 @pytest.fixture
@@ -433,14 +270,6 @@ def test_an_interval_is_made_wider_whatever_its_signs(
     monkeypatch.setattr(outlook, "_gains", lambda *given: np.array([worst] * 500 + [best] * 500))
     said = take_outlook(state)
     assert (said.gain_low, said.gain_high) == (pytest.approx(low), pytest.approx(high))
-
-
-def test_configurations_that_somebody_wants_tried_are_tried_first(tmp_path, tables):
-    tables["stopping"]["when_gain_below"] = 10.0
-    tables["first"] = [{"dropout": 0.01 * number} for number in range(20)]
-    harness = study(tmp_path, tables, 40)
-    search(harness, hill())
-    assert harness.study.state.concluded and len(harness.study.state.trials) == 20
 
 
 def test_what_readers_print(tmp_path, tables):
