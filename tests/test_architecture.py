@@ -44,6 +44,7 @@ def loaded_after(statement: str) -> set[str]:
     return set(done.stdout.split())
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize(
     ("statement", "absent"),
     [

@@ -105,8 +105,8 @@ def sampler_of(kind: str) -> OptunaSampler:
     [
         ("auto", "pause", window.LATEST),
         ("tpe", "pause", 2),
-        ("tpe", "stop", 2),
-        ("tpe", "stop", window.LATEST),
+        pytest.param("tpe", "stop", 2, marks=pytest.mark.lengthy),
+        pytest.param("tpe", "stop", window.LATEST, marks=pytest.mark.lengthy),
     ],
 )
 @settings(

@@ -30,6 +30,7 @@ open("reached", "w").close()
 """
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("both", ["2>&1", "2>/dev/null"])
 def test_whoever_listens_may_leave(tmp_path, both):
     command = f"{sys.executable} -c '{TALKER}' {both} | head -1; exit ${{PIPESTATUS[0]}}"

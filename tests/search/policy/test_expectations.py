@@ -23,6 +23,7 @@ def test_who_was_trained_to_the_end_has_shown_it_and_others_gain_what_those_did(
     assert not known.variances_N[known.whole_N].any()
 
 
+@pytest.mark.lengthy
 def test_few_that_gained_alike_do_not_make_sure_that_all_will(tmp_path, tables):
     few = expected(tmp_path / "few", tables, hill(), trials=12)
     many = expected(tmp_path / "many", tables, hill(), trials=60)

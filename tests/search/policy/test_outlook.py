@@ -68,6 +68,7 @@ def test_the_leader_is_near_what_is_truly_best(tmp_path, tables):
     assert 0 < said.chance <= 1
 
 
+@pytest.mark.lengthy
 def test_the_leader_of_a_study_of_losses_has_the_least(tmp_path, tables):
     tables |= {"metric": "val/loss", "mode": "min"}
     harness, peak = study(tmp_path, tables, 40), hill(noise=0.01)

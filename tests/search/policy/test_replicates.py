@@ -18,6 +18,7 @@ def tables(tables):
     return pausing(tables, "random")
 
 
+@pytest.mark.lengthy
 def test_only_what_the_present_space_has_is_repeated(tmp_path, tables):
     tables["search"]["replicates"] = 0.5
     harness = study(tmp_path, tables, 16)

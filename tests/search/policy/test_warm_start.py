@@ -108,6 +108,7 @@ def test_former_trials_are_taken_from_good_to_bad(tmp_path, tables):
     assert scores[-1] == pytest.approx(everyone[0], abs=1e-5)
 
 
+@pytest.mark.lengthy
 def test_a_study_killed_as_it_was_created_still_takes_them(tmp_path, tables):
     old = finished(tmp_path / "a", tables, ridge, 30)
     tables["search"]["warm_start"] = [str(old.folder.root)]
@@ -270,6 +271,7 @@ def test_a_centre_that_misleads_only_delays(tmp_path, tables):
     assert best_after(harness, 40) > 0.8 and best_after(harness, 60) > 0.85
 
 
+@pytest.mark.lengthy
 def test_a_centre_is_soon_outweighed(tmp_path, tables):
     tables["space"]["learning_rate"] = {"low": 1e-3, "high": 1e-1, "log": True, "prior": 1e-3}
     harness = finished(tmp_path / "a", tables, hill(), 30)

@@ -24,6 +24,7 @@ def same_weights(one, other) -> bool:
     return all(torch.equal(a, b) for a, b in pairs)
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("cell", CELLS)
 def test_overfits_eight_examples(cell, task):

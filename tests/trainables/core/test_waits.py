@@ -152,6 +152,7 @@ def train_to_its_loss(trainer: Trainer) -> None:
     assert trainer.epoch == before + 1
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("more", [{}, {"ema_decay": 0.9}])
 def test_an_evaluation_waits_for_its_last_output_only(on_device, crossings, task, more):

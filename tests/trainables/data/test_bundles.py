@@ -19,6 +19,7 @@ ROWS = st.lists(
 )
 
 
+@pytest.mark.lengthy
 @given(ROWS)
 def test_components_are_a_partition_closed_under_text_and_group(rows):
     texts = [f"t{text}" for text, _ in rows]

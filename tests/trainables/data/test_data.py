@@ -218,6 +218,7 @@ def test_damaged_corpus_is_an_error(reviews, tmp_path):
         open_corpus(corpus.path)
 
 
+@pytest.mark.lengthy
 @given(
     st.lists(st.tuples(st.integers(0, 30), st.integers(0, 2)), min_size=30, max_size=120),
     st.integers(0, 5),
