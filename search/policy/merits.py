@@ -28,7 +28,7 @@ ERRORS = 1.5
 
 #: Of few configurations the process itself is uncertain: of so many, errors are larger by the root
 #: of two (chosen on simulated searches of 9 to 60 trials; CONTRIBUTING, 2026-11-30).
-_LITTLE = 20.0
+_UNSURE = 20.0
 
 #: What a configuration deviates by from the process is taken for chance by half, where it was not
 #: run again. So many further runs weigh as much as that.
@@ -111,7 +111,7 @@ class Merits:
 
     def standard_error(self, variance: float, z: float) -> float:
         """Return how uncertain a z of so much ``variance`` is, in the metric's units."""
-        few = math.sqrt(1.0 + _LITTLE / len(self.first))
+        few = math.sqrt(1.0 + _UNSURE / len(self.first))
         return ERRORS * few * self.error(math.sqrt(variance), z)
 
     def best(self, worth_M: Array) -> int:
