@@ -145,8 +145,11 @@ def drawn_again(
 
 
 def tabulate(title: str, ways: dict[str, Regrets]) -> None:
-    """Print the mean regrets of every way, and their ratios to the reference's."""
-    print(f"\n{title}: mean regret after {', '.join(f'{mark:g}' for mark in MARKS)} of the time")
+    """Print the mean regrets of every way, and their ratios to the reference's.
+
+    What has an error of more than a tenth of the reference's regret shows nothing: it has a ``?``.
+    """
+    print(f"\n{title}: mean regret after {', '.join(f'{mark:g}' for mark in MARKS)} of the time (?: uncertain)")
     reference = mean(ways[REFERENCE])
     for name, regrets in sorted(ways.items(), key=lambda item: mean(item[1])[-1]):
         means, errors = mean(regrets), error(regrets)
