@@ -149,7 +149,8 @@ def tabulate(title: str, ways: dict[str, Regrets]) -> None:
 
     What has an error of more than a tenth of the reference's regret shows nothing: it has a ``?``.
     """
-    print(f"\n{title}: mean regret after {', '.join(f'{mark:g}' for mark in MARKS)} of the time (?: uncertain)")
+    marks = ", ".join(f"{mark:g}" for mark in MARKS)
+    print(f"\n{title}: mean regret after {marks} of the time (?: uncertain)")
     reference = mean(ways[REFERENCE])
     for name, regrets in sorted(ways.items(), key=lambda item: mean(item[1])[-1]):
         means, errors = mean(regrets), error(regrets)
